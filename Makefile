@@ -1,0 +1,40 @@
+# Each target sets up .venv by itself; the README says how long each takes.
+PY := .venv/bin/python
+STEPS := $(sort $(wildcard scripts/0*.py))
+export PYTHON
+
+.PHONY: help setup reproduce quick test benchmark report lint
+
+help:
+	@echo "make reproduce   every table, from the data on, resuming where it stopped"
+	@echo "make quick       the same, small, into quick/: does it run here?"
+	@echo "make test        unit tests"
+	@echo "make report      tables and README from the runs that are there"
+	@echo "make benchmark   speed, as ratios measured in one run"
+	@echo "make lint        ruff"
+
+setup:
+	@PYTHON="$(PYTHON)" scripts/setup.sh
+
+# Exit status 1 is a failed experiment: the others go on, and 08_report.py names it at the end.
+run_steps = status=0; for step in $(STEPS); do \
+	$(PY) $$step $(1) || { code=$$?; [ $$code = 1 ] && status=1 || exit $$code; }; \
+	done; exit $$status
+
+reproduce: setup
+	@$(call run_steps,)
+
+quick: setup
+	@$(call run_steps,--quick)
+
+test: setup
+	@$(PY) -m pytest -q
+
+report: setup
+	@$(PY) scripts/08_report.py
+
+benchmark: setup
+	@$(PY) scripts/benchmark.py
+
+lint: setup
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -1,0 +1,1 @@
+"""Atoms, potential and dynamics -> :class:`~data_gen.dataset.Dataset`."""

@@ -1,0 +1,289 @@
+"""The one form that data has here: frames of one composition with energies and forces."""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.geometry import find_mic
+
+from data_gen.errors import DataError
+
+# Nearer than this, two atoms count as being on one point: 1/r then means nothing.
+CLOSEST_A = 0.1
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Frames of one system.
+
+    Attributes:
+        positions: (n_samples, n_atoms, 3), Å.
+        numbers: (n_atoms,), atomic numbers.
+        energies: (n_samples,), eV, of the whole system.
+        forces: (n_samples, n_atoms, 3), eV/Å.
+        cell: (3, 3), Å, the same for all frames.
+        pbc: (3,), periodic or not along each cell vector.
+        metadata: how the data came to be.
+
+    Raises:
+        DataError: on making one whose shapes do not fit, with values that are not finite, or
+            with two atoms on one point.
+    """
+
+    positions: np.ndarray
+    numbers: np.ndarray
+    energies: np.ndarray
+    forces: np.ndarray
+    cell: np.ndarray
+    pbc: np.ndarray
+    metadata: dict = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def __len__(self) -> int:
+        return len(self.energies)
+
+    def __getitem__(self, frames: slice) -> "Dataset":
+        """A run of frames, in order."""
+        return Dataset(
+            self.positions[frames],
+            self.numbers,
+            self.energies[frames],
+            self.forces[frames],
+            self.cell,
+            self.pbc,
+            self.metadata,
+        )
+
+    def checksum(self) -> str:
+        """SHA-256 over all arrays as little-endian float64 or int64."""
+        digest = hashlib.sha256()
+        for name, kind in (
+            ("positions", "<f8"),
+            ("numbers", "<i8"),
+            ("energies", "<f8"),
+            ("forces", "<f8"),
+            ("cell", "<f8"),
+            ("pbc", "<i8"),
+        ):
+            array = np.ascontiguousarray(getattr(self, name), dtype=kind)
+            digest.update(f"{name}{array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    def split(self, n_train: int, n_test: int) -> tuple["Dataset", "Dataset"]:
+        """The first ``n_train`` frames and the last ``n_test``, never shuffled (section 3.2).
+
+        Raises:
+            DataError: there are fewer frames than the two parts need.
+        """
+        if n_train < 1 or n_test < 1:
+            raise DataError(f"a split of {n_train} and {n_test} frames: both must be positive")
+        if n_train + n_test > len(self):
+            raise DataError(
+                f"a split of {n_train} and {n_test} frames needs {n_train + n_test}; "
+                f"the data has {len(self)}"
+            )
+        return self[:n_train], self[len(self) - n_test :]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a model's standardisation takes from the training part, and from nothing else.
+
+    Attributes:
+        inverse_distance_mean, inverse_distance_std: of C2 = 1/R, 1/Å, over all n_atoms x n_atoms
+            entries of all samples, the zero diagonal included (report, appendix B).
+        energy_mean, energy_std: eV.
+        force_rms: root mean square of the force components, eV/Å.
+    """
+
+    inverse_distance_mean: float
+    inverse_distance_std: float
+    energy_mean: float
+    energy_std: float
+    force_rms: float
+
+    @classmethod
+    def of(cls, train: Dataset) -> "Statistics":
+        """Statistics of a training part.
+
+        Raises:
+            DataError: fewer than two frames or atoms, or frames that are all the same.
+        """
+        if len(train) < 2 or train.positions.shape[1] < 2:
+            raise DataError("statistics need at least two frames and two atoms")
+        c2 = inverse_distances(train.positions)
+        statistics = cls(
+            float(c2.mean()),
+            float(c2.std()),
+            float(train.energies.mean()),
+            float(train.energies.std()),
+            float(np.sqrt((train.forces**2).mean())),
+        )
+        if not (statistics.energy_std > 0 and statistics.force_rms > 0):
+            raise DataError("the training frames all have the same energy, or no forces at all")
+        return statistics
+
+
+def inverse_distances(positions: np.ndarray) -> np.ndarray:
+    """C2 of appendix B in NumPy: (n, atoms, 3) Å -> (n, atoms, atoms) 1/Å, zero diagonal."""
+    vectors = positions[:, :, None] - positions[:, None]
+    distances = np.sqrt((vectors**2).sum(-1))
+    diagonal = np.eye(positions.shape[1], dtype=bool)
+    return np.where(diagonal, 0.0, 1.0 / np.where(diagonal, 1.0, distances))
+
+
+def check(data: Dataset) -> None:
+    """Raise :class:`DataError` with what is wrong and in which frame (counted from 0)."""
+    n, atoms = len(data.energies), len(data.numbers)
+    if n == 0 or atoms == 0:
+        raise DataError(f"no data: {n} frames of {atoms} atoms")
+    for name, shape in (
+        ("positions", (n, atoms, 3)),
+        ("forces", (n, atoms, 3)),
+        ("energies", (n,)),
+        ("cell", (3, 3)),
+        ("pbc", (3,)),
+    ):
+        found = getattr(data, name).shape
+        if found != shape:
+            raise DataError(f"{name} have shape {found}, not {shape}")
+    for name in ("positions", "energies", "forces", "cell"):
+        bad = ~np.isfinite(getattr(data, name))
+        if bad.any():
+            where = f" in frame {np.argwhere(bad)[0][0]}" if name != "cell" else ""
+            raise DataError(f"{name} are not finite (NaN or infinite){where}")
+    if atoms > 1:
+        frame, i, j, distance = closest_pair(data)
+        if distance < CLOSEST_A:
+            raise DataError(
+                f"atoms {i} and {j} of frame {frame} are on one point ({distance:.3g} Å apart)"
+            )
+
+
+def closest_pair(data: Dataset) -> tuple[int, int, int, float]:
+    """(frame, i, j, distance in Å) of the two nearest atoms, nearest images where periodic."""
+    i, j = np.triu_indices(len(data.numbers), 1)
+    vectors = data.positions[:, i] - data.positions[:, j]
+    if data.pbc.any():
+        lengths = find_mic(vectors.reshape(-1, 3), data.cell, data.pbc)[1].reshape(len(data), -1)
+    else:
+        lengths = np.sqrt((vectors**2).sum(-1))
+    frame, pair = np.unravel_index(lengths.argmin(), lengths.shape)
+    return int(frame), int(i[pair]), int(j[pair]), float(lengths[frame, pair])
+
+
+def from_frames(
+    frames: list[Atoms], source: str = "frames", metadata: dict | None = None
+) -> Dataset:
+    """Frames with energies and forces, as :mod:`ase.io` gives them -> Dataset.
+
+    Raises:
+        DataError: no frames, frames of different composition or cell, energies or forces that
+            are missing, and all that :func:`check` finds.
+    """
+    if not frames:
+        raise DataError(f"{source}: no frames")
+    first = frames[0]
+    energies, forces = [], []
+    for k, frame in enumerate(frames):
+        if not np.array_equal(frame.numbers, first.numbers):
+            raise DataError(
+                f"{source}: frame {k} is {frame.get_chemical_formula(mode='reduce')}, frame 0 is "
+                f"{first.get_chemical_formula(mode='reduce')}: all frames need the same atoms in "
+                "the same order"
+            )
+        if not np.array_equal(frame.pbc, first.pbc) or (
+            first.pbc.any() and not np.allclose(frame.cell, first.cell, rtol=0, atol=1e-12)
+        ):
+            raise DataError(f"{source}: frame {k} has another cell than frame 0")
+        try:
+            energies.append(frame.get_potential_energy())
+            forces.append(frame.get_forces())
+        except (RuntimeError, PropertyNotImplementedError) as error:
+            raise DataError(f"{source}: frame {k} has no energy or no forces ({error})") from None
+    try:
+        return Dataset(
+            positions=np.array([frame.positions for frame in frames]),
+            numbers=first.numbers.copy(),
+            energies=np.array(energies, dtype=float),
+            forces=np.array(forces, dtype=float),
+            cell=np.array(first.cell, dtype=float),
+            pbc=np.array(first.pbc),
+            metadata=metadata or {"source": source},
+        )
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from None
+
+
+def sidecar(path: Path) -> Path:
+    """The JSON beside a trajectory."""
+    return path.with_suffix(".json")
+
+
+def save(data: Dataset, path: Path) -> None:
+    """Write an ASE trajectory and its JSON (settings, versions, checksum), whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
+        scratch = Path(folder) / path.name
+        with ase.io.Trajectory(scratch, "w") as trajectory:
+            for x, e, f in zip(data.positions, data.energies, data.forces, strict=True):
+                atoms = Atoms(data.numbers, positions=x, cell=data.cell, pbc=data.pbc)
+                atoms.calc = SinglePointCalculator(atoms, energy=e, forces=f)
+                trajectory.write(atoms)
+        about = {
+            "sha256": data.checksum(),
+            "frames": len(data),
+            "atoms": len(data.numbers),
+            "units": {"positions": "Å", "energies": "eV", "forces": "eV/Å"},
+            "versions": {name: version(name) for name in ("ase", "asap3", "numpy")},
+            **data.metadata,
+        }
+        sidecar(scratch).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
+        os.replace(scratch, path)
+        # Last: a trajectory without its JSON is seen as unfinished and made anew.
+        os.replace(sidecar(scratch), sidecar(path))
+
+
+def load(path: Path) -> Dataset:
+    """Read a trajectory, or anything else that :func:`ase.io.read` reads.
+
+    Where a JSON with a checksum stands beside the file, the arrays must fit it.
+
+    Raises:
+        DataError: no such file, not readable, altered since it was written, or not usable.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file (scripts/01_generate_data.py makes the data)")
+    try:
+        frames = ase.io.read(path, index=":")
+    except Exception as error:  # ASE's readers raise whatever their format trips over.
+        raise DataError(
+            f"{path}: cannot be read, is it complete? ({type(error).__name__}: {error})"
+        ) from None
+    about = {}
+    if sidecar(path).is_file():
+        try:
+            about = json.loads(sidecar(path).read_text())
+        except ValueError as error:
+            raise DataError(f"{sidecar(path)}: not JSON ({error})") from None
+    data = from_frames(frames, str(path), about or None)
+    if "sha256" in about and about["sha256"] != data.checksum():
+        raise DataError(
+            f"{path}: its contents do not fit the checksum in {sidecar(path).name}: the file was "
+            "altered or is incomplete; delete both to make the data anew"
+        )
+    return data

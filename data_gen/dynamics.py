@@ -1,0 +1,123 @@
+"""Molecular dynamics with the EMT potential: settings -> :class:`~data_gen.dataset.Dataset`."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import asap3
+import numpy as np
+from ase import units
+from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
+from ase.md.verlet import VelocityVerlet
+
+from data_gen.dataset import Dataset
+from data_gen.errors import DataError
+from data_gen.structures import build_structure
+
+
+@dataclass(frozen=True)
+class DynamicsSettings:
+    """One NVE run, by default the one of the report's section 2.
+
+    Attributes:
+        structure: name in :data:`data_gen.structures.STRUCTURES`.
+        temperature_K: of the Maxwell-Boltzmann distribution of the first velocities.
+        timestep_fs: of velocity Verlet.
+        steps: how many of them; ``steps // stride`` frames are kept, the start among them.
+        stride: a frame is kept every ``stride`` steps.
+        seed: of the first velocities.
+        remove_rotation: take the total angular momentum out of the first velocities. The
+            report does not say; centre-of-mass drift is always removed.
+        max_drift_eV: largest |E_total(t) - E_total(0)| that is accepted.
+        max_distance_A: largest distance between two atoms that is accepted: beyond it the
+            cluster has come apart.
+    """
+
+    structure: str = "au6-octahedron"
+    temperature_K: float = 300.0
+    timestep_fs: float = 1.0
+    steps: int = 125_000
+    stride: int = 50
+    seed: int = 0
+    remove_rotation: bool = False
+    max_drift_eV: float = 0.01
+    max_distance_A: float = 12.0
+
+    def __post_init__(self) -> None:
+        if self.stride < 1 or self.steps < self.stride:
+            raise DataError(
+                f"steps ({self.steps}) must be at least one stride ({self.stride}), "
+                "and both positive"
+            )
+        if self.timestep_fs <= 0 or self.temperature_K < 0:
+            raise DataError("the time step must be positive and the temperature not negative")
+
+
+def run_dynamics(
+    settings: DynamicsSettings, progress: Callable[[int, int], None] | None = None
+) -> Dataset:
+    """Run velocity Verlet with asap3's EMT and keep a frame every ``stride`` steps.
+
+    Args:
+        settings: what to run.
+        progress: called with (frames so far, frames in all).
+
+    Returns:
+        The frames, with the settings, the largest drift of the total energy (eV) and the
+        largest distance between two atoms (Å) in ``metadata["dynamics"]``.
+
+    Raises:
+        DataError: total energy drifts or atoms part by more than the settings accept.
+    """
+    atoms = build_structure(settings.structure)
+    atoms.calc = asap3.EMT()
+    thermalize_momenta(atoms, settings.temperature_K, rng=np.random.default_rng(settings.seed))
+    Stationary(atoms)
+    if settings.remove_rotation:
+        ZeroRotation(atoms)
+
+    n_frames = settings.steps // settings.stride
+    positions = np.empty((n_frames, len(atoms), 3))
+    energies = np.empty(n_frames)
+    forces = np.empty_like(positions)
+    total = np.empty(n_frames)
+    verlet = VelocityVerlet(atoms, settings.timestep_fs * units.fs)
+    for frame in range(n_frames):
+        if frame:
+            verlet.run(settings.stride)
+        positions[frame] = atoms.positions
+        energies[frame] = atoms.get_potential_energy()
+        forces[frame] = atoms.get_forces()
+        total[frame] = energies[frame] + atoms.get_kinetic_energy()
+        if progress and (frame % 50 == 49 or frame + 1 == n_frames):
+            progress(frame + 1, n_frames)
+
+    drift = float(np.abs(total - total[0]).max())
+    pairs = positions[:, :, None] - positions[:, None]
+    distance = float(np.sqrt((pairs**2).sum(-1).max()))
+    if not drift <= settings.max_drift_eV:
+        raise DataError(
+            f"the total energy drifted by {drift:.4f} eV (accepted: {settings.max_drift_eV}); "
+            "take a shorter time step"
+        )
+    if not distance <= settings.max_distance_A:
+        raise DataError(
+            f"two atoms are {distance:.1f} Å apart (accepted: {settings.max_distance_A}): "
+            "the cluster has come apart"
+        )
+    return Dataset(
+        positions=positions,
+        numbers=atoms.numbers.copy(),
+        energies=energies,
+        forces=forces,
+        cell=np.array(atoms.cell),
+        pbc=np.array(atoms.pbc),
+        metadata={
+            "dynamics": {
+                **asdict(settings),
+                "potential": "asap3.EMT",
+                "integrator": "velocity Verlet (NVE)",
+                "energy_drift_eV": drift,
+                "largest_distance_A": distance,
+            }
+        },
+    )

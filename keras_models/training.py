@@ -1,0 +1,346 @@
+"""Training: Adam over shuffled batches, a whole epoch compiled as one XLA function.
+
+What Keras's ``fit`` does step by step from Python is done here in one compiled loop, and for
+several seeds side by side (*lanes*: copies of the model with weights and batch orders of their
+own, in one program). Given the same batches the weights are those of ``fit`` to float tolerance.
+
+Shapes: L lanes, W weights of the model as one flat vector, n samples, S batches of size B.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from keras_models.backend import keras, tf
+from keras_models.settings import AdamSettings
+
+ARRAYS = ("theta", "first_moment", "second_moment")
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Adam's, as Keras has them
+
+
+@contextlib.contextmanager
+def precision(dtype: str):
+    """Build models of this dtype ("float32" or "float64") inside the block."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
+def build_seeded(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
+    """Call a builder so that the first weights depend on ``seed`` alone."""
+    keras.utils.set_random_seed(seed)
+    return builder()
+
+
+def flat_weights(model: keras.Model) -> np.ndarray:
+    """All trainable weights as one vector (W,)."""
+    return np.concatenate([np.ravel(w.numpy()) for w in model.trainable_variables])
+
+
+def set_flat_weights(model: keras.Model, theta: np.ndarray) -> None:
+    """Inverse of :func:`flat_weights`. Raises ValueError when the length does not fit."""
+    sizes = [math.prod(w.shape) for w in model.trainable_variables]
+    if theta.shape != (sum(sizes),):
+        raise ValueError(f"{theta.shape} weights do not fit a model that has {sum(sizes)}")
+    for variable, part in zip(
+        model.trainable_variables, np.split(theta, np.cumsum(sizes)[:-1]), strict=True
+    ):
+        variable.assign(part.reshape(variable.shape))
+
+
+def predict(model: keras.Model, positions: np.ndarray, chunk: int = 500) -> np.ndarray:
+    """The model's output for (n, N, 3) Å as float64, computed in the model's own precision."""
+    parts = [
+        model(tf.constant(positions[k : k + chunk], model.compute_dtype)).numpy()
+        for k in range(0, len(positions), chunk)
+    ]
+    return np.concatenate(parts).astype(float)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is predicted and how its errors are weighed.
+
+    loss = sum_k weights[k] * mean over samples and components of (outputs[k] - targets[k])^2.
+    With weight 1/std^2 this is the mean squared error of standardised targets.
+
+    Attributes:
+        model: its trainable variables are what is trained.
+        outputs: (list of weight tensors, positions (B, N, 3)) -> tuple of predictions, each with
+            the samples first.
+        targets: one array for each output, samples first.
+        weights: one number for each output.
+    """
+
+    model: keras.Model
+    outputs: Callable
+    targets: tuple[np.ndarray, ...]
+    weights: tuple[float, ...]
+
+    def unflatten(self, theta):
+        """(W,) -> tensors shaped as the model's trainable variables."""
+        shapes = [tuple(w.shape) for w in self.model.trainable_variables]
+        parts = tf.split(theta, [math.prod(shape) for shape in shapes])
+        return [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def loss(self, theta, positions, targets, sample_weights):
+        """Scalar loss; ``sample_weights`` (B,) are 1, or 0 for the padding of a last batch."""
+        total = 0.0
+        count = tf.reduce_sum(sample_weights)
+        for output, target, weight in zip(
+            self.outputs(self.unflatten(theta), positions), targets, self.weights, strict=True
+        ):
+            squares = tf.reshape((output - target) ** 2, (tf.shape(target)[0], -1))
+            mean = tf.reduce_sum(sample_weights * tf.reduce_mean(squares, axis=1)) / count
+            total += tf.cast(weight, mean.dtype) * mean
+        return total
+
+    def mean_squares(self, theta, positions, targets):
+        """Mean squared error of each output, unweighted: (number of outputs,)."""
+        outputs = self.outputs(self.unflatten(theta), positions)
+        return tf.stack(
+            [tf.reduce_mean((o - t) ** 2) for o, t in zip(outputs, targets, strict=True)]
+        )
+
+
+def direct_objective(model: keras.Model, targets: np.ndarray, scale: float) -> Objective:
+    """The model's own output against targets of standard deviation ``scale``."""
+    return Objective(
+        model,
+        lambda weights, x: (model.stateless_call(weights, [], x)[0],),
+        (targets,),
+        (1.0 / scale**2,),
+    )
+
+
+def batch_order(n: int, batch_size: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    """One epoch's shuffled batches, a function of (seed, epoch) alone.
+
+    Returns:
+        indices (S, B) int32 and weights (S, B): 1, and 0 where the last batch is padded.
+    """
+    steps = -(-n // batch_size)
+    indices = np.zeros(steps * batch_size, dtype=np.int32)
+    indices[:n] = np.random.default_rng([seed, epoch]).permutation(n)
+    weights = np.zeros(steps * batch_size)
+    weights[:n] = 1.0
+    return indices.reshape(steps, batch_size), weights.reshape(steps, batch_size)
+
+
+@dataclass
+class TrainingState:
+    """All that training needs to go on, and what it has measured so far.
+
+    Attributes:
+        theta, first_moment, second_moment: (L, W), weights and Adam's moments.
+        losses: (epochs so far, L), mean training loss over the batches of each epoch.
+        curve_epochs: (C,), the epochs after which errors were measured.
+        curve: (C, L, outputs, 2), RMSE on training and test part.
+        seconds: time spent in training steps, without compilation and measuring.
+        compile_seconds: time until the first step could start.
+    """
+
+    theta: np.ndarray
+    first_moment: np.ndarray
+    second_moment: np.ndarray
+    losses: np.ndarray
+    curve_epochs: np.ndarray
+    curve: np.ndarray
+    seconds: float = 0.0
+    compile_seconds: float = 0.0
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.losses)
+
+    @classmethod
+    def start(cls, thetas: Sequence[np.ndarray], n_outputs: int) -> "TrainingState":
+        """Before the first epoch, from the first weights of each lane."""
+        theta = np.stack(thetas)
+        lanes = len(theta)
+        return cls(
+            theta,
+            np.zeros_like(theta),
+            np.zeros_like(theta),
+            np.zeros((0, lanes)),
+            np.zeros(0, int),
+            np.zeros((0, lanes, n_outputs, 2)),
+        )
+
+
+class EpochLoop:
+    """The compiled epoch and the compiled error measurement of one objective.
+
+    Args:
+        objective: what is trained.
+        positions: (n, N, 3) Å, training part.
+        settings: Adam's.
+        test: positions and targets of the test part, measured now and then, or None. They choose
+            nothing.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        positions: np.ndarray,
+        settings: AdamSettings,
+        test: tuple[np.ndarray, tuple[np.ndarray, ...]] | None = None,
+    ) -> None:
+        self.objective = objective
+        self.settings = settings
+        self.dtype = objective.model.compute_dtype
+        self.train_data = self._tensors(positions, objective.targets)
+        self.test_data = self._tensors(*test) if test else None
+        self._epoch = tf.function(self._epoch_steps, jit_compile=True)
+        self._measure = tf.function(objective.mean_squares, jit_compile=True)
+
+    def _tensors(self, positions, targets):
+        return (
+            tf.constant(positions, self.dtype),
+            tuple(tf.constant(target, self.dtype) for target in targets),
+        )
+
+    def _learning_rate(self, step, steps_per_epoch):
+        rate = self.settings.learning_rate
+        if self.settings.decay == "cosine":
+            total = self.settings.epochs * steps_per_epoch
+            return rate * 0.5 * (1.0 + tf.cos(math.pi * (step - 1.0) / total))
+        return tf.constant(rate, step.dtype)
+
+    def _step(self, theta, m, v, rate, positions, targets, sample_weights):
+        """One Adam step of one lane, as Keras's optimiser makes it."""
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            loss = self.objective.loss(theta, positions, targets, sample_weights)
+        gradient = tape.gradient(loss, theta)
+        m = m + (gradient - m) * (1.0 - BETA_1)
+        v = v + (gradient * gradient - v) * (1.0 - BETA_2)
+        return theta - rate * m / (tf.sqrt(v) + EPSILON), m, v, loss
+
+    def _epoch_steps(self, theta, m, v, done, indices, weights, positions, targets):
+        """All steps of an epoch. indices (S, L, B); weights (S, B); done: steps before it."""
+        steps = indices.shape[0]
+
+        def body(k, theta, m, v, losses):
+            t = done + tf.cast(k, theta.dtype) + 1.0
+            correction = tf.sqrt(1.0 - tf.pow(tf.cast(BETA_2, t.dtype), t)) / (
+                1.0 - tf.pow(tf.cast(BETA_1, t.dtype), t)
+            )
+            rate = self._learning_rate(t, steps) * correction
+
+            def lane(args):
+                theta, m, v, index = args
+                return self._step(
+                    theta,
+                    m,
+                    v,
+                    rate,
+                    tf.gather(positions, index),
+                    tuple(tf.gather(target, index) for target in targets),
+                    weights[k],
+                )
+
+            theta, m, v, loss = tf.vectorized_map(lane, (theta, m, v, indices[k]))
+            return k + 1, theta, m, v, losses + loss * tf.reduce_sum(weights[k])
+
+        losses = tf.zeros(tf.shape(theta)[0], theta.dtype)
+        _, theta, m, v, losses = tf.while_loop(
+            lambda k, *_: k < steps, body, (0, theta, m, v, losses), maximum_iterations=steps
+        )
+        return theta, m, v, losses / tf.reduce_sum(weights)
+
+    def run_epoch(self, theta, m, v, epoch: int, seeds: Sequence[int]):
+        """Epoch number ``epoch`` (from 0) of all lanes -> theta, m, v, losses (L,)."""
+        n = self.train_data[0].shape[0]
+        orders = [batch_order(n, self.settings.batch_size, seed, epoch) for seed in seeds]
+        return self.run_batches(
+            theta, m, v, epoch, np.stack([order[0] for order in orders], axis=1), orders[0][1]
+        )
+
+    def run_batches(self, theta, m, v, epoch: int, indices: np.ndarray, weights: np.ndarray):
+        """As :meth:`run_epoch`, over batches that are given: (S, L, B) and (S, B)."""
+        return self._epoch(
+            theta,
+            m,
+            v,
+            tf.constant(epoch * len(indices), self.dtype),
+            tf.constant(indices, tf.int32),
+            tf.constant(weights, self.dtype),
+            *self.train_data,
+        )
+
+    def measure(self, theta: np.ndarray) -> np.ndarray:
+        """RMSE of each lane and output on training and test part: (L, outputs, 2)."""
+        parts = [self.train_data, self.test_data or self.train_data]
+        squares = [[self._mean_squares(lane, *part) for part in parts] for lane in theta]
+        return np.sqrt(np.array(squares).transpose(0, 2, 1))
+
+    def _mean_squares(self, theta, positions, targets, chunk=500):
+        n = positions.shape[0]
+        total = 0.0
+        for k in range(0, n, chunk):
+            part = slice(k, min(k + chunk, n))
+            squares = self._measure(theta, positions[part], tuple(t[part] for t in targets))
+            total = total + squares.numpy().astype(float) * (part.stop - part.start)
+        return total / n
+
+
+def train(
+    loop: EpochLoop,
+    state: TrainingState,
+    seeds: Sequence[int],
+    on_epoch: Callable[[TrainingState], None] | None = None,
+    curve_points: int = 40,
+) -> TrainingState:
+    """Train from a state to the last epoch; the same bits whether or not it was interrupted.
+
+    Args:
+        loop: the compiled loop.
+        state: a fresh start, or one that was kept.
+        seeds: of the batch orders, one a lane.
+        on_epoch: called with the state after every epoch; it may keep the state (its arrays are
+            not changed afterwards) or raise to stop.
+        curve_points: at most this many measurements of the errors, evenly spread.
+
+    Returns:
+        The state after the last epoch. A lane whose loss is not finite stays so: see
+        ``losses``; when no finite lane is left, training ends early.
+    """
+    epochs = loop.settings.epochs
+    every = max(1, epochs // curve_points)
+    state = replace(state)
+    if state.epoch < epochs:
+        # Compile by running an epoch whose outcome is dropped, so that both times are clean.
+        begin = time.perf_counter()
+        loop.run_epoch(state.theta, state.first_moment, state.second_moment, state.epoch, seeds)
+        state.compile_seconds += time.perf_counter() - begin
+    while state.epoch < epochs:
+        begin = time.perf_counter()
+        *arrays, loss = (
+            tensor.numpy()
+            for tensor in loop.run_epoch(
+                state.theta, state.first_moment, state.second_moment, state.epoch, seeds
+            )
+        )
+        seconds = state.seconds + time.perf_counter() - begin
+        losses = np.concatenate([state.losses, loss[None].astype(float)])
+        state = replace(state, **dict(zip(ARRAYS, arrays, strict=True)), losses=losses)
+        state.seconds = seconds
+        if state.epoch % every == 0 or state.epoch == epochs:
+            state.curve_epochs = np.append(state.curve_epochs, state.epoch)
+            state.curve = np.concatenate([state.curve, loop.measure(state.theta)[None]])
+        if on_epoch:
+            on_epoch(state)
+        if not np.isfinite(state.losses[-1]).any():
+            break
+    return state

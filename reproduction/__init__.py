@@ -1,0 +1,1 @@
+"""Which row of the report is which experiment, how it is run, and what came out."""

@@ -1,0 +1,191 @@
+"""What the numbered scripts share: arguments, folders, messages, exit status."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from data_gen.dataset import Dataset
+from data_gen.errors import DataError
+from reproduction.errors import ReproductionError
+from reproduction.experiments import EXPERIMENTS, Experiment, quick, select
+from reproduction.progress import Bars
+from reproduction.provenance import ROOT
+from reproduction.results import Metrics
+from reproduction.runner import Outcome, Work, explain, load_dataset, plan, run
+from reproduction.store import Store
+
+QUICK_NOTE = "quick, not the report's settings"
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+UNKNOWN_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where one kind of run keeps its things: the checkout, or its ``quick/``."""
+
+    folder: Path
+    is_quick: bool
+
+    @property
+    def data(self) -> Path:
+        """Trajectories."""
+        return self.folder / "data"
+
+    @property
+    def runs(self) -> Path:
+        """Finished and unfinished runs."""
+        return self.folder / "runs"
+
+    @property
+    def results(self) -> Path:
+        """metrics.csv and what is made from it."""
+        return self.folder / "results"
+
+    def experiment(self, name: str) -> Experiment:
+        """An experiment at this workspace's size."""
+        return quick(EXPERIMENTS[name]) if self.is_quick else EXPERIMENTS[name]
+
+    def label(self, text: str) -> str:
+        """Text, marked where it is of a quick run."""
+        return f"{QUICK_NOTE}: {text}" if self.is_quick else text
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Arguments that every script takes."""
+    p = argparse.ArgumentParser(description=description)
+    p.add_argument(
+        "--quick", action="store_true", help="few epochs, one seed, small data, into quick/"
+    )
+    p.add_argument(
+        "--folder", type=Path, help="where data/, runs/ and results/ go (default: the checkout)"
+    )
+    return p
+
+
+def add_run_arguments(p: argparse.ArgumentParser) -> None:
+    """Arguments of the scripts that run experiments."""
+    p.add_argument(
+        "--only",
+        nargs="+",
+        metavar="ID",
+        help="experiments, such as table4/eq2 or 'table4/*' (default: all of this script's)",
+    )
+    p.add_argument("--seeds", nargs="+", type=int, metavar="K", help="instead of each row's own")
+    p.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    p.add_argument("--fresh", action="store_true", help="run again what is there already")
+
+
+def workspace(arguments: argparse.Namespace) -> Workspace:
+    """The folders that the arguments ask for."""
+    folder = arguments.folder or (ROOT / "quick" if arguments.quick else ROOT)
+    return Workspace(folder, arguments.quick)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def console() -> Console:
+    """The terminal, or a plain 120 columns where there is none."""
+    out = Console(soft_wrap=False, highlight=False)
+    return out if out.is_terminal else Console(width=140, highlight=False)
+
+
+def run_script(main: Callable[[Sequence[str]], int]) -> None:
+    """Call a script's main; one clear sentence and an exit status for what goes wrong."""
+    try:
+        status = main(sys.argv[1:])
+    except (ReproductionError, DataError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = EXIT_USAGE
+    except OSError as error:
+        print(f"error: {explain(error)}", file=sys.stderr)
+        status = EXIT_USAGE
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        status = EXIT_INTERRUPTED
+    sys.exit(status)
+
+
+def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, str]:
+    """Checksum of each dataset that the experiments need, each checked for its split."""
+    loaded: dict[str, Dataset] = {}
+    for experiment in experiments:
+        name = experiment.dataset
+        if name not in loaded:
+            loaded[name] = load_dataset(space.data, name)
+        loaded[name].split(*experiment.split)
+    return {name: data.checksum() for name, data in loaded.items()}
+
+
+def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcome:
+    """Run a script's experiments as its arguments ask.
+
+    Args:
+        arguments: parsed.
+        own: ids or patterns of the script's experiments.
+    """
+    space = workspace(arguments)
+    out = console()
+    among = select(own)
+    experiments = [space.experiment(name) for name in select(arguments.only or own, among)]
+    workers = cores() if arguments.workers is None else arguments.workers
+    if workers < 1:
+        raise ReproductionError(f"--workers must be at least 1, not {workers}")
+    if arguments.seeds and min(arguments.seeds) < 0:
+        raise ReproductionError("seeds are whole numbers from 0")
+    store = Store(space.runs)
+    with store.locked():
+        sums = checksums(space, experiments)
+        work, outcome = plan(
+            experiments, store, sums, arguments.seeds, arguments.fresh, space.is_quick
+        )
+        expected = _expected_seconds(space)
+        bars = _bars(space, out, store, sums, work, expected)
+        with bars:
+            run(work, outcome, store, space.data, workers, bars)
+    out.print(
+        space.label(
+            f"{len(outcome.made)} runs made, {outcome.skipped} were there already, "
+            f"{len(outcome.failed)} failed"
+        )
+    )
+    for name in outcome.older_code:
+        out.print(f"made by other code than this, --fresh makes it anew: {name}")
+    for name, why in outcome.failed.items():
+        out.print(f"failed: {name}: {why}", markup=False)
+    return outcome
+
+
+def _expected_seconds(space: Workspace) -> Callable[[Work], float]:
+    """Seconds of a group, from the committed results where they have the experiment."""
+    known = Metrics.read(ROOT / "results")
+
+    def expected(work: Work) -> float:
+        if space.is_quick:
+            return 1.0
+        one = known.spread(work.experiment.id, "", "train_seconds")
+        return (one.mean if one else UNKNOWN_SECONDS) * len(work.seeds)
+
+    return expected
+
+
+def _bars(space, out, store, sums, work, expected) -> Bars:
+    """Bars whose whole is the whole registry, so that they run on from script to script."""
+    everything = [space.experiment(name) for name in EXPERIMENTS]
+    total = sum(expected(Work(e, e.seeds)) for e in everything)
+    left_elsewhere = sum(
+        expected(Work(e, (seed,)))
+        for e in everything
+        for seed in e.seeds
+        if not store.fits(e, seed, sums.get(e.dataset, ""))
+    )
+    here = sum(expected(item) for item in work)
+    done = max(0.0, total - max(left_elsewhere, here))
+    return Bars(out, total, done, expected, space.label("all experiments"))

@@ -1,0 +1,67 @@
+"""What an error is, for every model, and how it spreads over seeds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+UNITS = {
+    "energy_rmse": "eV",
+    "energy_mae": "eV",
+    "energy_max": "eV",
+    "force_rmse": "eV/Å",
+    "force_mae": "eV/Å",
+    "force_max": "eV/Å",
+    "train_seconds": "s",
+    "compile_seconds": "s",
+    "parameters": "",
+    "epochs": "",
+}
+
+
+def errors(kind: str, predicted: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+    """RMSE, MAE and largest error.
+
+    Args:
+        kind: "energy" (n,), eV of the whole system, over samples; or "force" (n, N, 3), eV/Å,
+            over samples, atoms and components.
+        predicted, reference: of the same shape.
+
+    Raises:
+        ValueError: shapes differ (broadcasting would give a wrong number silently).
+    """
+    predicted, reference = np.asarray(predicted, float), np.asarray(reference, float)
+    if predicted.shape != reference.shape:
+        raise ValueError(f"predictions {predicted.shape} do not fit references {reference.shape}")
+    off = predicted - reference
+    return {
+        f"{kind}_rmse": float(np.sqrt((off**2).mean())),
+        f"{kind}_mae": float(np.abs(off).mean()),
+        f"{kind}_max": float(np.abs(off).max()),
+    }
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean over seeds, sample standard deviation and 95 % confidence half-width of the mean.
+
+    With one value, ``std`` and ``ci95`` are NaN: nothing is known of the spread.
+    """
+
+    n: int
+    mean: float
+    std: float
+    ci95: float
+    lowest: float
+    highest: float
+
+
+def spread(values) -> Spread:
+    """Spread of one metric over seeds. Raises ValueError when there is no value."""
+    values = np.asarray(list(values), float)
+    n = len(values)
+    if n == 0:
+        raise ValueError("no values to take the spread of")
+    std = float(values.std(ddof=1)) if n > 1 else float("nan")
+    half = float(stats.t.ppf(0.975, n - 1) * std / np.sqrt(n)) if n > 1 else float("nan")
+    return Spread(n, float(values.mean()), std, half, float(values.min()), float(values.max()))

@@ -1,0 +1,80 @@
+"""Where a number comes from: code, versions, machine."""
+
+import ast
+import hashlib
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("numpy", "scipy", "tensorflow", "keras", "ase", "asap3", "amp-atomistics")
+# What turns settings and data into predictions; the rest only runs, stores and shows.
+CODE = ("data_gen/dataset.py", "keras_models/*.py", "amp_baseline/*.py", "reproduction/tasks.py")
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _without_docstrings(tree: ast.AST) -> ast.AST:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    for node in (node for node in ast.walk(tree) if isinstance(node, documented)):
+        if ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return tree
+
+
+@cache
+def code_checksum(root: Path = ROOT) -> str:
+    """SHA-256 over the code that makes predictions, comments and docstrings left out."""
+    digest = hashlib.sha256()
+    for pattern in CODE:
+        for path in sorted(root.glob(pattern)):
+            tree = _without_docstrings(ast.parse(path.read_text()))
+            digest.update(f"{path.relative_to(root)} {ast.dump(tree)}".encode())
+    return digest.hexdigest()
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that a result depends on, those that are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def provenance() -> dict:
+    """Commit, code checksum, versions, processor and core count."""
+    return {
+        "commit": _git("rev-parse", "HEAD") or "not a git checkout",
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "code_sha256": code_checksum(),
+        "versions": versions(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(terse=True),
+    }

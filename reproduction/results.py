@@ -1,0 +1,140 @@
+"""Finished runs -> results/metrics.csv, and reading it and reported.csv back."""
+
+import csv
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reproduction.experiments import EXPERIMENTS, Experiment
+from reproduction.metrics import UNITS, Spread, spread
+from reproduction.store import Store
+
+COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
+REPORTED = Path(__file__).with_name("reported.csv")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number: of which experiment, seed, split ("train", "test", ""), metric."""
+
+    experiment: str
+    seed: int
+    split: str
+    metric: str
+    value: float
+
+
+class Metrics:
+    """All numbers of a results folder, by experiment."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.rows = list(rows)
+        self._values: dict[tuple[str, str, str], dict[int, float]] = defaultdict(dict)
+        for row in self.rows:
+            self._values[row.experiment, row.split, row.metric][row.seed] = row.value
+
+    def spread(self, experiment: str, split: str, metric: str) -> Spread | None:
+        """Over seeds, or None where there is no such number."""
+        values = self._values.get((experiment, split, metric))
+        return spread(values.values()) if values else None
+
+    def experiments(self) -> set[str]:
+        """Ids that have numbers."""
+        return {row.experiment for row in self.rows}
+
+    @classmethod
+    def read(cls, folder: Path) -> "Metrics":
+        """From ``metrics.csv`` in a folder; empty where there is none."""
+        path = folder / "metrics.csv"
+        if not path.is_file():
+            return cls([])
+        with open(path, newline="", encoding="utf-8") as file:
+            return cls(
+                Row(r["experiment"], int(r["seed"]), r["split"], r["metric"], float(r["value"]))
+                for r in csv.DictReader(file)
+            )
+
+
+def reported() -> dict[tuple[str, str, str], str]:
+    """The report's numbers, in its digits: (experiment id, split, metric) -> text."""
+    with open(REPORTED, newline="", encoding="utf-8") as file:
+        return {
+            (f"{r['table']}/{r['row']}", r["split"], r["metric"]): r["value"]
+            for r in csv.DictReader(file)
+        }
+
+
+def gather(
+    store: Store, experiments: Iterable[Experiment], checksums: dict[str, str], folder: Path
+) -> tuple[Metrics, list[str]]:
+    """Write metrics.csv and provenance.json from finished runs.
+
+    An experiment's old rows are replaced when all its seeds are there, or when it had none;
+    else they stay. So a partial run never thins out what a full one gave.
+
+    Returns:
+        All numbers now in the folder, and the ids of the experiments whose rows are new.
+    """
+    old = Metrics.read(folder)
+    rows = {name: [r for r in old.rows if r.experiment == name] for name in old.experiments()}
+    about = _read_json(folder / "provenance.json")
+    fresh = []
+    for experiment in experiments:
+        runs = {
+            seed: run
+            for seed in experiment.seeds
+            if (run := store.fits(experiment, seed, checksums.get(experiment.dataset, "")))
+        }
+        if not runs or (len(runs) < len(experiment.seeds) and rows.get(experiment.id)):
+            continue
+        rows[experiment.id] = [
+            Row(experiment.id, seed, m["split"], m["metric"], m["value"])
+            for seed, run in runs.items()
+            for m in run["metrics"]
+        ]
+        about[experiment.id] = {
+            str(seed): {
+                "data_sha256": run["data_sha256"],
+                "ended": run["ended"],
+                "seconds_of_group": round(run["seconds_of_group"], 1),
+                "threads": run["threads"],
+                **run["provenance"],
+            }
+            for seed, run in runs.items()
+        }
+        fresh.append(experiment.id)
+    order = [name for name in EXPERIMENTS if name in rows]
+    metrics = Metrics(row for name in order for row in rows[name])
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_csv(folder / "metrics.csv", metrics.rows)
+    _write_text(
+        folder / "provenance.json",
+        json.dumps({name: about[name] for name in order if name in about}, indent=1) + "\n",
+    )
+    return metrics, fresh
+
+
+def _read_json(path: Path) -> dict:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _write_text(path: Path, text: str) -> None:
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_text(text, encoding="utf-8")
+    os.replace(scratch, path)
+
+
+def _write_csv(path: Path, rows: Iterable[Row]) -> None:
+    scratch = path.with_name(f".{path.name}.tmp")
+    with open(scratch, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for r in rows:
+            # Seven digits: more than any spread, and the same text on every machine.
+            writer.writerow(
+                (r.experiment, r.seed, r.split, r.metric, f"{r.value:.7g}", UNITS[r.metric])
+            )
+    os.replace(scratch, path)

@@ -1,0 +1,168 @@
+"""What each task does: an experiment, its data and its seeds -> predictions.
+
+A task takes a :class:`Job` and returns a :class:`~reproduction.store.RunResult` for each seed.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data_gen.dataset import Dataset, Statistics
+from keras_models import energy
+from keras_models.training import (
+    EpochLoop,
+    TrainingState,
+    build_seeded,
+    direct_objective,
+    flat_weights,
+    predict,
+    set_flat_weights,
+    train,
+)
+from reproduction.errors import Diverged
+from reproduction.experiments import Experiment
+from reproduction.pair_floor import PairFloor
+from reproduction.store import RunResult, load_arrays, save_arrays
+
+CHECKPOINT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One group of seeds of one experiment.
+
+    Attributes:
+        experiment, seeds: what to run.
+        train, test: its data.
+        data_sha256: of the whole data.
+        checkpoint: file for unfinished work.
+        report: called with (fraction done, a short text); raises to stop the job.
+    """
+
+    experiment: Experiment
+    seeds: tuple[int, ...]
+    train: Dataset
+    test: Dataset
+    data_sha256: str
+    checkpoint: Path
+    report: Callable[[float, str], None]
+
+    def stamp(self) -> str:
+        """What a checkpoint must be of to be taken up."""
+        return json.dumps([self.experiment.settings(), self.seeds, self.data_sha256])
+
+
+def pair_floor(job: Job) -> list[RunResult]:
+    """The least-squares pair model; nothing random."""
+    begin = time.perf_counter()
+    model = PairFloor.fit(job.train.positions, job.train.energies)
+    seconds = time.perf_counter() - begin
+    predictions = tuple(model.predict(part.positions) for part in (job.train, job.test))
+    return [
+        RunResult(
+            seed,
+            {"energy": predictions},
+            {("", "train_seconds"): seconds, ("", "parameters"): len(model.coefficients)},
+            info={"ended": "solved"},
+        )
+        for seed in job.seeds
+    ]
+
+
+def energy_model(job: Job) -> list[RunResult]:
+    """Eq. 2 to 5 on energies alone."""
+    experiment = job.experiment
+    statistics = Statistics.of(job.train)
+    builder = getattr(energy, experiment.model)
+    models = [
+        build_seeded(lambda: builder(statistics, **experiment.options), seed) for seed in job.seeds
+    ]
+    targets = [part.energies[:, None] for part in (job.train, job.test)]
+    objective = direct_objective(models[0], targets[0], statistics.energy_std)
+    state = _train_adam(job, models, objective, (targets[1],))
+    return _collect(job, models, state, statistics, ("energy",), _predict_energy)
+
+
+def _predict_energy(model, positions: np.ndarray) -> dict[str, np.ndarray]:
+    return {"energy": predict(model, positions)[:, 0]}
+
+
+def _train_adam(job: Job, models, objective, test_targets) -> TrainingState:
+    """Train all lanes, keeping a checkpoint every few seconds."""
+    experiment = job.experiment
+    # Absent seeds are stood in for: bits depend on the number of lanes (Experiment.lanes).
+    fill = max(0, experiment.lanes - len(models))
+    lanes = [*range(len(models)), *[0] * fill]
+    seeds = [job.seeds[lane] for lane in lanes]
+    loop = EpochLoop(
+        objective, job.train.positions, experiment.training, (job.test.positions, test_targets)
+    )
+    state = TrainingState.start(
+        [flat_weights(models[lane]) for lane in lanes], len(objective.targets)
+    )
+    kept = load_arrays(job.checkpoint, job.stamp())
+    if kept:
+        state = TrainingState(**{name: kept[name][()] for name in vars(state)})
+    last = time.monotonic()
+
+    def on_epoch(state: TrainingState) -> None:
+        nonlocal last
+        finished = state.epoch == experiment.training.epochs
+        if not finished and time.monotonic() - last > CHECKPOINT_SECONDS:
+            save_arrays(job.checkpoint, job.stamp(), **vars(state))
+            last = time.monotonic()
+        try:
+            job.report(
+                state.epoch / experiment.training.epochs,
+                f"epoch {state.epoch}/{experiment.training.epochs}",
+            )
+        except BaseException:
+            save_arrays(job.checkpoint, job.stamp(), **vars(state))
+            raise
+
+    job.report(0.0, "compiling")
+    return train(loop, state, seeds, on_epoch)
+
+
+def _collect(job: Job, models, state: TrainingState, statistics, outputs, predict_all):
+    """Trained lanes -> results; a diverged seed becomes an error in its place."""
+    results = []
+    epochs = job.experiment.training.epochs
+    for lane, (seed, model) in enumerate(zip(job.seeds, models, strict=True)):
+        losses = state.losses[:, lane]
+        if not (np.isfinite(losses).all() and np.isfinite(state.theta[lane]).all()):
+            bad = int(np.argmax(~np.isfinite(losses))) + 1
+            results.append(Diverged(f"seed {seed}: the loss is not finite in epoch {bad}"))
+            continue
+        set_flat_weights(model, state.theta[lane])
+        parts = [predict_all(model, part.positions) for part in (job.train, job.test)]
+        results.append(
+            RunResult(
+                seed,
+                {name: tuple(part[name] for part in parts) for name in parts[0]},
+                {
+                    ("", "train_seconds"): state.seconds / len(state.theta),
+                    ("", "compile_seconds"): state.compile_seconds / len(state.theta),
+                    ("", "parameters"): model.count_params(),
+                    ("", "epochs"): epochs,
+                },
+                {
+                    "losses": losses,
+                    "curve_epochs": state.curve_epochs,
+                    **{f"curve_{name}": state.curve[:, lane, k] for k, name in enumerate(outputs)},
+                },
+                {"ended": "all epochs done", "statistics": asdict(statistics)},
+                model,
+            )
+        )
+    return results
+
+
+TASKS: dict[str, Callable[[Job], list]] = {
+    "pair-floor": pair_floor,
+    "energy": energy_model,
+}

@@ -1,0 +1,22 @@
+"""Makes the packages installable; requirements.txt has the exact pins that were tried together."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="neural-network-potentials",
+    version="0.1.0",
+    description="Reference reimplementation of '3 approaches to neural network potentials' (2019)",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["data_gen*", "keras_models*", "reproduction*"]),
+    package_data={"reproduction": ["reported.csv"]},
+    install_requires=[
+        "ase>=3.29.0",
+        "asap3>=3.13.11",
+        "keras>=3.15.1",
+        "numpy>=1.26.4",
+        "rich>=15.0.0",
+        "scipy>=1.17.1",
+        "tensorflow>=2.21.0",
+    ],
+)
