@@ -41,4 +41,7 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import ops as K  # noqa: E402
 
+# Every objective and every number of atoms is traced once, by design: not worth a warning.
+tf.get_logger().setLevel("ERROR")
+
 __all__ = ["K", "keras", "tf"]

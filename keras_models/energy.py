@@ -11,6 +11,7 @@ from data_gen.dataset import Statistics
 from keras_models import geometry
 from keras_models.backend import keras
 from keras_models.layers import (
+    Affine,
     apply,
     mlp,
     sum_over_last_atom,
@@ -28,7 +29,7 @@ def _standardise(x, statistics):
     """(c - mean) / std of the training part's C2, the diagonal included."""
     std = statistics.inverse_distance_std
     mean = statistics.inverse_distance_mean
-    return keras.layers.Rescaling(1.0 / std, -mean / std, name="standardised_c2")(x)
+    return Affine(1.0 / std, -mean / std, name="standardised_c2")(x)
 
 
 def _all_pairs(positions, statistics):
@@ -50,7 +51,7 @@ def _pair_features(positions, statistics, unique_pairs):
 
 def _in_ev(x, statistics):
     """Standardised energy -> eV."""
-    return keras.layers.Rescaling(statistics.energy_std, statistics.energy_mean, name="energy")(x)
+    return Affine(statistics.energy_std, statistics.energy_mean, name="energy")(x)
 
 
 def _input():

@@ -33,6 +33,27 @@ def apply(function, x, name):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class Affine(keras.layers.Layer):
+    """x -> scale * x + offset, two fixed numbers: standardisation and its inverse.
+
+    Keras's own Rescaling rounds its numbers to float32 in a float64 model.
+    """
+
+    def __init__(self, scale: float, offset: float, **kwargs):
+        super().__init__(**kwargs)
+        self.scale, self.offset = float(scale), float(offset)
+
+    def call(self, x):
+        return x * tf.constant(self.scale, x.dtype) + tf.constant(self.offset, x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 def with_feature_axis(x):
     """(...,) -> (..., 1): scalars as features of width one."""
     return x[..., None]

@@ -101,7 +101,7 @@ class Objective:
         ):
             squares = tf.reshape((output - target) ** 2, (tf.shape(target)[0], -1))
             mean = tf.reduce_sum(sample_weights * tf.reduce_mean(squares, axis=1)) / count
-            total += tf.cast(weight, mean.dtype) * mean
+            total += weight * mean
         return total
 
     def mean_squares(self, theta, positions, targets):
@@ -233,8 +233,8 @@ class EpochLoop:
 
         def body(k, theta, m, v, losses):
             t = done + tf.cast(k, theta.dtype) + 1.0
-            correction = tf.sqrt(1.0 - tf.pow(tf.cast(BETA_2, t.dtype), t)) / (
-                1.0 - tf.pow(tf.cast(BETA_1, t.dtype), t)
+            correction = tf.sqrt(1.0 - tf.pow(tf.constant(BETA_2, t.dtype), t)) / (
+                1.0 - tf.pow(tf.constant(BETA_1, t.dtype), t)
             )
             rate = self._learning_rate(t, steps) * correction
 

@@ -1,0 +1,33 @@
+"""Data and small models that tests share."""
+
+import numpy as np
+import pytest
+
+from data_gen.dataset import Dataset, Statistics
+from data_gen.dynamics import DynamicsSettings, run_dynamics
+
+
+@pytest.fixture(scope="session")
+def au6() -> Dataset:
+    """400 frames of the report's trajectory (its start is too hot for its later frames)."""
+    return run_dynamics(DynamicsSettings(steps=20_000))
+
+
+@pytest.fixture(scope="session")
+def statistics(au6) -> Statistics:
+    return Statistics.of(au6[:300])
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def cluster(rng: np.random.Generator, n_atoms: int, closest: float = 2.0) -> np.ndarray:
+    """Random positions (n_atoms, 3) Å, no two atoms nearer than ``closest``."""
+    positions = [rng.uniform(-3, 3, 3)]
+    while len(positions) < n_atoms:
+        trial = rng.uniform(-3, 3, 3)
+        if min(np.linalg.norm(trial - p) for p in positions) > closest:
+            positions.append(trial)
+    return np.array(positions)
