@@ -200,8 +200,8 @@ def from_frames(
     for k, frame in enumerate(frames):
         if not np.array_equal(frame.numbers, first.numbers):
             raise DataError(
-                f"{source}: frame {k} is {frame.get_chemical_formula(mode='reduce')}, frame 0 is "
-                f"{first.get_chemical_formula(mode='reduce')}: all frames need the same atoms in "
+                f"{source}: frame {k} is {frame.get_chemical_formula()}, frame 0 is "
+                f"{first.get_chemical_formula()}: all frames need the same atoms in "
                 "the same order"
             )
         if not np.array_equal(frame.pbc, first.pbc) or (

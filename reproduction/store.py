@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -162,7 +163,7 @@ def load_arrays(path: Path, stamp: str) -> dict[str, np.ndarray] | None:
     try:
         with np.load(path) as stored:
             arrays = dict(stored)
-    except (OSError, ValueError, EOFError, KeyError):
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
     return arrays if str(arrays.pop("stamp", "")) == stamp else None
 

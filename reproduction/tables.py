@@ -1,5 +1,6 @@
 """Tables from metrics.csv beside the report's numbers, for terminal and README alike."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +42,13 @@ class Table:
 
 
 def with_spread(s: Spread | None) -> str:
-    """Mean ± standard deviation, or the one value, to two significant digits of the mean."""
+    """Mean ± standard deviation, or the one value."""
     if s is None:
         return NOT_RUN
+    # Two significant digits of the mean, and of a spread that is smaller at least one.
     digits = max(2, 1 - int(f"{s.mean:e}".split("e")[1]))
+    if s.n > 1 and s.std > 0:
+        digits = max(digits, -int(f"{s.std:e}".split("e")[1]))
     return f"{s.mean:.{digits}f}" + (f" ± {s.std:.{digits}f}" if s.n > 1 else "")
 
 
@@ -95,30 +99,51 @@ def table4(metrics: Metrics) -> Table:
     )
 
 
-TABLES = {"table4": table4}
+def speed(benchmark: dict) -> Table:
+    """An epoch of Eq. 2, as scripts/benchmark.py measured it in one run."""
+    times = benchmark.get("eq2_ms_an_epoch", {})
+    slowest = next(iter(times.values()), 0.0)
+    note = "`make benchmark` has not been run yet."
+    if times:
+        note = f"Measured in one run on {benchmark['cores']} cores of {benchmark['processor']}."
+    return Table(
+        "speed",
+        "An epoch of Eq. 2 (2,000 frames, batches of 32)",
+        ("how", "ms a seed", "times as fast"),
+        tuple((name, f"{ms:.1f}", f"{slowest / ms:.1f}") for name, ms in times.items()),
+        note,
+    )
 
 
-def fill(text: str, metrics: Metrics) -> str:
+def tables(results: Path, metrics: Metrics | None = None) -> dict[str, Table]:
+    """All tables of a results folder, by name."""
+    metrics = metrics or Metrics.read(results)
+    path = results / "benchmark.json"
+    benchmark = json.loads(path.read_text()) if path.is_file() else {}
+    return {table.name: table for table in (table4(metrics), speed(benchmark))}
+
+
+def fill(text: str, tables: dict[str, Table]) -> str:
     """Replace what stands between ``<!-- name:begin -->`` and ``<!-- name:end -->``.
 
     Raises:
         ValueError: a begin without its end.
     """
-    for name, make in TABLES.items():
+    for name, table in tables.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         if begin in text:
             head, rest = text.split(begin, 1)
             if end not in rest:
                 raise ValueError(f"{begin} without {end}")
             tail = rest.split(end, 1)[1]
-            text = f"{head}{begin}\n{make(metrics).markdown()}\n{end}{tail}"
+            text = f"{head}{begin}\n{table.markdown()}\n{end}{tail}"
     return text
 
 
-def fill_file(path: Path, metrics: Metrics) -> bool:
+def fill_file(path: Path, tables: dict[str, Table]) -> bool:
     """:func:`fill` a file; True when it changed."""
     old = path.read_text(encoding="utf-8")
-    new = fill(old, metrics)
+    new = fill(old, tables)
     if new != old:
         path.write_text(new, encoding="utf-8")
     return new != old

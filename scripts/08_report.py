@@ -7,7 +7,7 @@ from reproduction.provenance import ROOT
 from reproduction.results import gather
 from reproduction.runner import load_dataset
 from reproduction.store import Store
-from reproduction.tables import TABLES, fill_file
+from reproduction.tables import fill_file, tables
 
 
 def main(argv):
@@ -22,8 +22,10 @@ def main(argv):
             out.print(f"{error}: its stored rows stay as they are")
     store = Store(space.runs)
     metrics, fresh = gather(store, experiments, sums, space.results)
-    for make in TABLES.values():
-        table = make(metrics)
+    made = tables(space.results, metrics)
+    for table in made.values():
+        if not table.rows:
+            continue
         out.print()
         if space.is_quick:
             out.print(space.label("these numbers say that it runs, and no more:"), markup=False)
@@ -31,7 +33,7 @@ def main(argv):
     out.print()
     out.print(f"numbers: {space.results / 'metrics.csv'} ({len(fresh)} experiments from runs)")
     out.print(f"runs, with predictions and models: {space.runs}")
-    if space.folder == ROOT and fill_file(ROOT / "README.md", metrics):
+    if space.folder == ROOT and fill_file(ROOT / "README.md", made):
         out.print("README.md: tables brought up to date")
     failures = store.failures()
     for name, why in failures.items():

@@ -1,0 +1,221 @@
+"""Speed, as ratios measured in one run: training against Keras's fit, lanes, atoms, cores.
+
+Writes results/benchmark.json, from which the README's table comes. Takes about three minutes.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from data_gen.dataset import Statistics, load
+from keras_models import energy
+from keras_models.backend import keras, tf
+from keras_models.settings import AdamSettings
+from keras_models.training import (
+    EpochLoop,
+    TrainingState,
+    build_seeded,
+    direct_objective,
+    flat_weights,
+)
+from reproduction import cli
+from reproduction.experiments import EXPERIMENTS
+from reproduction.provenance import ROOT, processor
+
+BATCH = 32
+# The report's tensors in plain Keras: the yardstick.
+FIT = "Keras fit"
+ENERGY_MODELS = {
+    e.model: e for e in EXPERIMENTS.values() if e.task == "energy" and e.id.startswith("table4/")
+}
+
+
+def best(function, repeats=5):
+    """Seconds of the fastest of some calls: what the code costs, without the machine's noise."""
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def epoch_seconds(model, train, statistics, lanes):
+    """Seconds of one compiled epoch of one lane, when ``lanes`` are trained side by side."""
+    objective = direct_objective(model, train.energies[:, None], statistics.energy_std)
+    loop = EpochLoop(objective, train.positions, AdamSettings(1, BATCH))
+    state = TrainingState.start([flat_weights(model)] * lanes, 1)
+    arrays = (state.theta, state.first_moment, state.second_moment)
+
+    def epoch():
+        loop.run_epoch(*arrays, 0, range(lanes))[0].numpy()
+
+    epoch()
+    return best(epoch) / lanes
+
+
+def fit_seconds(model, train, statistics, **compile_options):
+    """Seconds of one epoch of Keras's own fit."""
+    weight = 1.0 / statistics.energy_std**2
+    model.compile(keras.optimizers.Adam(1e-3), "mse", loss_weights=weight, **compile_options)
+    positions = train.positions.astype("float32")
+    energies = train.energies[:, None].astype("float32")
+
+    def epoch():
+        model.fit(positions, energies, batch_size=BATCH, verbose=0)
+
+    epoch()
+    return best(epoch)
+
+
+def flops_of_a_sample(model, n_atoms):
+    """Multiply-adds of the dense layers, times two, times three for forward and backward."""
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    sizes = keras.Model(model.input, [layer.output for layer in layers])(
+        np.random.default_rng(0).uniform(0, 9, (1, n_atoms, 3)).astype("float32")
+    )
+    sizes = sizes if isinstance(sizes, list) else [sizes]
+    return 6 * sum(
+        int(np.prod(out.shape[:-1])) * int(np.prod(layer.kernel.shape))
+        for layer, out in zip(layers, sizes, strict=True)
+    )
+
+
+def matmul_rate():
+    """flop/s of a large float32 matrix product on the threads that TensorFlow has."""
+    a = tf.random.normal((1500, 1500))
+    product = tf.function(lambda a: a @ a)
+    product(a).numpy()
+    return 2 * 1500**3 / best(lambda: product(a).numpy(), 10)
+
+
+def cluster_data(n_atoms, n_samples):
+    """Random clusters of one density, for timing alone."""
+    rng = np.random.default_rng(n_atoms)
+    side = 3.0 * n_atoms ** (1 / 3)
+    grid = np.stack(np.meshgrid(*[np.arange(5)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    places = np.array([rng.permutation(len(grid))[:n_atoms] for _ in range(n_samples)])
+    return grid[places] * side / 4 + rng.uniform(-0.2, 0.2, (n_samples, n_atoms, 3))
+
+
+def threads_and_processes(data_path):
+    """Two trainings of Eq. 2: one process of two threads after the other, or two at once."""
+
+    def start(threads, trainings):
+        command = [sys.executable, __file__, "--child", str(data_path), str(threads)]
+        return [
+            subprocess.Popen([*command, str(trainings)], stdout=subprocess.PIPE, text=True)
+            for _ in range(2 // trainings)
+        ]
+
+    found = {}
+    for name, threads, trainings in (("one process", 2, 2), ("two processes", 1, 1)):
+        outputs = [p.communicate()[0] for p in start(threads, trainings)]
+        found[name] = max(float(out.split()[-1]) for out in outputs)
+    return found
+
+
+def child(data_path, threads, trainings):
+    """Seconds of so many trainings of 100 epochs, in this process."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    train = load(Path(data_path))[:2000]
+    statistics = Statistics.of(train)
+    one = epoch_seconds(energy.eq2(statistics), train, statistics, 5)
+    print(100 * 5 * trainings * one)
+
+
+def main(argv):
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--data", type=Path, default=ROOT / "data/au6.traj")
+    p.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    arguments = p.parse_args(argv)
+    if arguments.child:
+        path, threads, trainings = arguments.child
+        child(path, int(threads), int(trainings))
+        return 0
+    out = cli.console()
+    train = load(arguments.data)[:2000]
+    statistics = Statistics.of(train)
+    rate = matmul_rate()
+    results = {
+        "processor": processor(),
+        "cores": cli.cores(),
+        "matmul_gflops": rate / 1e9,
+        "eq2_ms_an_epoch": {},
+        "models": {},
+        "ms_an_epoch_by_atoms": {},
+    }
+    out.print(
+        f"{processor()}, {cli.cores()} cores; float32 matrix product {rate / 1e9:.0f} GFLOP/s"
+    )
+
+    def eq2(**options):
+        return build_seeded(lambda: energy.eq2(statistics, **options), 0)
+
+    times = results["eq2_ms_an_epoch"]
+    for name, seconds in (
+        (
+            "Keras fit, full tensors",
+            lambda: fit_seconds(eq2(unique_pairs=False), train, statistics),
+        ),
+        ("Keras fit, unique pairs", lambda: fit_seconds(eq2(), train, statistics)),
+        (
+            "Keras fit, steps_per_execution of an epoch",
+            lambda: fit_seconds(eq2(unique_pairs=False), train, statistics, steps_per_execution=63),
+        ),
+        (
+            "compiled epoch, full tensors",
+            lambda: epoch_seconds(eq2(unique_pairs=False), train, statistics, 1),
+        ),
+        ("compiled epoch, unique pairs", lambda: epoch_seconds(eq2(), train, statistics, 1)),
+        (
+            "compiled epoch, unique pairs, 5 seeds side by side",
+            lambda: epoch_seconds(eq2(), train, statistics, 5),
+        ),
+    ):
+        times[name] = 1000 * seconds()
+        ratio = times[FIT] / times[name]
+        out.print(f"Eq. 2, {name}: {times[name]:.1f} ms an epoch, {ratio:.1f} x {FIT}")
+    for name, experiment in ENERGY_MODELS.items():
+        model = build_seeded(lambda: getattr(energy, name)(statistics), 0)  # noqa: B023
+        by_lanes = {lanes: epoch_seconds(model, train, statistics, lanes) for lanes in (1, 5)}
+        seconds = min(by_lanes.values())
+        share = flops_of_a_sample(model, 6) * len(train) / seconds / rate
+        results["models"][name] = {
+            "ms_an_epoch_1_lane": 1000 * by_lanes[1],
+            "ms_an_epoch_5_lanes": 1000 * by_lanes[5],
+            "samples_a_second": len(train) / seconds,
+            "share_of_matmul_rate": share,
+            "lanes_in_registry": experiment.lanes,
+        }
+        out.print(
+            f"{name}: {len(train) / seconds:,.0f} samples/s; an epoch {1000 * by_lanes[1]:.1f} ms "
+            f"with 1 lane, {1000 * by_lanes[5]:.1f} ms a lane with 5; {100 * share:.0f} % of the "
+            "matrix-product rate"
+        )
+    for name in ("eq2", "eq4"):
+        for n_atoms in (6, 13, 25, 50) if name == "eq2" else (6, 13):
+            positions = cluster_data(n_atoms, 320)
+            part = train[:320]
+            object.__setattr__(part, "positions", positions)
+            model = build_seeded(lambda: getattr(energy, name)(statistics), 0)  # noqa: B023
+            ms = 1000 * epoch_seconds(model, part, statistics, 1) * len(train) / 320
+            results["ms_an_epoch_by_atoms"].setdefault(name, {})[str(n_atoms)] = ms
+            out.print(f"{name}, {n_atoms} atoms: {ms:.0f} ms for 2,000 samples")
+    results["seconds_of_two_trainings"] = threads_and_processes(arguments.data)
+    for name, seconds in results["seconds_of_two_trainings"].items():
+        out.print(f"two trainings of five lanes, 100 epochs, {name}: {seconds:.1f} s")
+    path = ROOT / "results/benchmark.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    out.print(f"written to {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run_script(main)

@@ -1,0 +1,288 @@
+"""The data: how it is made, kept, checked on reading, and split."""
+
+import json
+import pickle
+from pathlib import Path
+
+import asap3
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.lattice.compounds import B2
+from ase.lattice.cubic import FaceCenteredCubic
+
+from data_gen import dataset
+from data_gen.dataset import Dataset, Statistics, closest_pair, inverse_distances, load, save
+from data_gen.dynamics import DynamicsSettings, run_dynamics
+from data_gen.errors import DataError
+from data_gen.structures import build_structure
+
+SHORT = DynamicsSettings(steps=500)
+
+
+@pytest.fixture
+def short() -> Dataset:
+    return run_dynamics(SHORT)
+
+
+def frames_of(data: Dataset) -> list[Atoms]:
+    frames = []
+    for x, e, f in zip(data.positions, data.energies, data.forces, strict=True):
+        atoms = Atoms(data.numbers, positions=x, cell=data.cell, pbc=data.pbc)
+        atoms.calc = SinglePointCalculator(atoms, energy=e, forces=f)
+        frames.append(atoms)
+    return frames
+
+
+@pytest.mark.parametrize("key", ["Au", "Pt", "AuPt"])
+def test_emt_gives_the_numbers_that_asap3_ships(key):
+    """Total energy and forces against asap3's own stored reference, with its structures."""
+    path = Path(asap3.__file__).parent / "test/testdata/SpecialEMT.pickle"
+    reference = pickle.loads(path.read_bytes(), encoding="latin1")
+    if key == "AuPt":
+        atoms = B2(size=(4, 4, 4), symbol=("Au", "Pt"), latticeconstant=3.5, pbc=False)
+    else:
+        atoms = FaceCenteredCubic(size=(4, 4, 4), symbol=key, pbc=False)
+    atoms.calc = asap3.EMT()
+    assert len(atoms) == reference[f"{key}_n"]
+    assert atoms.get_potential_energy() == pytest.approx(reference[f"{key}_e"].sum(), abs=1e-7)
+    np.testing.assert_allclose(atoms.get_forces().ravel(), reference[f"{key}_f"], atol=1e-8)
+
+
+def test_octahedron_is_cut_out_of_the_crystal():
+    atoms = build_structure("au6-octahedron")
+    assert atoms.get_chemical_formula() == "Au6" and not atoms.pbc.any()
+    distances = np.sort(atoms.get_all_distances()[np.triu_indices(6, 1)])
+    nearest = 4.08 / np.sqrt(2)
+    np.testing.assert_allclose(distances, [nearest] * 12 + [4.08] * 3, rtol=1e-12)
+
+
+def test_unknown_structure_names_the_close_ones():
+    with pytest.raises(DataError, match="au6-octahedron"):
+        build_structure("au6-octohedron")
+
+
+def test_frames_are_the_start_and_every_stride(short):
+    """The first frame is the unrelaxed start of 6.197 eV; energies and forces are ASE's EMT's."""
+    assert len(short) == 10
+    np.testing.assert_array_equal(short.positions[0], build_structure("au6-octahedron").positions)
+    assert short.energies[0] == pytest.approx(6.197, abs=1e-3)
+    for frame in frames_of(short)[::3]:
+        energy, forces = frame.get_potential_energy(), frame.get_forces()
+        frame.calc = EMT(asap_cutoff=True)
+        assert frame.get_potential_energy() == pytest.approx(energy, abs=1e-5)
+        np.testing.assert_allclose(frame.get_forces(), forces, atol=1e-5)
+
+
+def test_stride_does_not_change_the_trajectory(short):
+    fine = run_dynamics(DynamicsSettings(steps=500, stride=25))
+    np.testing.assert_allclose(fine.positions[::2], short.positions, atol=1e-10)
+
+
+def test_energy_is_conserved_and_stored(short):
+    about = short.metadata["dynamics"]
+    assert about["energy_drift_eV"] < 1e-3
+    assert 4 < about["largest_distance_A"] < 8
+
+
+def test_seed_and_temperature_and_rotation_matter(short):
+    again = run_dynamics(SHORT)
+    np.testing.assert_array_equal(again.positions, short.positions)
+    for change in ({"seed": 1}, {"temperature_K": 600.0}, {"remove_rotation": True}):
+        other = run_dynamics(DynamicsSettings(steps=500, **change))
+        assert not np.allclose(other.positions[5], short.positions[5])
+
+
+def test_rotation_removal_leaves_no_angular_momentum():
+    """Seen in the first step: positions turn about the centre, or do not."""
+    spins = []
+    for remove in (False, True):
+        data = run_dynamics(
+            DynamicsSettings(steps=2, stride=1, timestep_fs=0.01, remove_rotation=remove)
+        )
+        centred = data.positions - data.positions.mean(axis=1, keepdims=True)
+        spins.append(np.linalg.norm(np.cross(centred[0], centred[1] - centred[0]).sum(axis=0)))
+    assert spins[1] < 1e-3 * spins[0]
+
+
+def test_drift_and_evaporation_are_errors():
+    with pytest.raises(DataError, match="drifted"):
+        run_dynamics(DynamicsSettings(steps=500, timestep_fs=20.0))
+    with pytest.raises(DataError, match="come apart"):
+        run_dynamics(DynamicsSettings(steps=500, max_distance_A=4.0))
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 10}, {"stride": 0}, {"timestep_fs": 0}])
+def test_dynamics_settings_that_make_no_sense(wrong):
+    with pytest.raises(DataError):
+        DynamicsSettings(**wrong)
+
+
+def test_file_round_trip_is_exact(short, tmp_path):
+    save(short, tmp_path / "au6.traj")
+    again = load(tmp_path / "au6.traj")
+    for name in ("positions", "numbers", "energies", "forces", "cell", "pbc"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(short, name))
+    assert again.checksum() == short.checksum()
+    assert again.metadata["dynamics"] == short.metadata["dynamics"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["au6.json", "au6.traj"]
+
+
+def test_any_ase_file_can_be_given(short, tmp_path):
+    ase.io.write(tmp_path / "frames.xyz", frames_of(short), format="extxyz")
+    again = load(tmp_path / "frames.xyz")
+    np.testing.assert_allclose(again.energies, short.energies, atol=1e-7)
+    np.testing.assert_allclose(again.forces, short.forces, atol=1e-7)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        load(tmp_path / "none.traj")
+
+
+def test_truncated_file(short, tmp_path):
+    path = tmp_path / "au6.traj"
+    save(short, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=r"au6\.traj"):
+        load(path)
+
+
+def test_altered_file(short, tmp_path):
+    """A flipped bit in a coordinate is not seen by ASE; the checksum sees it."""
+    path = tmp_path / "au6.traj"
+    save(short, path)
+    content = bytearray(path.read_bytes())
+    at = content.find(short.positions[3].tobytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="checksum"):
+        load(path)
+
+
+def test_damaged_json(short, tmp_path):
+    save(short, tmp_path / "au6.traj")
+    (tmp_path / "au6.json").write_text("{")
+    with pytest.raises(DataError, match="not JSON"):
+        load(tmp_path / "au6.traj")
+
+
+def test_save_leaves_nothing_behind_when_it_fails(short, tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset.json, "dumps", lambda *a, **k: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save(short, tmp_path / "au6.traj")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nan_and_coincident_atoms_are_named(short):
+    positions = short.positions.copy()
+    positions[7, 2, 1] = np.nan
+    with pytest.raises(DataError, match=r"not finite.*frame 7"):
+        _with(short, positions=positions)
+    positions = short.positions.copy()
+    positions[4, 5] = positions[4, 1]
+    with pytest.raises(DataError, match="atoms 1 and 5 of frame 4 are on one point"):
+        _with(short, positions=positions)
+    energies = short.energies.copy()
+    energies[2] = np.inf
+    with pytest.raises(DataError, match=r"energies.*frame 2"):
+        _with(short, energies=energies)
+
+
+def test_shapes_that_do_not_fit(short):
+    with pytest.raises(DataError, match="forces have shape"):
+        _with(short, forces=short.forces[:5])
+    with pytest.raises(DataError, match="no data"):
+        short[:0]
+
+
+def _with(data: Dataset, **changes) -> Dataset:
+    return Dataset(
+        **{**{name: getattr(data, name) for name in data.__dataclass_fields__}, **changes}
+    )
+
+
+def test_frames_must_be_alike_and_labelled(short):
+    frames = frames_of(short)
+    frames[3].symbols[0] = "Pt"
+    with pytest.raises(DataError, match="frame 3 is Au5Pt, frame 0 is Au6"):
+        dataset.from_frames(frames)
+    frames = frames_of(short)
+    frames[2].calc = None
+    with pytest.raises(DataError, match="frame 2 has no energy"):
+        dataset.from_frames(frames)
+    frames = frames_of(short)
+    frames[1].calc = SinglePointCalculator(frames[1], energy=0.0)
+    with pytest.raises(DataError, match="frame 1 has no energy or no forces"):
+        dataset.from_frames(frames)
+    frames = frames_of(short)
+    frames[5].pbc = True
+    with pytest.raises(DataError, match="frame 5 has another cell"):
+        dataset.from_frames(frames)
+    with pytest.raises(DataError, match="no frames"):
+        dataset.from_frames([])
+
+
+def test_closest_pair_sees_periodic_images():
+    positions = np.array([[[0.1, 0, 0], [5, 0, 0], [9.95, 0, 0]]])
+    args = (np.array([79] * 3), np.zeros(1), np.zeros((1, 3, 3)), np.eye(3) * 10)
+    free = Dataset(positions, *args, np.array([False] * 3))
+    assert closest_pair(free)[3] == pytest.approx(4.9)
+    periodic = Dataset(positions, *args, np.array([True] * 3))
+    assert closest_pair(periodic) == (0, 0, 2, pytest.approx(0.15))
+
+
+def test_split_is_in_time_order_and_never_overlaps(short):
+    train, test = short.split(6, 3)
+    np.testing.assert_array_equal(train.energies, short.energies[:6])
+    np.testing.assert_array_equal(test.energies, short.energies[7:])
+    for wrong in ((8, 3), (0, 3), (5, 0)):
+        with pytest.raises(DataError):
+            short.split(*wrong)
+
+
+def test_statistics_by_hand_and_from_training_alone(short):
+    train, _ = short.split(6, 3)
+    inverse = [
+        0.0 if i == j else 1.0 / np.linalg.norm(x[i] - x[j])
+        for x in train.positions
+        for i in range(6)
+        for j in range(6)
+    ]
+    statistics = Statistics.of(train)
+    assert statistics.inverse_distance_mean == pytest.approx(np.mean(inverse))
+    assert statistics.inverse_distance_std == pytest.approx(np.std(inverse))
+    assert statistics.force_rms == pytest.approx(np.sqrt(np.mean(train.forces**2)))
+    positions, energies = short.positions.copy(), short.energies.copy()
+    positions[7:] *= 1.1
+    energies[7:] += 100.0
+    other = _with(short, positions=positions, energies=energies)
+    assert Statistics.of(other.split(6, 3)[0]) == statistics
+    assert inverse_distances(train.positions).diagonal(axis1=1, axis2=2).max() == 0.0
+
+
+def test_statistics_need_something_to_learn(short):
+    with pytest.raises(DataError):
+        Statistics.of(short[:1])
+    with pytest.raises(DataError, match="same energy"):
+        Statistics.of(_with(short, energies=np.full(10, 5.0)))
+
+
+def test_checksum_sees_every_array(short):
+    sums = {short.checksum()}
+    for name in ("positions", "energies", "forces", "cell"):
+        array = getattr(short, name).copy()
+        array.flat[0] += 1e-12
+        sums.add(_with(short, **{name: array}).checksum())
+    sums.add(_with(short, numbers=np.array([79] * 5 + [78])).checksum())
+    assert len(sums) == 6
+
+
+def test_sidecar_says_how_it_was_made(short, tmp_path):
+    save(short, tmp_path / "au6.traj")
+    about = json.loads((tmp_path / "au6.json").read_text())
+    assert about["frames"] == 10 and about["dynamics"]["seed"] == 0
+    assert about["versions"]["asap3"] == "3.13.11"

@@ -1,0 +1,117 @@
+"""Numbers on their way from runs to tables, and that the README shows the committed ones."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data_gen.dynamics import DynamicsSettings, run_dynamics
+from reproduction import provenance, results
+from reproduction.experiments import EXPERIMENTS
+from reproduction.metrics import UNITS, spread
+from reproduction.pair_floor import PairFloor, pair_distances
+from reproduction.results import Metrics, Row, gather, reported
+from reproduction.runner import Work, do
+from reproduction.store import Store
+from reproduction.tables import fill, table4, tables, with_spread
+
+
+def test_readme_shows_the_committed_numbers():
+    committed = tables(provenance.ROOT / "results")
+    text = (provenance.ROOT / "README.md").read_text(encoding="utf-8")
+    for name in committed:
+        assert f"<!-- {name}:begin -->" in text
+    assert fill(text, committed) == text
+
+
+def test_committed_numbers_are_complete_and_known():
+    metrics = Metrics.read(provenance.ROOT / "results")
+    assert metrics.rows
+    assert {row.metric for row in metrics.rows} <= set(UNITS)
+    for name in metrics.experiments():
+        seeds = {row.seed for row in metrics.rows if row.experiment == name}
+        assert seeds == set(EXPERIMENTS[name].seeds)
+
+
+def test_reported_rows_are_rows_of_the_registry_or_of_a_table_to_come():
+    printed = reported()
+    assert len(printed) == 41
+    assert printed["table4/eq4", "test", "energy_rmse"] == "0.009"
+    assert printed["table3/250-5-5", "test", "force_rmse"] == "45.3"
+    ours = {name for name in EXPERIMENTS if name.startswith("table4/")}
+    assert ours == {name for name, *_ in printed if name.startswith("table4/")}
+
+
+def test_spread_by_hand():
+    s = spread([1.0, 2.0, 3.0])
+    assert (s.n, s.mean, s.std) == (3, 2.0, 1.0)
+    assert s.ci95 == pytest.approx(4.302652729911275 / math.sqrt(3))
+    assert math.isnan(spread([1.0]).std)
+    with pytest.raises(ValueError):
+        spread([])
+
+
+def test_numbers_are_shown_with_two_significant_digits():
+    assert with_spread(spread([0.0141])) == "0.014"
+    assert with_spread(spread([0.0085])) == "0.0085"
+    assert with_spread(spread([0.1, 0.2])) == "0.15 ± 0.07"
+    assert with_spread(None) == "not run yet"
+
+
+def test_table_puts_ours_beside_the_reports():
+    rows = [Row("table4/eq2", k, "test", "energy_rmse", 0.01 + 0.002 * k) for k in range(3)]
+    line = next(r for r in table4(Metrics(rows)).rows if r[0] == "Eq. 2")
+    assert line[5:8] == ("0.014", "0.012 ± 0.002", "0.86")
+    assert line[4] == "not run yet"
+
+
+def test_fill_wants_both_markers():
+    with pytest.raises(ValueError):
+        fill("<!-- table4:begin -->", {"table4": table4(Metrics([]))})
+    text = "a\n<!-- table4:begin -->\nold\n<!-- table4:end -->\nb"
+    filled = fill(text, {"table4": table4(Metrics([]))})
+    assert filled.startswith("a\n") and filled.endswith("\nb") and "old" not in filled
+
+
+def test_gather_writes_what_it_reads_and_a_part_does_not_replace_a_whole(au6, tmp_path):
+    floor = replace(EXPERIMENTS["beyond/pair-floor"], split=(300, 100))
+    store, sums = Store(tmp_path / "runs"), {"au6": au6.checksum()}
+    do(Work(floor, (0,)), au6, store, lambda *_: None)
+    metrics, fresh = gather(store, [floor], sums, tmp_path / "results")
+    assert fresh == [floor.id]
+    again = Metrics.read(tmp_path / "results")
+    for a, b in zip(metrics.rows, again.rows, strict=True):
+        assert (a.experiment, a.seed, a.split, a.metric) == (
+            b.experiment,
+            b.seed,
+            b.split,
+            b.metric,
+        )
+        assert a.value == pytest.approx(b.value, rel=1e-6)
+    two = replace(floor, seeds=(0, 1))  # seed 1 was not run
+    assert gather(store, [two], sums, tmp_path / "results")[1] == []
+    assert gather(store, [floor], {"au6": "other"}, tmp_path / "results")[1] == []
+    assert len(Metrics.read(tmp_path / "results").rows) == len(metrics.rows)
+    assert results._read_json(tmp_path / "results/provenance.json")[floor.id]["0"]["commit"]
+
+
+def test_code_checksum_sees_code_and_not_words(tmp_path):
+    package = tmp_path / "keras_models"
+    package.mkdir()
+    sums = []
+    for code in ('"""One."""\nx = 1  # a\n', '"""Two."""\nx = 1\n', '"""Two."""\nx = 2\n'):
+        (package / "a.py").write_text(code)
+        sums.append(provenance.code_checksum.__wrapped__(tmp_path))
+    assert sums[0] == sums[1] != sums[2]
+
+
+def test_pair_floor_finds_a_pair_potential_and_only_that(rng):
+    """Exact where the truth is a sum over pairs in its span; EMT's is not."""
+    data = run_dynamics(DynamicsSettings(steps=20_000))
+    x = data.positions
+    truth = 1.0 + (pair_distances(x) ** 3 - 9 * pair_distances(x)).sum(axis=1) / 100
+    model = PairFloor.fit(x[:300], truth[:300])
+    np.testing.assert_allclose(model.predict(x[:300]), truth[:300], atol=1e-8)
+    emt = PairFloor.fit(data.positions[:300], data.energies[:300])
+    assert np.std(emt.predict(x[:300]) - data.energies[:300]) > 0.1
