@@ -9,10 +9,10 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from reproduction.tasks import module_name
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "scipy", "tensorflow", "keras", "ase", "asap3", "amp-atomistics")
-# What turns settings and data into predictions; the rest only runs, stores and shows.
-CODE = ("data_gen/dataset.py", "keras_models/*.py", "amp_baseline/*.py", "reproduction/tasks.py")
 
 
 def _git(*arguments: str) -> str:
@@ -33,14 +33,36 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
     return tree
 
 
+def code_files(module: str, root: Path = ROOT) -> list[Path]:
+    """A module's file and those of all it imports from this repository, in the order of names.
+
+    Of ``reproduction`` only the tasks count: the rest runs, stores and shows what they predict.
+    """
+    seen: dict[str, Path] = {}
+    todo = [module]
+    while todo:
+        name = todo.pop()
+        path = root.joinpath(*name.split(".")).with_suffix(".py")
+        if name in seen or not path.is_file():
+            continue
+        if name.startswith("reproduction.") and not name.startswith("reproduction.tasks."):
+            continue
+        seen[name] = path
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                todo += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                todo += [alias.name for alias in node.names]
+    return [seen[name] for name in sorted(seen)]
+
+
 @cache
-def code_checksum(root: Path = ROOT) -> str:
-    """SHA-256 over the code that makes predictions, comments and docstrings left out."""
+def code_checksum(task: str, root: Path = ROOT) -> str:
+    """SHA-256 over the code that makes a task's predictions, comments and docstrings left out."""
     digest = hashlib.sha256()
-    for pattern in CODE:
-        for path in sorted(root.glob(pattern)):
-            tree = _without_docstrings(ast.parse(path.read_text()))
-            digest.update(f"{path.relative_to(root)} {ast.dump(tree)}".encode())
+    for path in code_files(module_name(task), root):
+        tree = _without_docstrings(ast.parse(path.read_text()))
+        digest.update(f"{path.relative_to(root)} {ast.dump(tree)}".encode())
     return digest.hexdigest()
 
 
@@ -68,11 +90,10 @@ def versions() -> dict[str, str]:
 
 @cache
 def provenance() -> dict:
-    """Commit, code checksum, versions, processor and core count."""
+    """Commit, versions, processor and core count."""
     return {
         "commit": _git("rev-parse", "HEAD") or "not a git checkout",
         "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
-        "code_sha256": code_checksum(),
         "versions": versions(),
         "processor": processor(),
         "cores": os.cpu_count(),

@@ -98,6 +98,7 @@ def gather(
         about[experiment.id] = {
             str(seed): {
                 "data_sha256": run["data_sha256"],
+                "code_sha256": run["code_sha256"],
                 "ended": run["ended"],
                 "seconds_of_group": round(run["seconds_of_group"], 1),
                 "threads": run["threads"],

@@ -23,7 +23,7 @@ from data_gen.errors import DataError
 from reproduction.errors import Interrupted, ReproductionError
 from reproduction.experiments import Experiment
 from reproduction.metrics import errors
-from reproduction.provenance import provenance
+from reproduction.provenance import code_checksum, provenance
 from reproduction.store import RunResult, Store, finite
 
 REPORT_SECONDS = 0.2
@@ -91,8 +91,8 @@ def plan(
         quick: passed on to run.json.
     """
     work, outcome = [], Outcome()
-    code = provenance()["code_sha256"]
     for experiment in experiments:
+        code = code_checksum(experiment.task)
         missing = []
         for seed in experiment.seeds if seeds is None or len(experiment.seeds) == 1 else seeds:
             run = None
@@ -102,7 +102,7 @@ def plan(
                 missing.append(seed)
             else:
                 outcome.skipped += 1
-                if run["provenance"]["code_sha256"] != code:
+                if run["code_sha256"] != code:
                     outcome.older_code.append(f"{experiment.id} seed {seed}")
         for k in range(0, len(missing), experiment.lanes):
             group = tuple(missing[k : k + experiment.lanes])
@@ -258,7 +258,8 @@ def do(
     work: Work, data: Dataset, store: Store, report: Callable[[float, str], None]
 ) -> dict[int, str]:
     """Run one group here and now; what failed, by seed."""
-    from reproduction.tasks import TASKS, Job
+    from reproduction.tasks import perform
+    from reproduction.tasks.common import Job
 
     experiment = work.experiment
     train, test = data.split(*experiment.split)
@@ -266,7 +267,7 @@ def do(
     checkpoint = store.checkpoint(experiment.id, work.seeds)
     begin = time.perf_counter()
     job = Job(experiment, work.seeds, train, test, data_sha256, checkpoint, report)
-    results = TASKS[experiment.task](job)
+    results = perform(job)
     seconds = time.perf_counter() - begin
     failures = {}
     for seed, result in zip(work.seeds, results, strict=True):
@@ -286,6 +287,7 @@ def do(
                 "quick": work.quick,
                 "settings": experiment.settings(),
                 "data_sha256": data_sha256,
+                "code_sha256": code_checksum(experiment.task),
                 "metrics": metrics,
                 "seconds_of_group": seconds,
                 "threads": 1,

@@ -10,11 +10,12 @@ from data_gen.dynamics import DynamicsSettings, run_dynamics
 from reproduction import provenance, results
 from reproduction.experiments import EXPERIMENTS
 from reproduction.metrics import UNITS, spread
-from reproduction.pair_floor import PairFloor, pair_distances
+from reproduction.provenance import code_files
 from reproduction.results import Metrics, Row, gather, reported
 from reproduction.runner import Work, do
 from reproduction.store import Store
 from reproduction.tables import fill, table4, tables, with_spread
+from reproduction.tasks.pair_floor import PairFloor, pair_distances
 
 
 def test_readme_shows_the_committed_numbers():
@@ -96,14 +97,27 @@ def test_gather_writes_what_it_reads_and_a_part_does_not_replace_a_whole(au6, tm
     assert results._read_json(tmp_path / "results/provenance.json")[floor.id]["0"]["commit"]
 
 
-def test_code_checksum_sees_code_and_not_words(tmp_path):
-    package = tmp_path / "keras_models"
-    package.mkdir()
+def test_code_checksum_sees_the_code_of_the_task_and_not_words(tmp_path):
+    package = tmp_path / "reproduction/tasks"
+    package.mkdir(parents=True)
+    (tmp_path / "keras_models").mkdir()
+    (package / "a.py").write_text("from keras_models import used\n")
     sums = []
-    for code in ('"""One."""\nx = 1  # a\n', '"""Two."""\nx = 1\n', '"""Two."""\nx = 2\n'):
-        (package / "a.py").write_text(code)
-        sums.append(provenance.code_checksum.__wrapped__(tmp_path))
-    assert sums[0] == sums[1] != sums[2]
+    for name, code in (
+        ("used", '"""One."""\nx = 1  # a\n'),
+        ("used", '"""Two."""\nx = 1\n'),
+        ("other", "x = 1\n"),
+        ("used", '"""Two."""\nx = 2\n'),
+    ):
+        (tmp_path / f"keras_models/{name}.py").write_text(code)
+        sums.append(provenance.code_checksum.__wrapped__("a", tmp_path))
+    assert sums[0] == sums[1] == sums[2] != sums[3]
+
+
+def test_code_of_a_task_holds_what_it_predicts_with():
+    names = {str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.tasks.energy")}
+    assert {"keras_models/training.py", "keras_models/geometry.py", "data_gen/dataset.py"} <= names
+    assert not any("runner" in name or "experiments" in name for name in names)
 
 
 def test_pair_floor_finds_a_pair_potential_and_only_that(rng):

@@ -22,6 +22,7 @@ from reproduction import runner, store, tasks
 from reproduction.errors import Interrupted, ReproductionError
 from reproduction.experiments import EXPERIMENTS, quick, select
 from reproduction.metrics import errors
+from reproduction.provenance import code_checksum
 from reproduction.runner import Listener, Outcome, Work, do, plan, run
 from reproduction.store import RunResult, Store, load_arrays, save_arrays
 
@@ -70,7 +71,8 @@ def test_a_run_is_kept_with_all_that_it_came_from(au6, folder):
     assert about["settings"] == EQ2.settings()
     assert about["data_sha256"] == au6.checksum()
     assert about["quick"] and about["ended"] == "all epochs done"
-    assert {"commit", "code_sha256", "versions", "processor"} <= set(about["provenance"])
+    assert {"commit", "versions", "processor"} <= set(about["provenance"])
+    assert about["code_sha256"] == code_checksum("energy")
     # The stored errors are those of the stored predictions, and these of the stored model.
     values = {(m["split"], m["metric"]): m["value"] for m in about["metrics"]}
     arrays = kept.arrays("table4/eq2", 0)
@@ -98,7 +100,7 @@ def test_a_run_of_other_code_is_named(au6, folder, monkeypatch):
     kept = Store(folder / "runs")
     do(Work(FLOOR, (0,)), au6, kept, ignore)
     assert plan([FLOOR], kept, sums(au6))[1].older_code == []
-    monkeypatch.setattr(runner, "provenance", lambda: {"code_sha256": "newer"})
+    monkeypatch.setattr(runner, "code_checksum", lambda task: "newer")
     assert plan([FLOOR], kept, sums(au6))[1].older_code == ["beyond/pair-floor seed 0"]
 
 
@@ -275,7 +277,7 @@ def test_a_full_disk_leaves_nothing_half_written(au6, folder, monkeypatch):
 
 def test_predictions_that_are_not_finite_are_a_failure(au6, folder, monkeypatch):
     nan = RunResult(0, {"energy": (np.full(300, np.nan), np.zeros(100))})
-    monkeypatch.setitem(tasks.TASKS, "pair-floor", lambda job: [nan])
+    monkeypatch.setattr(tasks, "perform", lambda job: [nan])
     failures = do(Work(FLOOR, (0,)), au6, Store(folder / "runs"), ignore)
     assert "not finite" in failures[0]
     assert Store(folder / "runs").read(FLOOR.id, 0) is None

@@ -1,7 +1,4 @@
-"""What each task does: an experiment, its data and its seeds -> predictions.
-
-A task takes a :class:`Job` and returns a :class:`~reproduction.store.RunResult` for each seed.
-"""
+"""What the tasks share: the job they are given, and training with checkpoints."""
 
 import json
 import time
@@ -11,21 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from data_gen.dataset import Dataset, Statistics
-from keras_models import energy
+from data_gen.dataset import Dataset
 from keras_models.training import (
     EpochLoop,
     TrainingState,
-    build_seeded,
-    direct_objective,
     flat_weights,
-    predict,
     set_flat_weights,
     train,
 )
 from reproduction.errors import Diverged
 from reproduction.experiments import Experiment
-from reproduction.pair_floor import PairFloor
 from reproduction.store import RunResult, load_arrays, save_arrays
 
 CHECKPOINT_SECONDS = 10.0
@@ -56,42 +48,7 @@ class Job:
         return json.dumps([self.experiment.settings(), self.seeds, self.data_sha256])
 
 
-def pair_floor(job: Job) -> list[RunResult]:
-    """The least-squares pair model; nothing random."""
-    begin = time.perf_counter()
-    model = PairFloor.fit(job.train.positions, job.train.energies)
-    seconds = time.perf_counter() - begin
-    predictions = tuple(model.predict(part.positions) for part in (job.train, job.test))
-    return [
-        RunResult(
-            seed,
-            {"energy": predictions},
-            {("", "train_seconds"): seconds, ("", "parameters"): len(model.coefficients)},
-            info={"ended": "solved"},
-        )
-        for seed in job.seeds
-    ]
-
-
-def energy_model(job: Job) -> list[RunResult]:
-    """Eq. 2 to 5 on energies alone."""
-    experiment = job.experiment
-    statistics = Statistics.of(job.train)
-    builder = getattr(energy, experiment.model)
-    models = [
-        build_seeded(lambda: builder(statistics, **experiment.options), seed) for seed in job.seeds
-    ]
-    targets = [part.energies[:, None] for part in (job.train, job.test)]
-    objective = direct_objective(models[0], targets[0], statistics.energy_std)
-    state = _train_adam(job, models, objective, (targets[1],))
-    return _collect(job, models, state, statistics, ("energy",), _predict_energy)
-
-
-def _predict_energy(model, positions: np.ndarray) -> dict[str, np.ndarray]:
-    return {"energy": predict(model, positions)[:, 0]}
-
-
-def _train_adam(job: Job, models, objective, test_targets) -> TrainingState:
+def train_adam(job: Job, models, objective, test_targets) -> TrainingState:
     """Train all lanes, keeping a checkpoint every few seconds."""
     experiment = job.experiment
     # Absent seeds are stood in for: bits depend on the number of lanes (Experiment.lanes).
@@ -128,7 +85,7 @@ def _train_adam(job: Job, models, objective, test_targets) -> TrainingState:
     return train(loop, state, seeds, on_epoch)
 
 
-def _collect(job: Job, models, state: TrainingState, statistics, outputs, predict_all):
+def collect(job: Job, models, state: TrainingState, statistics, outputs, predict_all):
     """Trained lanes -> results; a diverged seed becomes an error in its place."""
     results = []
     epochs = job.experiment.training.epochs
@@ -160,9 +117,3 @@ def _collect(job: Job, models, state: TrainingState, statistics, outputs, predic
             )
         )
     return results
-
-
-TASKS: dict[str, Callable[[Job], list]] = {
-    "pair-floor": pair_floor,
-    "energy": energy_model,
-}
