@@ -106,6 +106,8 @@ class Statistics:
             entries of all samples, the zero diagonal included (report, appendix B).
         energy_mean, energy_std: eV.
         force_rms: root mean square of the force components, eV/Å.
+        displacement_rms: root mean square of the components of x_j - x_i, Å, over all
+            n_atoms x n_atoms vectors of all samples, the zero i = j ones included.
     """
 
     inverse_distance_mean: float
@@ -113,6 +115,13 @@ class Statistics:
     energy_mean: float
     energy_std: float
     force_rms: float
+    displacement_rms: float
+
+    @property
+    def inverse_displacement_rms(self) -> float:
+        """As displacement_rms, of the components of (x_j - x_i) / r_ij^2, 1/Å."""
+        # Such a vector's length is 1/r: the mean of the squares is known from C2.
+        return ((self.inverse_distance_mean**2 + self.inverse_distance_std**2) / 3) ** 0.5
 
     @classmethod
     def of(cls, train: Dataset) -> "Statistics":
@@ -124,12 +133,15 @@ class Statistics:
         if len(train) < 2 or train.positions.shape[1] < 2:
             raise DataError("statistics need at least two frames and two atoms")
         c2 = inverse_distances(train.positions)
+        # The mean over i, j of (x_j - x_i)^2 is twice the variance about the centroid.
+        centred = train.positions - train.positions.mean(axis=1, keepdims=True)
         statistics = cls(
             float(c2.mean()),
             float(c2.std()),
             float(train.energies.mean()),
             float(train.energies.std()),
             float(np.sqrt((train.forces**2).mean())),
+            float(np.sqrt(2 * (centred**2).mean())),
         )
         if not (statistics.energy_std > 0 and statistics.force_rms > 0):
             raise DataError("the training frames all have the same energy, or no forces at all")

@@ -94,3 +94,38 @@ def triplets(c2):
     return K.stack(
         [c2[:, :, :, None] + zeros, c2[:, :, None, :] + zeros, c2[:, None, :, :] + zeros], axis=-1
     )
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def inverse(x):
+    """1/x element-wise."""
+    return 1.0 / x
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def displacements(positions):
+    """Entry (i, j) is x_j - x_i. (B, N, 3) Å -> (B, N, N, 3) Å."""
+    return positions[:, None, :, :] - positions[:, :, None, :]
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def over_squared_length(vectors):
+    """v / |v|^2, the vector form of C2 = 1/R: as long as 1/r. (B, N, N, 3) Å -> 1/Å.
+
+    The diagonal is 0 with zero gradient.
+    """
+    diagonal = tf.eye(natom(vectors), dtype=tf.bool)[:, :, None]
+    squares = K.sum(vectors * vectors, axis=-1, keepdims=True)
+    return vectors / K.where(diagonal, 1.0, squares)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def centred(positions):
+    """Positions minus their centroid. (B, N, 3) Å -> (B, N, 3) Å."""
+    return positions - K.mean(positions, axis=1, keepdims=True)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def ones_per_atom(positions):
+    """A 1 for every atom. (B, N, 3) -> (B, N, 1)."""
+    return K.ones_like(positions[:, :, :1])

@@ -35,8 +35,11 @@ def dense(x, kernel, bias, activation):
 
 
 def mlp(x, weights, name, activation):
-    hidden = dense(x, *weights[f"{name}_hidden_1"], activation)
-    return dense(hidden, *weights[f"{name}_output"], "linear")
+    k = 1
+    while f"{name}_hidden_{k}" in weights:
+        x = dense(x, *weights[f"{name}_hidden_{k}"], activation)
+        k += 1
+    return dense(x, *weights[f"{name}_output"], "linear")
 
 
 def add(vectors):

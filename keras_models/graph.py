@@ -1,0 +1,113 @@
+"""Eq. 10 and 11: energies from message passing on the complete graph of the atoms.
+
+Each builder returns a functional model from positions (B, N, 3) in Å to energies (B, 1) in eV,
+with any number of atoms N. N(v), the neighbours of atom v, are all other atoms; E is standardised
+with the training part's statistics, as in :mod:`keras_models.energy`.
+"""
+
+from data_gen.dataset import Statistics
+from keras_models import geometry
+from keras_models.backend import keras
+from keras_models.layers import (
+    Affine,
+    apply,
+    concat_messages,
+    filtered_messages,
+    mlp,
+    sum_over_last_atom,
+    with_feature_axis,
+)
+
+GRAPH_WIDTHS = ((6, 12, 1), (24, 6), (6, 12))
+DISTANCE_GRAPH_WIDTHS = ((20, 50, 1), (20, 50, 20), (1, 50, 20))
+
+
+def _model(positions, h, readout_widths, activation, statistics, name):
+    """Eq. 11, E = sum_v MLP(h_v), in eV, as a model. h: (B, N, W)."""
+    atom = mlp(h, readout_widths, activation, "readout_mlp")
+    total = apply(sum_over_last_atom, atom, "sum_over_v")
+    energy = Affine(statistics.energy_std, statistics.energy_mean, name="energy")(total)
+    return keras.Model(positions, energy, name=name)
+
+
+def graph_network(
+    statistics: Statistics,
+    widths=GRAPH_WIDTHS,
+    activation: str = "relu",
+    centre: bool = True,
+) -> keras.Model:
+    """Eq. 10 and 11, the report's network on coordinates.
+
+    h_v^0 = x_v, m_v^(t+1) = sum over w in N(v) of concat(h_v^t, h_w^t),
+    h_v^(t+1) = Dense(m_v^(t+1)); E = sum_v MLP(h_v).
+
+    It depends on how the molecule is turned and, without centring, on where it stands.
+
+    Args:
+        statistics: of the training part.
+        widths: of the readout MLP, then of each message's Dense layer as input and output, the
+            last message first. The input is twice as wide as what the layer before gives.
+        activation: of the message's Dense layers (the report does not say) and of the readout's
+            hidden layer.
+        centre: subtract each molecule's centroid from its coordinates; False takes them as they
+            are. Both are then divided by one number, the root mean square of the centred
+            coordinates in the training part.
+
+    Raises:
+        ValueError: widths that do not fit each other.
+    """
+    readout_widths, *message_widths = widths
+    positions = keras.Input((None, 3), name="positions")
+    x = apply(geometry.centred, positions, "centred") if centre else positions
+    # Over all pairs, differences have twice the variance of centred coordinates.
+    h = Affine(2**0.5 / statistics.displacement_rms, 0.0, name="scaled_positions")(x)
+    for t, (wide, width) in enumerate(reversed(message_widths), start=1):
+        m = apply(concat_messages, h, f"messages_{t}")
+        name = f"message_dense_{t}"
+        if m.shape[-1] != wide:
+            raise ValueError(f"{name}: the input is {m.shape[-1]} wide, not {wide}")
+        h = keras.layers.Dense(width, activation=activation, name=name)(m)
+    return _model(positions, h, readout_widths, activation, statistics, "graph_network")
+
+
+def distance_graph_network(
+    statistics: Statistics,
+    widths=DISTANCE_GRAPH_WIDTHS,
+    activation: str = "relu",
+    steps: int = 2,
+) -> keras.Model:
+    """Message passing on distances, the kind of network that the report had no time to try.
+
+    h_v^0 = 1, m_v^(t+1) = sum over w in N(v) of h_w^t * MLP_t(1/r_vw),
+    h_v^(t+1) = h_v^t + MLP_t(m_v^(t+1)); E = sum_v MLP(h_v).
+
+    The products are element-wise: each step has a filter MLP of the distance and an update MLP,
+    as SchNet (arXiv:1706.08566), of which it is a small form. Invariant as Eq. 2, whose features
+    it has; one step is Eq. 2 but for the i = j terms, the skip and the MLP between them. With a
+    smooth activation the energy is twice differentiable.
+
+    Args:
+        statistics: of the training part.
+        widths: of the readout, update and filter MLPs.
+        activation: of all hidden layers.
+        steps: of message passing, each with weights of its own.
+
+    Raises:
+        ValueError: widths that do not fit each other, or fewer than one step.
+    """
+    if steps < 1:
+        raise ValueError(f"{steps} steps of message passing: at least one is needed")
+    readout_widths, update_widths, filter_widths = widths
+    positions = keras.Input((None, 3), name="positions")
+    r = apply(geometry.unique_distances, positions, "distances")
+    c2 = apply(geometry.inverse, r, "inverse_distances")
+    std, mean = statistics.inverse_distance_std, statistics.inverse_distance_mean
+    c2 = Affine(1.0 / std, -mean / std, name="standardised_c2")(c2)
+    c2 = apply(with_feature_axis, c2, "pair_features")
+    h = apply(geometry.ones_per_atom, positions, "ones")
+    for t in range(1, steps + 1):
+        g = mlp(c2, filter_widths, activation, f"filter_mlp_{t}")
+        m = apply(filtered_messages, [h, g], f"messages_{t}")
+        update = mlp(m, update_widths, activation, f"update_mlp_{t}")
+        h = keras.layers.Add(name=f"states_{t}")([h, update])
+    return _model(positions, h, readout_widths, activation, statistics, "distance_graph_network")
