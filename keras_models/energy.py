@@ -14,6 +14,7 @@ from keras_models.layers import (
     Affine,
     apply,
     mlp,
+    sum_of_mlp,
     sum_over_last_atom,
     sum_over_neighbours,
     with_feature_axis,
@@ -114,11 +115,9 @@ def eq4(statistics: Statistics, widths=EQ4_WIDTHS, activation: str = "relu") -> 
     atom_widths, pair_widths, triplet_widths = widths
     positions = _input()
     c3 = apply(geometry.triplets, _all_pairs(positions, statistics), "triplets")
-    triplet = mlp(c3, triplet_widths, activation, "triplet_mlp")
-    pair = mlp(
-        apply(sum_over_last_atom, triplet, "sum_over_k"), pair_widths, activation, "pair_mlp"
-    )
-    atom = mlp(apply(sum_over_last_atom, pair, "sum_over_j"), atom_widths, activation, "atom_mlp")
+    pair_environment = sum_of_mlp(c3, triplet_widths, activation, "triplet_mlp", "sum_over_k")
+    environment = sum_of_mlp(pair_environment, pair_widths, activation, "pair_mlp", "sum_over_j")
+    atom = mlp(environment, atom_widths, activation, "atom_mlp")
     total = apply(sum_over_last_atom, atom, "sum_over_i")
     return keras.Model(positions, _in_ev(total, statistics), name="eq4")
 

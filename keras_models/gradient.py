@@ -1,0 +1,83 @@
+"""Forces as the gradient of an energy model: F = -dE/dX, compiled, twice differentiable.
+
+Any energy model that is a smooth function of positions will do; hidden activations must be smooth
+(silu, gelu, :func:`swish2`), as a piecewise linear energy has stepwise constant forces.
+"""
+
+import numpy as np
+
+from keras_models.backend import K, keras, tf
+from keras_models.geometry import PACKAGE
+from keras_models.training import Objective
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def swish2(x):
+    """x * sigmoid(2 x), between silu and relu; its second derivative is smooth."""
+    return x * K.sigmoid(2.0 * x)
+
+
+def energy_and_forces(model: keras.Model, weights, positions):
+    """Energies and their negative gradient.
+
+    Args:
+        model: positions (B, N, 3) Å -> energies (B, 1) eV.
+        weights: tensors to use in place of the model's trainable variables.
+        positions: (B, N, 3), Å.
+
+    Returns:
+        Energies (B,) in eV and forces (B, N, 3) in eV/Å.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(positions)
+        energies = model.stateless_call(weights, [], positions)[0][:, 0]
+        # Samples do not see each other: the gradient of the sum is each one's own.
+        total = tf.reduce_sum(energies)
+    return energies, -tape.gradient(total, positions)
+
+
+def gradient_objective(
+    model: keras.Model,
+    energies: np.ndarray,
+    forces: np.ndarray,
+    energy_weight: float,
+    force_weight: float,
+) -> Objective:
+    """Loss on energies (n,) and forces (n, N, 3): w_E mean (dE)^2 + w_F mean (dF)^2.
+
+    Weights in 1/eV^2 and Å^2/eV^2; one may be 0.
+    """
+    return Objective(
+        model,
+        lambda weights, x: energy_and_forces(model, weights, x),
+        (energies, forces),
+        (energy_weight, force_weight),
+    )
+
+
+def compiled_predictor(model: keras.Model):
+    """A compiled positions (B, N, 3) -> (energies (B,), forces (B, N, 3)) of the model's weights.
+
+    Compiles once for each shape that it is called with.
+    """
+    variables = model.trainable_variables
+
+    @tf.function(jit_compile=True, reduce_retracing=False)
+    def predictor(positions):
+        return energy_and_forces(model, [tf.convert_to_tensor(v) for v in variables], positions)
+
+    return predictor
+
+
+def predict_energy_and_forces(
+    model: keras.Model, positions: np.ndarray, chunk: int = 500
+) -> tuple[np.ndarray, np.ndarray]:
+    """Energies (n,) eV and forces (n, N, 3) eV/Å of (n, N, 3) Å, as float64."""
+    predictor = compiled_predictor(model)
+    parts = [
+        predictor(tf.constant(positions[k : k + chunk], model.compute_dtype))
+        for k in range(0, len(positions), chunk)
+    ]
+    return tuple(
+        np.concatenate([part[k].numpy() for part in parts]).astype(float) for k in range(2)
+    )
