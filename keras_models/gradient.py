@@ -55,29 +55,27 @@ def gradient_objective(
     )
 
 
-def compiled_predictor(model: keras.Model):
-    """A compiled positions (B, N, 3) -> (energies (B,), forces (B, N, 3)) of the model's weights.
+class EnergyForcePredictor:
+    """Energies and forces of a model, compiled once for all calls; weights may change between.
 
-    Compiles once for each shape that it is called with.
+    Args:
+        model: positions (B, N, 3) Å -> energies (B, 1) eV.
+        chunk: samples at a time.
     """
-    variables = model.trainable_variables
 
-    @tf.function(jit_compile=True, reduce_retracing=False)
-    def predictor(positions):
-        return energy_and_forces(model, [tf.convert_to_tensor(v) for v in variables], positions)
+    def __init__(self, model: keras.Model, chunk: int = 100) -> None:
+        self.model, self.chunk = model, chunk
+        self._compiled = tf.function(
+            lambda weights, x: energy_and_forces(model, weights, x), jit_compile=True
+        )
 
-    return predictor
-
-
-def predict_energy_and_forces(
-    model: keras.Model, positions: np.ndarray, chunk: int = 500
-) -> tuple[np.ndarray, np.ndarray]:
-    """Energies (n,) eV and forces (n, N, 3) eV/Å of (n, N, 3) Å, as float64."""
-    predictor = compiled_predictor(model)
-    parts = [
-        predictor(tf.constant(positions[k : k + chunk], model.compute_dtype))
-        for k in range(0, len(positions), chunk)
-    ]
-    return tuple(
-        np.concatenate([part[k].numpy() for part in parts]).astype(float) for k in range(2)
-    )
+    def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n, N, 3) Å -> energies (n,) eV and forces (n, N, 3) eV/Å, as float64."""
+        weights = [tf.convert_to_tensor(v) for v in self.model.trainable_variables]
+        parts = [
+            self._compiled(
+                weights, tf.constant(positions[k : k + self.chunk], self.model.compute_dtype)
+            )
+            for k in range(0, len(positions), self.chunk)
+        ]
+        return tuple(np.concatenate([p[k].numpy() for p in parts]).astype(float) for k in range(2))

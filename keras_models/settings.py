@@ -1,6 +1,9 @@
 """Settings of training, apart from the code that needs TensorFlow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+QUICK_EPOCHS = 10
+QUICK_ITERATIONS = 15
 
 
 @dataclass(frozen=True)
@@ -26,3 +29,33 @@ class AdamSettings:
             raise ValueError("batch size and learning rate must be positive")
         if self.decay not in ("constant", "cosine"):
             raise ValueError(f"decay is 'constant' or 'cosine', not {self.decay!r}")
+
+    def quick(self) -> "AdamSettings":
+        """The same, for a few epochs."""
+        return replace(self, epochs=min(self.epochs, QUICK_EPOCHS))
+
+
+@dataclass(frozen=True)
+class QuasiNewtonSettings:
+    """Full-batch second-order training in float64.
+
+    Attributes:
+        stages: (stride, iterations) pairs: so many iterations on every stride-th frame. A first
+            stage on few frames gets most of the way at a fraction of the price; the inverse
+            Hessian is handed on.
+        sharpness: range of the first layer's weights for models with a function of one
+            variable (:func:`keras_models.initialise.spread_over_scales`).
+    """
+
+    stages: tuple[tuple[int, int], ...]
+    sharpness: tuple[float, float] = (0.5, 15.0)
+
+    def __post_init__(self) -> None:
+        if not self.stages or min(min(stage) for stage in self.stages) < 1:
+            raise ValueError("stages are pairs of a stride and iterations, all at least 1")
+        if not 0 < self.sharpness[0] <= self.sharpness[1]:
+            raise ValueError("sharpness is a range of positive numbers")
+
+    def quick(self) -> "QuasiNewtonSettings":
+        """The same, for a few iterations."""
+        return replace(self, stages=((1, QUICK_ITERATIONS),))

@@ -2,11 +2,12 @@
 
 import difflib
 import fnmatch
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from data_gen.dynamics import DynamicsSettings
-from keras_models.settings import AdamSettings
+from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.errors import ReproductionError
 
 FIVE_SEEDS = (0, 1, 2, 3, 4)
@@ -23,7 +24,9 @@ class Experiment:
         task: which function of :mod:`reproduction.tasks` runs it.
         model: name of a builder, where the task has several.
         options: keyword arguments of the builder.
-        training: Adam's settings, or None where nothing is trained step by step.
+        training: settings of the optimiser, or None where nothing is trained step by step.
+        loss_weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2), where both are
+            trained.
         dataset: name in :data:`DATASETS`.
         split: frames of training and test part, in time order.
         seeds: of first weights and batch orders; (0,) where nothing is random.
@@ -38,7 +41,8 @@ class Experiment:
     task: str
     model: str = ""
     options: Mapping = field(default_factory=dict)
-    training: AdamSettings | None = None
+    training: AdamSettings | QuasiNewtonSettings | None = None
+    loss_weights: tuple[float, float] | None = None
     dataset: str = "au6"
     split: tuple[int, int] = (2000, 500)
     seeds: tuple[int, ...] = FIVE_SEEDS
@@ -47,7 +51,7 @@ class Experiment:
 
     def settings(self) -> dict:
         """All that a run's outcome depends on, as plain JSON types."""
-        return {
+        settings = {
             "task": self.task,
             "model": self.model,
             "options": dict(self.options),
@@ -56,13 +60,16 @@ class Experiment:
             "split": list(self.split),
             "lanes": self.lanes,
         }
+        if self.loss_weights:
+            settings["loss_weights"] = list(self.loss_weights)
+        # Through JSON, as run.json has it: tuples become lists.
+        return json.loads(json.dumps(settings))
 
 
 # The report's own data (section 2), and in quick mode a short piece of the same trajectory.
 DATASETS = {"au6": DynamicsSettings()}
 QUICK_STEPS = 25_000
 QUICK_SPLIT = (400, 100)
-QUICK_EPOCHS = 10
 
 
 def _table4(model: str, label: str, epochs: int, lanes: int) -> list[Experiment]:
@@ -86,6 +93,24 @@ def _table4(model: str, label: str, epochs: int, lanes: int) -> list[Experiment]
     return [row, longer]
 
 
+# The report's widths of Eq. 2, F = -dE/dX, E and F weighed alike in eV^2 and (eV/Å)^2.
+_GRADIENT = Experiment(
+    "beyond/eq2-gradient",
+    "gradient",
+    "Eq. 2, E and F",
+    "gradient",
+    "eq2",
+    training=QuasiNewtonSettings(((4, 1200), (1, 1000))),
+    loss_weights=(1.0, 1.0),
+    assumed=("data", "features", "gradient"),
+)
+
+
+def _gradient(name: str, label: str, **changes) -> Experiment:
+    """A variation of the gradient row of Eq. 2."""
+    return replace(_GRADIENT, id=f"beyond/{name}", label=label, **changes)
+
+
 _ALL = [
     *_table4("eq3", "Eq. 3", 200, 5),
     Experiment(
@@ -99,6 +124,39 @@ _ALL = [
     *_table4("eq2", "Eq. 2", 200, 5),
     *_table4("eq4", "Eq. 4", 400, 1),
     *_table4("eq5", "Eq. 5", 200, 5),
+    _GRADIENT,
+    _gradient("eq2-energy-only", "Eq. 2, E alone", loss_weights=(1.0, 0.0)),
+    _gradient("eq2-force-only", "Eq. 2, F alone", loss_weights=(0.0, 1.0)),
+    _gradient(
+        "eq2-gradient-adam",
+        "Eq. 2, E and F, Adam alone",
+        training=AdamSettings(1000, learning_rate=3e-3, decay="cosine"),
+        lanes=5,
+    ),
+    _gradient(
+        "eq3-gradient",
+        "Eq. 3, E and F",
+        model="eq3",
+        training=QuasiNewtonSettings(((4, 600), (1, 300))),
+    ),
+    _gradient(
+        "eq4-gradient",
+        "Eq. 4, E and F",
+        model="eq4",
+        training=QuasiNewtonSettings(((4, 800), (1, 100))),
+    ),
+    _gradient(
+        "eq5-gradient",
+        "Eq. 5, E and F",
+        model="eq5",
+        training=QuasiNewtonSettings(((4, 800), (1, 400))),
+    ),
+    _gradient(
+        "distance-graph-gradient",
+        "Message passing on distances, E and F, Adam alone",
+        model="distance_graph_network",
+        training=AdamSettings(1000, learning_rate=3e-3, decay="cosine"),
+    ),
 ]
 
 EXPERIMENTS = {experiment.id: experiment for experiment in _ALL}
@@ -106,10 +164,9 @@ EXPERIMENTS = {experiment.id: experiment for experiment in _ALL}
 
 def quick(experiment: Experiment) -> Experiment:
     """The same experiment small enough to try: not the report's settings."""
-    training = experiment.training
     return replace(
         experiment,
-        training=training and replace(training, epochs=min(training.epochs, QUICK_EPOCHS)),
+        training=experiment.training and experiment.training.quick(),
         split=QUICK_SPLIT,
         seeds=experiment.seeds[:1],
         lanes=1,

@@ -16,6 +16,7 @@ UNITS = {
     "compile_seconds": "s",
     "parameters": "",
     "epochs": "",
+    "evaluations": "",
 }
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from ase.data import chemical_symbols
+
 from data_gen.dataset import Dataset, load
 from data_gen.errors import DataError
 from reproduction.errors import Interrupted, ReproductionError
@@ -161,6 +163,8 @@ def run(
                 outcome.made.append(name)
         listener.ended(item, failures)
 
+    # Before NumPy loads in a worker: its threads are counted then.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     try:
         for _ in range(min(workers, len(queue))):
             start_worker()
@@ -209,7 +213,6 @@ def _worker(connection: Connection, store_folder: str, data_folder: str) -> None
     parent = multiprocessing.parent_process()
     # A parent that is killed cannot say so: without it, nobody wants the rest.
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-    os.environ["OMP_NUM_THREADS"] = "1"
     from keras_models.backend import tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -284,6 +287,7 @@ def do(
             {
                 "experiment": experiment.id,
                 "seed": seed,
+                "elements": [chemical_symbols[z] for z in sorted(set(data.numbers.tolist()))],
                 "quick": work.quick,
                 "settings": experiment.settings(),
                 "data_sha256": data_sha256,

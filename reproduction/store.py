@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_models.saving import save_model
 from reproduction.errors import ReproductionError
 from reproduction.experiments import Experiment
 
@@ -132,7 +133,13 @@ class Store:
                 arrays[f"{name}_train"], arrays[f"{name}_test"] = train, test
             np.savez_compressed(scratch / "arrays.npz", **arrays)
             if result.model is not None:
-                result.model.save(scratch / "model.keras")
+                save_model(
+                    result.model,
+                    scratch / "model.keras",
+                    run["elements"],
+                    experiment=experiment,
+                    seed=result.seed,
+                )
             (scratch / "run.json").write_text(
                 json.dumps(run, indent=1, ensure_ascii=False, default=_plain) + "\n"
             )

@@ -6,6 +6,9 @@ import pytest
 from data_gen.dataset import Dataset, Statistics
 from data_gen.dynamics import DynamicsSettings, run_dynamics
 
+# Of typical size, so that no single test fits statistics of its own.
+STATISTICS = Statistics(0.27, 0.14, 5.5, 0.28, 0.97, 2.1)
+
 
 @pytest.fixture(scope="session")
 def au6() -> Dataset:

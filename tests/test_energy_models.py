@@ -6,12 +6,11 @@ import sys
 import numpy as np
 import pytest
 import twins
-from conftest import cluster
+from conftest import STATISTICS, cluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from data_gen.dataset import Statistics
 from keras_models import energy, load_model
 from keras_models.backend import keras, tf
 from keras_models.geometry import pair_indices
@@ -21,8 +20,6 @@ from reproduction.experiments import EXPERIMENTS
 # Every energy model that the registry runs is held to the contract.
 MODELS = sorted({e.model for e in EXPERIMENTS.values() if e.task == "energy"})
 PAIR_MODELS = ("eq2", "eq3", "eq5")
-# Of typical size, so that no single test fits statistics of its own.
-STATISTICS = Statistics(0.27, 0.14, 5.5, 0.28, 0.97, 2.1)
 # Sums of some thousand products of order one.
 TOLERANCE = {"float32": 3e-5, "float64": 1e-11}
 

@@ -1,0 +1,150 @@
+"""Any trained model as an ASE calculator.
+
+>>> from keras_models.calculator import KerasCalculator
+>>> atoms.calc = KerasCalculator("results/models/eq2-gradient/seed0.keras")
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ase.calculators.calculator import (
+    Calculator,
+    CalculatorSetupError,
+    PropertyNotImplementedError,
+    all_changes,
+)
+
+from keras_models import load_model
+from keras_models.backend import keras, tf
+from keras_models.gradient import energy_and_forces
+from keras_models.saving import read_about
+
+# Nearer than this, 1/r means nothing; no training data of the project come near it.
+CLOSEST_A = 0.1
+
+
+class KerasCalculator(Calculator):
+    """Energy and forces of one model, or of several with their spread as the uncertainty.
+
+    Properties: "energy" (eV), "forces" (eV/Å); with several models these are means, and
+    "energy_std" and "forces_std" their standard deviations over the models (n - 1). Models whose
+    output is forces (Eq. 6 to 9) have no energy. Compiles once for each number of atoms, which
+    takes about a second.
+
+    Args:
+        models: path of a saved model or a model, or a sequence of either: the same equation with
+            the same widths, such as the seeds of one experiment.
+        elements: that the models know; needed only for models that do not carry the answer
+            (:mod:`keras_models.saving`).
+
+    Raises:
+        CalculatorSetupError: no model, models that do not fit each other, elements unknown; and
+            on calculating: fewer than two atoms, an element or a periodic cell that the models do
+            not know, positions that are not finite, atoms on one point.
+    """
+
+    implemented_properties = ["energy", "free_energy", "forces", "energy_std", "forces_std"]  # noqa: RUF012
+    default_parameters: dict = {}  # noqa: RUF012
+
+    def __init__(self, models, elements: Sequence[str] | None = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        if isinstance(models, (str, Path, keras.Model)):
+            models = [models]
+        opened, known = [], set(elements or ())
+        for model in models:
+            if not isinstance(model, keras.Model):
+                try:
+                    known.update(read_about(model).get("elements", ()))
+                except ValueError as error:
+                    raise CalculatorSetupError(str(error)) from None
+                model = load_model(model)
+            opened.append(model)
+        if not opened:
+            raise CalculatorSetupError("no model was given")
+        if not known:
+            raise CalculatorSetupError(
+                'the models do not say which elements they know: give elements=("Au",) or the like'
+            )
+        shapes = [[tuple(w.shape) for w in m.trainable_variables] for m in opened]
+        if any(shape != shapes[0] for shape in shapes) or len({m.name for m in opened}) > 1:
+            raise CalculatorSetupError("the models of an ensemble must be of one kind and size")
+        self.elements = frozenset(known)
+        self.model = opened[0]
+        self.size = len(opened)
+        self.has_energy = self.model.output_shape[-1] == 1
+        self._weights = [
+            tf.constant(np.stack([np.asarray(v) for v in parts]))
+            for parts in zip(*[m.trainable_variables for m in opened], strict=True)
+        ]
+        self._functions: dict[int, object] = {}
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
+        """Fill ``results``; see the class for properties and errors."""
+        super().calculate(atoms, properties, system_changes)
+        self._refuse_what_has_no_answer(properties)
+        positions = self.atoms.positions
+        # Centred: in float32 a far-away origin would cost digits.
+        centred = (positions - positions.mean(axis=0))[None]
+        outputs = self._function(len(positions))(tf.constant(centred, self.model.compute_dtype))
+        arrays = [output.numpy().astype(float) for output in outputs]
+        forces = arrays[-1][:, 0]
+        self.results = {"forces": forces.mean(axis=0)}
+        if self.size > 1:
+            self.results["forces_std"] = forces.std(axis=0, ddof=1)
+        if self.has_energy:
+            energies = arrays[0][:, 0]
+            self.results["energy"] = self.results["free_energy"] = float(energies.mean())
+            if self.size > 1:
+                self.results["energy_std"] = float(energies.std(ddof=1))
+
+    def _refuse_what_has_no_answer(self, properties) -> None:
+        atoms = self.atoms
+        if not self.has_energy and not set(properties) <= {"forces", "forces_std"}:
+            raise PropertyNotImplementedError(
+                f"{self.model.name} gives forces that are not the gradient of any energy: "
+                "there is no energy to ask for"
+            )
+        if self.size == 1 and {"energy_std", "forces_std"} & set(properties):
+            raise PropertyNotImplementedError(
+                "one model has no spread: give several, such as the seeds of an experiment"
+            )
+        if len(atoms) < 2:
+            raise CalculatorSetupError("the models need at least two atoms")
+        unknown = set(atoms.symbols) - self.elements
+        if unknown:
+            raise CalculatorSetupError(
+                f"the model was trained on {', '.join(sorted(self.elements))} and does not know "
+                f"{', '.join(sorted(unknown))}"
+            )
+        if atoms.pbc.any():
+            raise CalculatorSetupError(
+                "the model knows no periodic images: set atoms.pbc = False if none are meant"
+            )
+        x = atoms.positions
+        if not np.isfinite(x).all():
+            raise CalculatorSetupError("positions are not finite (NaN or infinite)")
+        squares = ((x[:, None] - x[None]) ** 2).sum(axis=-1)
+        squares[np.diag_indices(len(x))] = np.inf
+        if squares.min() < CLOSEST_A**2:
+            i, j = np.unravel_index(squares.argmin(), squares.shape)
+            raise CalculatorSetupError(f"atoms {i} and {j} are on one point")
+
+    def _function(self, n_atoms: int):
+        """Compiled positions (1, N, 3) -> energies (models, 1) and forces (models, 1, N, 3)."""
+        if n_atoms not in self._functions:
+            weights, model = self._weights, self.model
+
+            def one(parts, positions):
+                if self.has_energy:
+                    return energy_and_forces(model, list(parts), positions)
+                return (model.stateless_call(list(parts), [], positions)[0],)
+
+            def every(positions):
+                return tf.vectorized_map(lambda parts: one(parts, positions), weights)
+
+            spec = tf.TensorSpec((1, n_atoms, 3), self.model.compute_dtype)
+            self._functions[n_atoms] = tf.function(every, jit_compile=True).get_concrete_function(
+                spec
+            )
+        return self._functions[n_atoms]

@@ -1,0 +1,145 @@
+"""Trained models in ASE."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.calculator import CalculatorSetupError, PropertyNotImplementedError
+from ase.calculators.fd import calculate_numerical_forces
+from ase.md.verlet import VelocityVerlet
+from ase.optimize import BFGS
+from conftest import STATISTICS, cluster
+
+from keras_models import energy, force
+from keras_models.calculator import KerasCalculator
+from keras_models.gradient import swish2
+from keras_models.saving import read_about, save_model
+from keras_models.training import build_seeded, precision, predict
+
+
+def build(seed=0, builder=energy.eq2, dtype="float64", **options):
+    with precision(dtype):
+        return build_seeded(lambda: builder(STATISTICS, **options), seed)
+
+
+@pytest.fixture
+def smooth():
+    return build(activation=swish2)
+
+
+@pytest.fixture
+def atoms(rng):
+    return Atoms("Au6", positions=cluster(rng, 6) + 10.0)
+
+
+@pytest.fixture
+def saved(smooth, tmp_path):
+    save_model(smooth, tmp_path / "m.keras", ["Au"], experiment="a test")
+    return tmp_path / "m.keras"
+
+
+def test_energy_and_forces_are_the_models(smooth, atoms):
+    atoms.calc = KerasCalculator(smooth, elements=["Au"])
+    assert atoms.get_potential_energy() == pytest.approx(
+        predict(smooth, atoms.positions[None])[0, 0]
+    )
+    numerical = calculate_numerical_forces(atoms, eps=1e-4)
+    np.testing.assert_allclose(atoms.get_forces(), numerical, atol=1e-6)
+    assert atoms.calc.results["free_energy"] == atoms.get_potential_energy()
+
+
+def test_opens_a_saved_model_that_knows_its_elements(saved, smooth, atoms):
+    assert read_about(saved) == {"elements": ["Au"], "experiment": "a test"}
+    atoms.calc = KerasCalculator(str(saved))
+    assert atoms.get_potential_energy() == pytest.approx(
+        predict(smooth, atoms.positions[None])[0, 0]
+    )
+
+
+def test_another_number_of_atoms(smooth, rng):
+    calc = KerasCalculator(smooth, elements=["Au"])
+    for n in (2, 5, 9):
+        atoms = Atoms(f"Au{n}", positions=cluster(rng, n), calculator=calc)
+        expected = predict(smooth, atoms.positions[None])[0, 0]
+        assert atoms.get_potential_energy() == pytest.approx(expected)
+        assert atoms.get_forces().shape == (n, 3)
+
+
+def test_ensemble_gives_mean_and_spread(atoms):
+    models = [build(seed, activation=swish2) for seed in range(3)]
+    atoms.calc = KerasCalculator(models, elements=["Au"])
+    each = []
+    for model in models:
+        one = Atoms("Au6", positions=atoms.positions, calculator=KerasCalculator(model, ["Au"]))
+        each.append((one.get_potential_energy(), one.get_forces()))
+    energies, forces = (np.array(part) for part in zip(*each, strict=True))
+    assert atoms.get_potential_energy() == pytest.approx(energies.mean())
+    np.testing.assert_allclose(atoms.get_forces(), forces.mean(axis=0), atol=1e-10)
+    assert atoms.calc.get_property("energy_std", atoms) == pytest.approx(energies.std(ddof=1))
+    np.testing.assert_allclose(
+        atoms.calc.get_property("forces_std", atoms), forces.std(axis=0, ddof=1), atol=1e-10
+    )
+
+
+def test_one_model_has_no_spread(smooth, atoms):
+    with pytest.raises(PropertyNotImplementedError, match="no spread"):
+        KerasCalculator(smooth, ["Au"]).get_property("energy_std", atoms)
+
+
+@pytest.mark.parametrize("builder", [force.eq6, force.eq9])
+def test_force_models_have_forces_and_no_energy(builder, atoms):
+    model = build(builder=builder)
+    atoms.calc = KerasCalculator(model, elements=["Au"])
+    centred = atoms.positions - atoms.positions.mean(axis=0)
+    np.testing.assert_allclose(atoms.get_forces(), predict(model, centred[None])[0], atol=1e-10)
+    with pytest.raises(PropertyNotImplementedError, match="no energy to ask for"):
+        atoms.get_potential_energy()
+
+
+def test_a_far_away_origin_does_not_cost_digits(atoms):
+    model = build(dtype="float32", activation=swish2)
+    atoms.calc = KerasCalculator(model, elements=["Au"])
+    near = atoms.get_potential_energy()
+    atoms.positions += 1e4
+    assert atoms.get_potential_energy() == pytest.approx(near, abs=1e-5)
+
+
+def test_asks_no_more_than_it_was_taught(smooth, rng, tmp_path):
+    calc = KerasCalculator(smooth, elements=["Au"])
+    x = cluster(rng, 3)
+    same = x.copy()
+    same[2] = same[0]
+    for atoms, says in (
+        (Atoms("Au"), "at least two atoms"),
+        (Atoms("Au2Pt", positions=x), "does not know Pt"),
+        (Atoms("Au3", positions=x, cell=[20] * 3, pbc=[True, False, False]), "periodic"),
+        (Atoms("Au3", positions=x * np.nan), "not finite"),
+        (Atoms("Au3", positions=same), "atoms 0 and 2 are on one point"),
+    ):
+        atoms.calc = calc
+        with pytest.raises(CalculatorSetupError, match=says):
+            atoms.get_forces()
+
+
+def test_models_that_do_not_fit_are_refused(smooth, tmp_path):
+    with pytest.raises(CalculatorSetupError, match="which elements"):
+        KerasCalculator(smooth)
+    with pytest.raises(CalculatorSetupError, match="no model"):
+        KerasCalculator([])
+    with pytest.raises(CalculatorSetupError, match="one kind"):
+        KerasCalculator([smooth, build(builder=energy.eq5, activation=swish2)], ["Au"])
+    with pytest.raises(CalculatorSetupError, match="not a saved model"):
+        KerasCalculator(tmp_path / "none.keras")
+    (tmp_path / "text.keras").write_text("not a model")
+    with pytest.raises(CalculatorSetupError, match="not a saved model"):
+        KerasCalculator(tmp_path / "text.keras")
+
+
+def test_dynamics_conserves_energy_and_optimisers_run(smooth, atoms):
+    """A smooth energy and its exact gradient: total energy stays, whatever was learned."""
+    atoms.calc = KerasCalculator(smooth, elements=["Au"])
+    start = atoms.get_total_energy()
+    VelocityVerlet(atoms, 0.5).run(50)
+    assert atoms.get_total_energy() == pytest.approx(start, abs=1e-4)
+    before = np.abs(atoms.get_forces()).max()
+    BFGS(atoms, logfile=None).run(fmax=1e-9, steps=3)
+    assert np.abs(atoms.get_forces()).max() != before
