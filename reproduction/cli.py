@@ -12,7 +12,7 @@ from rich.console import Console
 from data_gen.dataset import Dataset
 from data_gen.errors import DataError
 from reproduction.errors import ReproductionError
-from reproduction.experiments import EXPERIMENTS, Experiment, quick, select
+from reproduction.experiments import EXPERIMENTS, Experiment, quick, quick_set, select
 from reproduction.progress import Bars
 from reproduction.provenance import ROOT
 from reproduction.results import Metrics
@@ -45,6 +45,10 @@ class Workspace:
     def results(self) -> Path:
         """metrics.csv and what is made from it."""
         return self.folder / "results"
+
+    def names(self) -> list[str]:
+        """Ids of the experiments that are run here when none are named."""
+        return quick_set() if self.is_quick else list(EXPERIMENTS)
 
     def experiment(self, name: str) -> Experiment:
         """An experiment at this workspace's size."""
@@ -124,6 +128,14 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
     return {name: data.checksum() for name, data in loaded.items()}
 
 
+def run_own_experiments(description: str, own: Sequence[str], argv: Sequence[str]) -> int:
+    """The whole of a script that runs experiments; gives its exit status."""
+    p = parser(description)
+    add_run_arguments(p)
+    outcome = run_experiments(p.parse_args(argv), own)
+    return EXIT_FAILED if outcome.failed else 0
+
+
 def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcome:
     """Run a script's experiments as its arguments ask.
 
@@ -134,7 +146,8 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
     space = workspace(arguments)
     out = console()
     among = select(own)
-    experiments = [space.experiment(name) for name in select(arguments.only or own, among)]
+    wanted = arguments.only or [name for name in among if name in space.names()]
+    experiments = [space.experiment(name) for name in select(wanted, among)]
     workers = cores() if arguments.workers is None else arguments.workers
     if workers < 1:
         raise ReproductionError(f"--workers must be at least 1, not {workers}")
@@ -178,7 +191,7 @@ def _expected_seconds(space: Workspace) -> Callable[[Work], float]:
 
 def _bars(space, out, store, sums, work, expected) -> Bars:
     """Bars whose whole is the whole registry, so that they run on from script to script."""
-    everything = [space.experiment(name) for name in EXPERIMENTS]
+    everything = [space.experiment(name) for name in space.names()]
     total = sum(expected(Work(e, e.seeds)) for e in everything)
     left_elsewhere = sum(
         expected(Work(e, (seed,)))

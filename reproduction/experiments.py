@@ -111,6 +111,108 @@ def _gradient(name: str, label: str, **changes) -> Experiment:
     return replace(_GRADIENT, id=f"beyond/{name}", label=label, **changes)
 
 
+def _forces(row: str, model: str, epochs: int, label: str, lanes: int = 1, **changes) -> Experiment:
+    """A row of Table 5, or beside it."""
+    return replace(
+        Experiment(
+            row,
+            "table5",
+            label,
+            "force",
+            model,
+            training=AdamSettings(epochs),
+            lanes=lanes,
+            assumed=("data", "training", "vectors"),
+        ),
+        **changes,
+    )
+
+
+_RAW = {"vectors": "raw"}
+_TABLE5 = [
+    _forces("table5/eq6-200", "eq6", 200, "Eq. 6", 5),
+    _forces("beyond/eq6-200-raw", "eq6", 200, "Eq. 6, raw vectors", 5, options=_RAW),
+    _forces("table5/eq7-200", "eq7", 200, "Eq. 7"),
+    _forces("beyond/eq7-200-raw", "eq7", 200, "Eq. 7, raw vectors", options=_RAW),
+    _forces("beyond/eq7-as-printed", "eq7_as_printed", 200, "Eq. 7 as printed", 5),
+    _forces("table5/eq7-1000", "eq7", 1000, "Eq. 7"),
+    _forces("table5/eq8-1200", "eq8", 1200, "Eq. 8"),
+    _forces("beyond/eq8-1200-raw", "eq8", 1200, "Eq. 8, raw vectors", options=_RAW),
+    _forces("table5/eq9-9000", "eq9", 9000, "Eq. 9"),
+    _forces("beyond/eq9-1000", "eq9", 1000, "Eq. 9"),
+    _forces("beyond/eq9-1000-raw", "eq9", 1000, "Eq. 9, raw vectors", options=_RAW),
+    _forces(
+        "beyond/eq9-decay",
+        "eq9",
+        3000,
+        "Eq. 9, cosine decay",
+        training=AdamSettings(3000, learning_rate=3e-3, decay="cosine"),
+    ),
+    # Five copies and a fifth of the epochs: as many steps as without copies.
+    _forces("beyond/eq6-copies", "eq6", 40, "Eq. 6, 5 rotated copies", 5, options={"copies": 5}),
+    _forces("beyond/eq7-copies", "eq7", 40, "Eq. 7, 5 rotated copies", options={"copies": 5}),
+    _forces("beyond/eq8-copies", "eq8", 240, "Eq. 8, 5 rotated copies", options={"copies": 5}),
+    _forces("beyond/eq9-copies", "eq9", 200, "Eq. 9, 5 rotated copies", options={"copies": 5}),
+]
+
+
+def _graph(row: str, label: str, model: str = "graph_network", **changes) -> Experiment:
+    """A row of section 6, or beside it."""
+    return replace(
+        Experiment(
+            row,
+            "section6",
+            label,
+            "graph",
+            model,
+            training=AdamSettings(400),
+            lanes=5,
+            assumed=("data", "training", "graph"),
+        ),
+        **changes,
+    )
+
+
+_LONGER = AdamSettings(1000, learning_rate=3e-3, decay="cosine")
+_SECTION6 = [
+    _graph("section6/gnn", "Eq. 10-11, centred coordinates"),
+    _graph("beyond/gnn-raw", "Eq. 10-11, coordinates in the box", options={"centre": False}),
+    _graph("beyond/gnn-longer", "Eq. 10-11, longer, cosine decay", training=_LONGER),
+    _graph("beyond/distance-graph", "Message passing on distances", "distance_graph_network"),
+    _graph(
+        "beyond/distance-graph-longer",
+        "Message passing on distances, longer, cosine decay",
+        "distance_graph_network",
+        training=_LONGER,
+    ),
+]
+
+# How the error falls with the number of frames: the first so many of the training part.
+_FRAMES = [
+    experiment
+    for n in (250, 500, 1000)
+    for experiment in (
+        replace(
+            _table4("eq2", f"Eq. 2 on E, {n} frames", 200, 5)[1],
+            id=f"beyond/eq2-frames-{n}",
+            table="frames",
+            label=f"Eq. 2 on E, {n} frames",
+            split=(n, 500),
+            # As many steps as on all 2,000 frames.
+            training=AdamSettings(1000 * 2000 // n, learning_rate=3e-3, decay="cosine"),
+        ),
+        _forces(
+            f"beyond/eq9-frames-{n}",
+            "eq9",
+            1000 * 2000 // n,
+            f"Eq. 9 on F, {n} frames",
+            table="frames",
+            split=(n, 500),
+        ),
+    )
+]
+
+
 _ALL = [
     *_table4("eq3", "Eq. 3", 200, 5),
     Experiment(
@@ -124,6 +226,9 @@ _ALL = [
     *_table4("eq2", "Eq. 2", 200, 5),
     *_table4("eq4", "Eq. 4", 400, 1),
     *_table4("eq5", "Eq. 5", 200, 5),
+    *_TABLE5,
+    *_SECTION6,
+    *_FRAMES,
     _GRADIENT,
     _gradient("eq2-energy-only", "Eq. 2, E alone", loss_weights=(1.0, 0.0)),
     _gradient("eq2-force-only", "Eq. 2, F alone", loss_weights=(0.0, 1.0)),
@@ -171,6 +276,14 @@ def quick(experiment: Experiment) -> Experiment:
         seeds=experiment.seeds[:1],
         lanes=1,
     )
+
+
+def quick_set() -> list[str]:
+    """Ids that a quick run takes: the first of each task and model."""
+    first: dict[tuple, str] = {}
+    for experiment in EXPERIMENTS.values():
+        first.setdefault((experiment.task, experiment.model), experiment.id)
+    return list(first.values())
 
 
 def select(patterns: Iterable[str], among: Iterable[str] = EXPERIMENTS) -> list[str]:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from reproduction.experiments import EXPERIMENTS, Experiment
 from reproduction.metrics import UNITS, Spread, spread
 from reproduction.store import Store
@@ -93,7 +95,7 @@ def gather(
         rows[experiment.id] = [
             Row(experiment.id, seed, m["split"], m["metric"], m["value"])
             for seed, run in runs.items()
-            for m in run["metrics"]
+            for m in [*run["metrics"], *_late(store.arrays(experiment.id, seed))]
         ]
         about[experiment.id] = {
             str(seed): {
@@ -116,6 +118,22 @@ def gather(
         json.dumps({name: about[name] for name in order if name in about}, indent=1) + "\n",
     )
     return metrics, fresh
+
+
+def _late(arrays: dict[str, np.ndarray]) -> list[dict]:
+    """Median test RMSE over the measurements of the last quarter of the epochs.
+
+    At a constant learning rate the error jumps from epoch to epoch: the last one is a draw from
+    a distribution, and this is its middle.
+    """
+    found = []
+    for kind in ("energy", "force"):
+        if f"curve_{kind}" in arrays and "curve_epochs" in arrays:
+            epochs = arrays["curve_epochs"]
+            late = arrays[f"curve_{kind}"][epochs > 0.75 * epochs[-1], 1]
+            value = float(np.median(late))
+            found.append({"split": "test", "metric": f"{kind}_rmse_late", "value": value})
+    return found
 
 
 def _read_json(path: Path) -> dict:

@@ -1,8 +1,9 @@
 """Tables from metrics.csv beside the report's numbers, for terminal and README alike."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.table import Table as RichTable
 
@@ -41,10 +42,11 @@ class Table:
         return table
 
 
-def with_spread(s: Spread | None) -> str:
+def with_spread(s: Spread | None, scale: float = 1.0) -> str:
     """Mean ± standard deviation, or the one value."""
     if s is None:
         return NOT_RUN
+    s = replace(s, mean=scale * s.mean, std=scale * s.std)
     # Two significant digits of the mean, and of a spread that is smaller at least one.
     digits = max(2, 1 - int(f"{s.mean:e}".split("e")[1]))
     if s.n > 1 and s.std > 0:
@@ -59,43 +61,116 @@ def seconds(s: Spread | None) -> str:
     return f"{s.mean:.1f}" if s.mean < 100 else f"{s.mean:.0f}"
 
 
-def table4(metrics: Metrics) -> Table:
-    """Table 4: manybody expansion models of E(X)."""
+def rmse_table(
+    metrics: Metrics,
+    name: str,
+    title: str,
+    kinds: dict[str, str],
+    note: str,
+    splits: dict[str, str] = MappingProxyType({"train": "train", "test": "test"}),
+    scale: float = 1.0,
+    late: bool = False,
+) -> Table:
+    """Errors of the registry's rows of one table, beside the report's where it has any.
+
+    Args:
+        metrics: our numbers.
+        name: of the table in the registry.
+        title: of the table.
+        kinds: {metric: how its column is called}.
+        note: below the table.
+        splits: {split: how its column is called}.
+        scale: errors are multiplied by it, 1000 for meV.
+        late: a column with the median over the last quarter of the epochs.
+    """
     printed = reported()
+    experiments = [e for e in EXPERIMENTS.values() if e.table == name]
+    has_printed = any(key[0] == e.id for e in experiments for key in printed)
+    columns = ["model", "epochs", "seeds"]
+    for called in kinds.values():
+        for split, split_called in splits.items():
+            if has_printed and split != "rotated":
+                columns.append(f"{called}{split_called}, report")
+            columns.append(
+                f"{called}{split_called}, here" if has_printed else called + split_called
+            )
+        if has_printed:
+            columns.append("test, here / report")
+        if late:
+            columns.append("test, median of last quarter")
     rows = []
-    for experiment in EXPERIMENTS.values():
-        if experiment.table != "table4":
-            continue
-        tests = metrics.spread(experiment.id, "test", "energy_rmse")
+    for experiment in experiments:
+        first = metrics.spread(experiment.id, "test", next(iter(kinds)))
         epochs = metrics.spread(experiment.id, "", "epochs")
         cells = [
             experiment.label,
             f"{epochs.mean:.0f}" if epochs else "-",
-            str(tests.n) if tests else "-",
+            str(first.n) if first else "-",
         ]
-        for split in ("train", "test"):
-            cells.append(printed.get((experiment.id, split, "energy_rmse"), ""))
-            cells.append(with_spread(metrics.spread(experiment.id, split, "energy_rmse")))
-        value = printed.get((experiment.id, "test", "energy_rmse"))
-        cells.append(f"{tests.mean / float(value):.2f}" if tests and value else "")
+        for metric in kinds:
+            for split in splits:
+                if has_printed and split != "rotated":
+                    cells.append(printed.get((experiment.id, split, metric), ""))
+                cells.append(with_spread(metrics.spread(experiment.id, split, metric), scale))
+            value = printed.get((experiment.id, "test", metric))
+            tests = metrics.spread(experiment.id, "test", metric)
+            if has_printed:
+                cells.append(f"{tests.mean / float(value):.2f}" if tests and value else "")
+            if late:
+                found = metrics.spread(experiment.id, "test", f"{metric}_late")
+                cells.append(with_spread(found, scale) if found else "")
         cells.append(seconds(metrics.spread(experiment.id, "", "train_seconds")))
         rows.append(tuple(cells))
+    return Table(name, title, (*columns, "seconds a seed"), tuple(rows), note)
+
+
+SPREAD_NOTE = "Mean ± standard deviation over seeds."
+OURS_NOTE = f"{SPREAD_NOTE} Rows without a number of the report's are ours."
+
+
+def table4(metrics: Metrics) -> Table:
+    """Table 4: manybody expansion models of E(X)."""
+    title = "Table 4: RMSE of E on Au6, eV per cluster"
+    return rmse_table(metrics, "table4", title, {"energy_rmse": ""}, OURS_NOTE, late=True)
+
+
+def table5(metrics: Metrics) -> Table:
+    """Table 5: manybody expansion models of F(X)."""
+    title = "Table 5: RMSE of F on Au6, eV/Å"
+    splits = {"train": "train", "test": "test", "rotated": "test turned at random"}
+    return rmse_table(metrics, "table5", title, {"force_rmse": ""}, OURS_NOTE, splits)
+
+
+def section6(metrics: Metrics) -> Table:
+    """Section 6: graph networks."""
+    title = "Section 6: RMSE of E on Au6 by graph networks, eV per cluster"
+    splits = {"train": "train", "test": "test", "rotated": "test turned at random"}
+    return rmse_table(metrics, "section6", title, {"energy_rmse": ""}, OURS_NOTE, splits)
+
+
+def gradient(metrics: Metrics) -> Table:
+    """Energy models trained on E and F."""
+    kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
+    title = "F = -dE/dX: RMSE of E (meV per cluster) and F (meV/Å) on Au6"
+    return rmse_table(metrics, "gradient", title, kinds, SPREAD_NOTE, scale=1000.0)
+
+
+def frames(metrics: Metrics) -> Table:
+    """Errors against the number of training frames."""
+    rows = []
+    for n in (250, 500, 1000, 2000):
+        cells = [f"{n:,}"]
+        for model, metric in (("eq2", "energy_rmse"), ("eq9", "force_rmse")):
+            whole = {"eq2": "beyond/eq2-longer", "eq9": "beyond/eq9-1000"}[model]
+            name = whole if n == 2000 else f"beyond/{model}-frames-{n}"
+            cells += [with_spread(metrics.spread(name, s, metric)) for s in ("train", "test")]
+        rows.append(tuple(cells))
     return Table(
-        "table4",
-        "Table 4: RMSE of E on Au6, eV per cluster",
-        (
-            "model",
-            "epochs",
-            "seeds",
-            "train, report",
-            "train, here",
-            "test, report",
-            "test, here",
-            "test, here / report",
-            "seconds a seed",
-        ),
+        "frames",
+        "Training frames: RMSE of E by Eq. 2 (eV) and of F by Eq. 9 (eV/Å), as many steps each",
+        ("frames", "Eq. 2, train", "Eq. 2, test", "Eq. 9, train", "Eq. 9, test"),
         tuple(rows),
-        "Mean ± standard deviation over seeds. Rows without a number of the report's are ours.",
+        SPREAD_NOTE,
     )
 
 
@@ -120,7 +195,9 @@ def tables(results: Path, metrics: Metrics | None = None) -> dict[str, Table]:
     metrics = metrics or Metrics.read(results)
     path = results / "benchmark.json"
     benchmark = json.loads(path.read_text()) if path.is_file() else {}
-    return {table.name: table for table in (table4(metrics), speed(benchmark))}
+    makers = (table4, table5, section6, gradient, frames)
+    made = [*(make(metrics) for make in makers), speed(benchmark)]
+    return {table.name: table for table in made}
 
 
 def fill(text: str, tables: dict[str, Table]) -> str:

@@ -3,14 +3,13 @@
 from reproduction import cli
 from reproduction.experiments import EXPERIMENTS
 
-OWN = [name for name, experiment in EXPERIMENTS.items() if experiment.table == "table4"]
+OWN = [
+    name for name, experiment in EXPERIMENTS.items() if experiment.task in ("energy", "pair-floor")
+]
 
 
 def main(argv):
-    p = cli.parser(__doc__)
-    cli.add_run_arguments(p)
-    outcome = cli.run_experiments(p.parse_args(argv), OWN)
-    return cli.EXIT_FAILED if outcome.failed else 0
+    return cli.run_own_experiments(__doc__, OWN, argv)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from data_gen.dataset import Dataset
 from keras_models.training import (
@@ -48,15 +49,31 @@ class Job:
         return json.dumps([self.experiment.settings(), self.seeds, self.data_sha256])
 
 
-def train_adam(job: Job, models, objective, test_targets) -> TrainingState:
-    """Train all lanes, keeping a checkpoint every few seconds."""
+def random_turns(n: int, seed: int) -> np.ndarray:
+    """n random rotations as matrices (n, 3, 3)."""
+    return Rotation.random(n, random_state=seed).as_matrix()
+
+
+def turned(vectors: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """Each sample's vectors (n, N, 3) turned by its own matrix (n, 3, 3)."""
+    return np.einsum("nab,nib->nia", turns, vectors)
+
+
+def train_adam(job: Job, models, objective, test_targets, positions=None) -> TrainingState:
+    """Train all lanes, keeping a checkpoint every few seconds.
+
+    ``positions`` are those of the objective's targets, where they are not the training part's.
+    """
     experiment = job.experiment
     # Absent seeds are stood in for: bits depend on the number of lanes (Experiment.lanes).
     fill = max(0, experiment.lanes - len(models))
     lanes = [*range(len(models)), *[0] * fill]
     seeds = [job.seeds[lane] for lane in lanes]
     loop = EpochLoop(
-        objective, job.train.positions, experiment.training, (job.test.positions, test_targets)
+        objective,
+        job.train.positions if positions is None else positions,
+        experiment.training,
+        (job.test.positions, test_targets),
     )
     state = TrainingState.start(
         [flat_weights(models[lane]) for lane in lanes], len(objective.targets)
