@@ -3,7 +3,7 @@ PY := .venv/bin/python
 STEPS := $(sort $(wildcard scripts/0*.py))
 export PYTHON
 
-.PHONY: help setup reproduce quick test benchmark report lint
+.PHONY: help setup reproduce quick test benchmark report lint check-dgl
 
 help:
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
@@ -12,6 +12,7 @@ help:
 	@echo "make report      tables and README from the runs that are there"
 	@echo "make benchmark   speed, as ratios measured in one run"
 	@echo "make lint        ruff"
+	@echo "make check-dgl   optional: section 6's network in DGL, as the report had it, is the same"
 
 setup:
 	@PYTHON="$(PYTHON)" scripts/setup.sh
@@ -38,3 +39,9 @@ benchmark: setup
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+# DGL needs PyTorch: an environment of its own, and a process for each side of the comparison.
+check-dgl: setup
+	@PYTHON="$(PYTHON)" checks/dgl/setup.sh
+	@$(PY) checks/dgl/keras_side.py .venv-dgl/keras.npz
+	@.venv-dgl/bin/python checks/dgl/check.py .venv-dgl/keras.npz

@@ -1,6 +1,5 @@
 #!/bin/sh
 # Makes .venv from requirements.txt, or sees that it is there; `make` calls it before everything.
-# PYTHON names the Python 3.11 to use where it is not found by itself.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,16 +9,8 @@ if [ "$(cat .venv/ready 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>
     exit 0
 fi
 
-is_311() { "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; }
-found=""
-for candidate in ${PYTHON:-python3.11 python3 python}; do
-    if is_311 "$candidate"; then found=$candidate; break; fi
-done
-stop() { echo "error: $*" >&2; exit 2; }
-[ -n "$found" ] || stop "the pinned packages need Python 3.11, which ${PYTHON:-python3} is not;" \
-    "install python3.11 or name one: make PYTHON=path/to/python3.11"
-"$found" -c 'import ensurepip, venv' 2>/dev/null ||
-    stop "$found cannot make virtual environments; on Debian: apt-get install python3.11-venv"
+. scripts/python311.sh
+find_python
 "$found" -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
     stop "$found lacks its C headers, which asap3 compiles with; on Debian: apt-get install python3.11-dev"

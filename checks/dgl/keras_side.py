@@ -1,0 +1,103 @@
+"""The Keras side of `make check-dgl`: weights, positions, energies and a training run -> npz.
+
+Runs in .venv; check.py, in .venv-dgl, reads the file. Keys: see ``main``.
+"""
+
+import sys
+
+import numpy as np
+
+from data_gen.dataset import Statistics
+from data_gen.dynamics import DynamicsSettings, run_dynamics
+from keras_models import training
+from keras_models.graph import graph_network
+from keras_models.settings import AdamSettings
+
+N_TRAIN, N_TEST = 500, 100  # 500 is not a multiple of 32: the last batch is padded
+SETTINGS = AdamSettings(epochs=200)
+SEED = 0
+
+
+def seeded_model(statistics, dtype):
+    """The report's network with the first weights that Keras gives it."""
+    with training.precision(dtype):
+        return training.build_seeded(lambda: graph_network(statistics), SEED)
+
+
+def random_molecules(rng, molecules, atoms):
+    """Positions (molecules, atoms, 3) Å off the origin, as dense as the report's cluster."""
+    return rng.normal(10.0, 1.2 * atoms ** (1 / 3), (molecules, atoms, 3))
+
+
+def energies(data, statistics):
+    """Energies of several molecules, float32 and float64, from the same weights."""
+    rng = np.random.default_rng(SEED)
+    models = {dtype: seeded_model(statistics, dtype) for dtype in ("float32", "float64")}
+    # Keras's first biases are zero, which would hide a forgotten or misplaced one.
+    weights = [w + 0.1 * rng.standard_normal(w.shape) for w in models["float64"].get_weights()]
+    molecules = {
+        "Au6": data.positions[::25],
+        **{f"random-{atoms}": random_molecules(rng, 10, atoms) for atoms in (2, 3, 5, 6, 13)},
+    }
+    result = {f"weights/{k}": w for k, w in enumerate(weights)}
+    for name, positions in molecules.items():
+        result[f"positions/{name}"] = positions
+        for dtype, model in models.items():
+            model.set_weights(weights)
+            result[f"energies/{dtype}/{name}"] = training.predict(model, positions)
+    return result
+
+
+def training_run(train, test, statistics):
+    """Training in float64: first and last weights, the batches, and what came of them."""
+    model = seeded_model(statistics, "float64")
+    first, theta = model.get_weights(), training.flat_weights(model)
+    objective = training.direct_objective(model, train.energies[:, None], statistics.energy_std)
+    test_part = (test.positions, (test.energies[:, None],))
+    loop = training.EpochLoop(objective, train.positions, SETTINGS, test_part)
+    state = training.TrainingState.start([theta], 1)
+    state = training.train(loop, state, (SEED,), curve_points=1)
+    training.set_flat_weights(model, state.theta[0])
+    orders = [
+        training.batch_order(len(train), SETTINGS.batch_size, SEED, epoch)
+        for epoch in range(SETTINGS.epochs)
+    ]
+    return {
+        "train/positions": train.positions,
+        "train/energies": train.energies,
+        "test/positions": test.positions,
+        "test/energies": test.energies,
+        "adam": [SETTINGS.learning_rate, training.BETA_1, training.BETA_2, training.EPSILON],
+        "batches/indices": np.stack([indices for indices, _ in orders]),
+        "batches/weights": np.stack([weights for _, weights in orders]),
+        "losses": state.losses[:, 0],
+        "rmse": state.curve[-1, 0, 0],
+        **{f"first/{k}": w for k, w in enumerate(first)},
+        **{f"last/{k}": w for k, w in enumerate(model.get_weights())},
+    }
+
+
+def main(path: str) -> None:
+    """Write the file.
+
+    statistics: length (Å), energy mean and deviation (eV). adam: learning rate, betas, epsilon.
+    weights/k, first/k, last/k: kernels (in, out) and biases (out,) in the order of the layers, for
+    the energies, before training and after it. positions/name (n, N, 3) Å and
+    energies/dtype/name (n, 1) eV. train/, test/: what is trained on, and tested.
+    batches/indices, batches/weights (epochs, S, B). losses (epochs,); rmse (train, test) in eV.
+    """
+    data = run_dynamics(DynamicsSettings(steps=50 * (N_TRAIN + N_TEST)))
+    train, test = data.split(N_TRAIN, N_TEST)
+    statistics = Statistics.of(train)
+    # The root mean square of the centred coordinates, as graph_network derives it.
+    length = statistics.displacement_rms / 2**0.5
+    np.savez(
+        path,
+        statistics=[length, statistics.energy_mean, statistics.energy_std],
+        **energies(data, statistics),
+        **training_run(train, test, statistics),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
