@@ -9,7 +9,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["data_gen*", "keras_models*", "reproduction*"]),
-    package_data={"reproduction": ["reported.csv"]},
+    package_data={"reproduction": ["reported.csv", "elsewhere.csv"]},
     install_requires=[
         "ase>=3.29.0",
         "asap3>=3.13.11",

@@ -19,6 +19,7 @@ from keras_models import load_model
 from keras_models.backend import keras, tf
 from keras_models.gradient import energy_and_forces
 from keras_models.saving import read_about
+from keras_models.training import dtype_of
 
 # Nearer than this, 1/r means nothing; no training data of the project come near it.
 CLOSEST_A = 0.1
@@ -72,6 +73,7 @@ class KerasCalculator(Calculator):
         self.elements = frozenset(known)
         self.model = opened[0]
         self.size = len(opened)
+        self.dtype = dtype_of(self.model)
         self.has_energy = self.model.output_shape[-1] == 1
         self._weights = [
             tf.constant(np.stack([np.asarray(v) for v in parts]))
@@ -86,7 +88,7 @@ class KerasCalculator(Calculator):
         positions = self.atoms.positions
         # Centred: in float32 a far-away origin would cost digits.
         centred = (positions - positions.mean(axis=0))[None]
-        outputs = self._function(len(positions))(tf.constant(centred, self.model.compute_dtype))
+        outputs = self._function(len(positions))(tf.constant(centred, self.dtype))
         arrays = [output.numpy().astype(float) for output in outputs]
         forces = arrays[-1][:, 0]
         self.results = {"forces": forces.mean(axis=0)}
@@ -143,7 +145,7 @@ class KerasCalculator(Calculator):
             def every(positions):
                 return tf.vectorized_map(lambda parts: one(parts, positions), weights)
 
-            spec = tf.TensorSpec((1, n_atoms, 3), self.model.compute_dtype)
+            spec = tf.TensorSpec((1, n_atoms, 3), self.dtype)
             self._functions[n_atoms] = tf.function(every, jit_compile=True).get_concrete_function(
                 spec
             )

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_models.backend import K, keras, tf
 from keras_models.geometry import PACKAGE
-from keras_models.training import Objective
+from keras_models.training import Objective, dtype_of
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -74,7 +74,7 @@ class EnergyForcePredictor:
         weights = [tf.convert_to_tensor(v) for v in self.model.trainable_variables]
         parts = [
             self._compiled(
-                weights, tf.constant(positions[k : k + self.chunk], self.model.compute_dtype)
+                weights, tf.constant(positions[k : k + self.chunk], dtype_of(self.model))
             )
             for k in range(0, len(positions), self.chunk)
         ]

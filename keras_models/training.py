@@ -35,6 +35,11 @@ def precision(dtype: str):
         keras.config.set_dtype_policy(policy)
 
 
+def dtype_of(model: keras.Model) -> str:
+    """What a model computes in: its input's type. A loaded model's own is Keras's default."""
+    return model.inputs[0].dtype
+
+
 def build_seeded(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
     """Call a builder so that the first weights depend on ``seed`` alone."""
     keras.utils.set_random_seed(seed)
@@ -60,7 +65,7 @@ def set_flat_weights(model: keras.Model, theta: np.ndarray) -> None:
 def predict(model: keras.Model, positions: np.ndarray, chunk: int = 500) -> np.ndarray:
     """The model's output for (n, N, 3) Å as float64, computed in the model's own precision."""
     parts = [
-        model(tf.constant(positions[k : k + chunk], model.compute_dtype)).numpy()
+        model(tf.constant(positions[k : k + chunk], dtype_of(model))).numpy()
         for k in range(0, len(positions), chunk)
     ]
     return np.concatenate(parts).astype(float)
@@ -198,7 +203,7 @@ class EpochLoop:
     ) -> None:
         self.objective = objective
         self.settings = settings
-        self.dtype = objective.model.compute_dtype
+        self.dtype = dtype_of(objective.model)
         self.train_data = self._tensors(positions, objective.targets)
         self.test_data = self._tensors(*test) if test else None
         self._epoch = tf.function(self._epoch_steps, jit_compile=True)

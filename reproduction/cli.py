@@ -162,7 +162,10 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
         expected = _expected_seconds(space)
         bars = _bars(space, out, store, sums, work, expected)
         with bars:
-            run(work, outcome, store, space.data, workers, bars)
+            # What uses trained models waits until they are there.
+            for uses in (False, True):
+                part = [item for item in work if bool(item.experiment.uses) == uses]
+                run(part, outcome, store, space.data, workers, bars)
     out.print(
         space.label(
             f"{len(outcome.made)} runs made, {outcome.skipped} were there already, "

@@ -24,6 +24,7 @@ class Experiment:
         task: which function of :mod:`reproduction.tasks` runs it.
         model: name of a builder, where the task has several.
         options: keyword arguments of the builder.
+        quick_options: options of a quick run, where they differ.
         training: settings of the optimiser, or None where nothing is trained step by step.
         loss_weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2), where both are
             trained.
@@ -33,6 +34,7 @@ class Experiment:
         lanes: how many seeds are trained side by side. A run's bits depend on it, so that it
             is the same whichever seeds are asked for. Measured to be the fastest for the model.
         assumed: sections of ASSUMPTIONS.md that the row rests on.
+        shipped: its models are kept in results/models/ for users.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Experiment:
     task: str
     model: str = ""
     options: Mapping = field(default_factory=dict)
+    quick_options: Mapping = field(default_factory=dict)
     training: AdamSettings | QuasiNewtonSettings | None = None
     loss_weights: tuple[float, float] | None = None
     dataset: str = "au6"
@@ -48,6 +51,12 @@ class Experiment:
     seeds: tuple[int, ...] = FIVE_SEEDS
     lanes: int = 1
     assumed: tuple[str, ...] = ()
+    shipped: bool = False
+
+    @property
+    def uses(self) -> str:
+        """Id of the experiment whose trained models this one uses; empty for none."""
+        return self.options.get("of", "")
 
     def settings(self) -> dict:
         """All that a run's outcome depends on, as plain JSON types."""
@@ -103,12 +112,13 @@ _GRADIENT = Experiment(
     training=QuasiNewtonSettings(((4, 1200), (1, 1000))),
     loss_weights=(1.0, 1.0),
     assumed=("data", "features", "gradient"),
+    shipped=True,
 )
 
 
 def _gradient(name: str, label: str, **changes) -> Experiment:
     """A variation of the gradient row of Eq. 2."""
-    return replace(_GRADIENT, id=f"beyond/{name}", label=label, **changes)
+    return replace(_GRADIENT, id=f"beyond/{name}", label=label, shipped=False, **changes)
 
 
 def _forces(row: str, model: str, epochs: int, label: str, lanes: int = 1, **changes) -> Experiment:
@@ -213,6 +223,57 @@ _FRAMES = [
 ]
 
 
+def _nve(of: str, label: str) -> Experiment:
+    """100 ps of dynamics with the models of a row."""
+    return Experiment(
+        f"beyond/nve-{of.split('/')[1]}",
+        "nve",
+        label,
+        "nve",
+        options={"of": of, "steps": 100_000},
+        quick_options={"steps": 500},
+        assumed=("uses",),
+    )
+
+
+_OF = "beyond/eq2-gradient"
+_USES = [
+    _nve(_OF, "Eq. 2, E and F"),
+    _nve("beyond/eq2-gradient-adam", "Eq. 2, E and F, Adam alone (float32)"),
+    _nve("beyond/distance-graph-gradient", "Message passing on distances, E and F (float32)"),
+    _nve("table5/eq8-1200", "Eq. 8, forces alone"),
+    _nve("table5/eq9-9000", "Eq. 9, forces alone"),
+    Experiment(
+        "beyond/minima",
+        "uses",
+        "Geometry optimisation from 100 test frames",
+        "minima",
+        options={"of": _OF, "frames": 100},
+        quick_options={"frames": 2},
+        assumed=("uses",),
+    ),
+    Experiment(
+        "beyond/vibrations",
+        "uses",
+        "Frequencies at the lowest minimum",
+        "vibrations",
+        options={"of": _OF},
+        assumed=("uses",),
+    ),
+    *(
+        Experiment(
+            f"beyond/uncertainty-{t}",
+            "uncertainty",
+            f"{t} K",
+            "uncertainty",
+            options={"of": _OF, "temperature_K": float(t)},
+            assumed=("uses",),
+        )
+        for t in (300, 600, 900, 1200, 1500)
+    ),
+]
+
+
 _ALL = [
     *_table4("eq3", "Eq. 3", 200, 5),
     Experiment(
@@ -262,6 +323,7 @@ _ALL = [
         model="distance_graph_network",
         training=AdamSettings(1000, learning_rate=3e-3, decay="cosine"),
     ),
+    *_USES,
 ]
 
 EXPERIMENTS = {experiment.id: experiment for experiment in _ALL}
@@ -272,6 +334,7 @@ def quick(experiment: Experiment) -> Experiment:
     return replace(
         experiment,
         training=experiment.training and experiment.training.quick(),
+        options={**experiment.options, **experiment.quick_options},
         split=QUICK_SPLIT,
         seeds=experiment.seeds[:1],
         lanes=1,

@@ -15,6 +15,28 @@ UNITS = {
     "energy_rmse_late": "eV",
     "force_rmse_late": "eV/Å",
     "net_force_rms": "eV/Å",
+    # uses of the models: NVE dynamics
+    "picoseconds": "ps",
+    "drift_own": "meV/atom",
+    "drift_emt": "meV/atom",
+    "wander_own": "meV/atom",
+    "wander_emt": "meV/atom",
+    "ms_a_step": "ms",
+    # minima
+    "same_minimum": "",
+    "minimum_energy_error": "meV",
+    "minimum_rms_displacement": "Å",
+    "calls_model": "",
+    "calls_emt": "",
+    "seconds_model": "s",
+    "seconds_emt": "s",
+    # vibrations
+    "frequency_max_error": "1/cm",
+    "frequency_rmse": "1/cm",
+    # uncertainty
+    "force_std": "eV/Å",
+    "error_to_std": "",
+    "rank_correlation": "",
     "train_seconds": "s",
     "compile_seconds": "s",
     "parameters": "",

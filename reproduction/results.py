@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -109,6 +110,9 @@ def gather(
             for seed, run in runs.items()
         }
         fresh.append(experiment.id)
+        _keep_curves(folder, experiment, store, runs)
+        if experiment.shipped:
+            _keep_models(folder, experiment, store, runs)
     order = [name for name in EXPERIMENTS if name in rows]
     metrics = Metrics(row for name in order for row in rows[name])
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,6 +122,36 @@ def gather(
         json.dumps({name: about[name] for name in order if name in about}, indent=1) + "\n",
     )
     return metrics, fresh
+
+
+def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> None:
+    """curves/<experiment>.npz: what was measured along the training, seeds first."""
+    found = defaultdict(list)
+    for seed in runs:
+        for name, array in store.arrays(experiment.id, seed).items():
+            if name.startswith(("curve_", "total_energy_", "frequencies_", "frame_force_")):
+                found[name].append(array.astype(np.float32))
+    # Dynamics that ended early have curves of another length: those are kept one by one.
+    arrays = {}
+    for name, parts in found.items():
+        if len({part.shape for part in parts}) == 1:
+            arrays[name] = np.stack(parts)
+        else:
+            arrays |= {f"{name}_seed{seed}": p for seed, p in zip(runs, parts, strict=True)}
+    if arrays:
+        path = folder / "curves" / f"{experiment.id.replace('/', '-')}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **arrays)
+
+
+def _keep_models(folder: Path, experiment: Experiment, store: Store, runs) -> None:
+    """models/<name>/seed<k>.keras: trained models for users."""
+    into = folder / "models" / experiment.id.split("/")[1]
+    into.mkdir(parents=True, exist_ok=True)
+    for seed in runs:
+        model = store.run_folder(experiment.id, seed) / "model.keras"
+        if model.is_file():
+            shutil.copyfile(model, into / f"seed{seed}.keras")
 
 
 def _late(arrays: dict[str, np.ndarray]) -> list[dict]:

@@ -269,7 +269,7 @@ def do(
     data_sha256 = data.checksum()
     checkpoint = store.checkpoint(experiment.id, work.seeds)
     begin = time.perf_counter()
-    job = Job(experiment, work.seeds, train, test, data_sha256, checkpoint, report)
+    job = Job(experiment, work.seeds, train, test, data_sha256, checkpoint, store.folder, report)
     results = perform(job)
     seconds = time.perf_counter() - begin
     failures = {}

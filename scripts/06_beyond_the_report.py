@@ -1,9 +1,9 @@
-"""Past the report: forces as gradients of energy models, trained with E and F."""
+"""Past the report: forces as gradients of energy models, and what they are good for."""
 
 from reproduction import cli
 from reproduction.experiments import EXPERIMENTS
 
-OWN = [name for name, experiment in EXPERIMENTS.items() if experiment.task == "gradient"]
+OWN = [name for name, e in EXPERIMENTS.items() if e.task == "gradient" or e.uses]
 
 
 def main(argv):

@@ -24,6 +24,8 @@ def main(argv):
     metrics, fresh = gather(store, experiments, sums, space.results)
     made = tables(space.results, metrics)
     for table in made.values():
+        if space.is_quick:
+            table = table.without_missing()
         if not table.rows:
             continue
         out.print()

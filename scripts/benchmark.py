@@ -10,11 +10,15 @@ import sys
 import time
 from pathlib import Path
 
+import asap3
 import numpy as np
+from ase.calculators.emt import EMT
 
 from data_gen.dataset import Statistics, load
+from data_gen.structures import build_structure
 from keras_models import energy
 from keras_models.backend import keras, tf
+from keras_models.calculator import KerasCalculator
 from keras_models.settings import AdamSettings
 from keras_models.training import (
     EpochLoop,
@@ -101,6 +105,21 @@ def cluster_data(n_atoms, n_samples):
     grid = np.stack(np.meshgrid(*[np.arange(5)] * 3, indexing="ij"), -1).reshape(-1, 3)
     places = np.array([rng.permutation(len(grid))[:n_atoms] for _ in range(n_samples)])
     return grid[places] * side / 4 + rng.uniform(-0.2, 0.2, (n_samples, n_atoms, 3))
+
+
+def milliseconds_a_call(calc):
+    """Median of energy and forces of Au6 at new positions each time, as dynamics asks for them."""
+    atoms = build_structure("au6-octahedron")
+    atoms.calc = calc
+    rng = np.random.default_rng(0)
+    start, times = atoms.positions.copy(), []
+    for _ in range(400):
+        atoms.positions = start + rng.normal(scale=0.05, size=start.shape)
+        begin = time.perf_counter()
+        atoms.get_forces()
+        atoms.get_potential_energy()
+        times.append(time.perf_counter() - begin)
+    return 1000 * float(np.median(times[20:]))
 
 
 def threads_and_processes(data_path):
@@ -207,6 +226,15 @@ def main(argv):
             ms = 1000 * epoch_seconds(model, part, statistics, 1) * len(train) / 320
             results["ms_an_epoch_by_atoms"].setdefault(name, {})[str(n_atoms)] = ms
             out.print(f"{name}, {n_atoms} atoms: {ms:.0f} ms for 2,000 samples")
+    shipped = sorted((ROOT / "results/models/eq2-gradient").glob("*.keras"))
+    calculators = {"asap3 EMT": asap3.EMT, "ASE EMT": EMT}
+    if shipped:
+        calculators["Eq. 2"] = lambda: KerasCalculator(shipped[0])
+        calculators["Eq. 2, ensemble of five"] = lambda: KerasCalculator(shipped)
+    results["calculator_ms_a_call"] = {}
+    for name, make in calculators.items():
+        ms = results["calculator_ms_a_call"][name] = milliseconds_a_call(make())
+        out.print(f"{name}: {ms:.3f} ms a call on Au6")
     results["seconds_of_two_trainings"] = threads_and_processes(arguments.data)
     for name, seconds in results["seconds_of_two_trainings"].items():
         out.print(f"two trainings of five lanes, 100 epochs, {name}: {seconds:.1f} s")

@@ -49,7 +49,7 @@ def test_energy_and_forces_are_the_models(smooth, atoms):
 
 def test_opens_a_saved_model_that_knows_its_elements(saved, smooth, atoms):
     assert read_about(saved) == {"elements": ["Au"], "experiment": "a test"}
-    atoms.calc = KerasCalculator(str(saved))
+    atoms.calc = KerasCalculator(str(saved))  # in float64, as it was built
     assert atoms.get_potential_energy() == pytest.approx(
         predict(smooth, atoms.positions[None])[0, 0]
     )
@@ -60,7 +60,7 @@ def test_another_number_of_atoms(smooth, rng):
     for n in (2, 5, 9):
         atoms = Atoms(f"Au{n}", positions=cluster(rng, n), calculator=calc)
         expected = predict(smooth, atoms.positions[None])[0, 0]
-        assert atoms.get_potential_energy() == pytest.approx(expected)
+        assert atoms.get_potential_energy() == pytest.approx(expected, rel=1e-13)
         assert atoms.get_forces().shape == (n, 3)
 
 

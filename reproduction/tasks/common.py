@@ -33,6 +33,7 @@ class Job:
         train, test: its data.
         data_sha256: of the whole data.
         checkpoint: file for unfinished work.
+        runs: folder of all runs, for tasks that use trained models.
         report: called with (fraction done, a short text); raises to stop the job.
     """
 
@@ -42,6 +43,7 @@ class Job:
     test: Dataset
     data_sha256: str
     checkpoint: Path
+    runs: Path
     report: Callable[[float, str], None]
 
     def stamp(self) -> str:
