@@ -29,7 +29,7 @@ quick: setup
 	@$(call run_steps,--quick)
 
 test: setup
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n auto
 
 report: setup
 	@$(PY) scripts/08_report.py

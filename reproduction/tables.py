@@ -166,7 +166,6 @@ def elsewhere(metrics: Metrics) -> Table:
     """Other packages on the same system and split, as once measured, above our row."""
     with open(ELSEWHERE, newline="", encoding="utf-8") as file:
         rows = [tuple(row.values()) for row in csv.DictReader(file)]
-    names = ("energy_rmse", "force_rmse")
     best = [
         metrics.spread("beyond/eq2-gradient", "test", name)
         for name in ("energy_rmse", "force_rmse")

@@ -18,7 +18,8 @@ command -v g++ >/dev/null || stop "asap3 compiles with g++, which is not here; o
 
 echo "setting up .venv (asap3 compiles for about a minute) ..."
 rm -f .venv/ready
-"$found" -m venv --clear .venv
+# What is there and works is brought up to date; only a broken environment is made anew.
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$found" -m venv --clear .venv
 log=.venv/setup.log
 # The constraint holds for build environments too, so that asap3 is built with pinned tools.
 if ! PIP_CONSTRAINT=requirements.txt .venv/bin/python -m pip install \
