@@ -49,10 +49,10 @@ def best(function, repeats=5):
     return min(times)
 
 
-def epoch_seconds(model, train, statistics, lanes):
+def epoch_seconds(model, positions, energies, statistics, lanes):
     """Seconds of one compiled epoch of one lane, when ``lanes`` are trained side by side."""
-    objective = direct_objective(model, train.energies[:, None], statistics.energy_std)
-    loop = EpochLoop(objective, train.positions, AdamSettings(1, BATCH))
+    objective = direct_objective(model, energies[:, None], statistics.energy_std)
+    loop = EpochLoop(objective, positions, AdamSettings(1, BATCH))
     state = TrainingState.start([flat_weights(model)] * lanes, 1)
     arrays = (state.theta, state.first_moment, state.second_moment)
 
@@ -144,7 +144,8 @@ def child(data_path, threads, trainings):
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     train = load(Path(data_path))[:2000]
     statistics = Statistics.of(train)
-    one = epoch_seconds(energy.eq2(statistics), train, statistics, 5)
+    data = train.positions, train.energies
+    one = epoch_seconds(energy.eq2(statistics), *data, statistics, 5)
     print(100 * 5 * trainings * one)
 
 
@@ -176,6 +177,7 @@ def main(argv):
     def eq2(**options):
         return build_seeded(lambda: energy.eq2(statistics, **options), 0)
 
+    data = train.positions, train.energies
     times = results["eq2_ms_an_epoch"]
     for name, seconds in (
         (
@@ -189,12 +191,12 @@ def main(argv):
         ),
         (
             "compiled epoch, full tensors",
-            lambda: epoch_seconds(eq2(unique_pairs=False), train, statistics, 1),
+            lambda: epoch_seconds(eq2(unique_pairs=False), *data, statistics, 1),
         ),
-        ("compiled epoch, unique pairs", lambda: epoch_seconds(eq2(), train, statistics, 1)),
+        ("compiled epoch, unique pairs", lambda: epoch_seconds(eq2(), *data, statistics, 1)),
         (
             "compiled epoch, unique pairs, 5 seeds side by side",
-            lambda: epoch_seconds(eq2(), train, statistics, 5),
+            lambda: epoch_seconds(eq2(), *data, statistics, 5),
         ),
     ):
         times[name] = 1000 * seconds()
@@ -202,7 +204,7 @@ def main(argv):
         out.print(f"Eq. 2, {name}: {times[name]:.1f} ms an epoch, {ratio:.1f} x {FIT}")
     for name, experiment in ENERGY_MODELS.items():
         model = build_seeded(lambda: getattr(energy, name)(statistics), 0)  # noqa: B023
-        by_lanes = {lanes: epoch_seconds(model, train, statistics, lanes) for lanes in (1, 5)}
+        by_lanes = {lanes: epoch_seconds(model, *data, statistics, lanes) for lanes in (1, 5)}
         seconds = min(by_lanes.values())
         share = flops_of_a_sample(model, 6) * len(train) / seconds / rate
         results["models"][name] = {
@@ -220,10 +222,9 @@ def main(argv):
     for name in ("eq2", "eq4"):
         for n_atoms in (6, 13, 25, 50) if name == "eq2" else (6, 13):
             positions = cluster_data(n_atoms, 320)
-            part = train[:320]
-            object.__setattr__(part, "positions", positions)
             model = build_seeded(lambda: getattr(energy, name)(statistics), 0)  # noqa: B023
-            ms = 1000 * epoch_seconds(model, part, statistics, 1) * len(train) / 320
+            seconds = epoch_seconds(model, positions, train.energies[:320], statistics, 1)
+            ms = 1000 * seconds * len(train) / 320
             results["ms_an_epoch_by_atoms"].setdefault(name, {})[str(n_atoms)] = ms
             out.print(f"{name}, {n_atoms} atoms: {ms:.0f} ms for 2,000 samples")
     shipped = sorted((ROOT / "results/models/eq2-gradient").glob("*.keras"))

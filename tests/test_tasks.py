@@ -1,0 +1,80 @@
+"""What the tasks do to data and results beside training."""
+
+import asap3
+import numpy as np
+import pytest
+
+from data_gen.structures import build_structure
+from reproduction.experiments import EXPERIMENTS, quick, quick_set
+from reproduction.results import _keep_curves, _late
+from reproduction.tasks.common import random_turns, turned
+from reproduction.tasks.force import _copied
+
+
+def test_turned_copies_are_data_of_the_same_potential(au6):
+    """EMT at the turned positions gives the turned forces: both turned alike, each frame anew."""
+    part = au6[:4]
+    positions, forces = _copied(part, 3)
+    assert len(positions) == len(forces) == 12
+    np.testing.assert_array_equal(positions[:4], part.positions)
+    assert not np.allclose(positions[4:8], positions[8:])
+    atoms = build_structure("au6-octahedron")
+    atoms.cell[:] = np.eye(3) * 200
+    for x, f in zip(positions, forces, strict=True):
+        atoms.positions = x
+        atoms.calc = asap3.EMT()
+        np.testing.assert_allclose(atoms.get_forces(), f, atol=1e-9)
+
+
+def test_turns_are_rotations_and_reproducible():
+    turns = random_turns(5, seed=3)
+    np.testing.assert_allclose(turns @ turns.transpose(0, 2, 1), [np.eye(3)] * 5, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(turns), 1)
+    np.testing.assert_array_equal(turns, random_turns(5, seed=3))
+    x = np.arange(30.0).reshape(5, 2, 3)
+    np.testing.assert_allclose(turned(x, turns)[4, 1], turns[4] @ x[4, 1])
+
+
+def test_late_error_is_the_median_of_the_last_quarter():
+    curve = np.stack([np.zeros(8), [9, 9, 9, 9, 9, 9, 1, 4]], axis=1)
+    arrays = {"curve_epochs": np.arange(1, 9) * 10, "curve_energy": curve}
+    found = [{"split": "test", "metric": "energy_rmse_late", "value": 2.5}]
+    assert _late(arrays) == found
+    assert _late({"losses": curve}) == []
+
+
+def test_curves_of_unlike_length_are_kept_one_by_one(tmp_path):
+    class Runs:
+        def __init__(self, lengths):
+            self.lengths = lengths
+
+        def arrays(self, _, seed):
+            return {"total_energy_emt": np.arange(self.lengths[seed]), "losses": np.ones(3)}
+
+    experiment = EXPERIMENTS["beyond/nve-eq2-gradient"]
+    path = tmp_path / "curves/beyond-nve-eq2-gradient.npz"
+    _keep_curves(tmp_path, experiment, Runs([4, 4]), {0: {}, 1: {}})
+    with np.load(path) as kept:
+        assert {name: array.shape for name, array in kept.items()} == {"total_energy_emt": (2, 4)}
+    _keep_curves(tmp_path, experiment, Runs([4, 2]), {0: {}, 1: {}})
+    with np.load(path) as kept:
+        assert kept["total_energy_emt_seed1"].tolist() == [0.0, 1.0]
+
+
+def test_quick_takes_each_model_once_and_what_it_needs():
+    chosen = [EXPERIMENTS[name] for name in quick_set()]
+    assert {(e.task, e.model) for e in chosen} == {(e.task, e.model) for e in EXPERIMENTS.values()}
+    assert len({(e.task, e.model) for e in chosen}) == len(chosen)
+    for experiment in chosen:
+        assert experiment.uses in ("", *quick_set())
+        assert quick(experiment).seeds == experiment.seeds[:1]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=lambda e: e.id)
+def test_registry_is_consistent(experiment):
+    assert EXPERIMENTS[experiment.id] is experiment
+    if experiment.uses:
+        assert set(experiment.seeds) <= set(EXPERIMENTS[experiment.uses].seeds)
+    if experiment.id.startswith("table"):
+        assert len(experiment.seeds) >= 5 and experiment.id.startswith(experiment.table)
+    assert experiment.settings() == experiment.settings()
