@@ -321,7 +321,7 @@ _ALL = [
         "distance-graph-gradient",
         "Message passing on distances, E and F, Adam alone",
         model="distance_graph_network",
-        training=AdamSettings(1000, learning_rate=3e-3, decay="cosine"),
+        training=AdamSettings(300, learning_rate=3e-3, decay="cosine"),
     ),
     *_USES,
 ]
