@@ -232,6 +232,7 @@ def _nve(of: str, label: str) -> Experiment:
         "nve",
         options={"of": of, "steps": 100_000},
         quick_options={"steps": 500},
+        seeds=(0, 1, 2),
         assumed=("uses",),
     )
 
