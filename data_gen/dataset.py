@@ -222,7 +222,8 @@ def from_frames(
             raise DataError(f"{source}: frame {k} has another cell than frame 0")
         try:
             energies.append(frame.get_potential_energy())
-            forces.append(frame.get_forces())
+            # Constraints would zero the forces that are to be learned.
+            forces.append(frame.get_forces(apply_constraint=False))
         except (RuntimeError, PropertyNotImplementedError) as error:
             raise DataError(f"{source}: frame {k} has no energy or no forces ({error})") from None
     try:
@@ -264,9 +265,9 @@ def save(data: Dataset, path: Path) -> None:
             **data.metadata,
         }
         sidecar(scratch).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
-        os.replace(scratch, path)
-        # Last: a trajectory without its JSON is seen as unfinished and made anew.
+        # The trajectory last: with its JSON alone, it is not there yet and is made anew.
         os.replace(sidecar(scratch), sidecar(path))
+        os.replace(scratch, path)
 
 
 def load(path: Path) -> Dataset:
@@ -292,6 +293,8 @@ def load(path: Path) -> Dataset:
             about = json.loads(sidecar(path).read_text())
         except ValueError as error:
             raise DataError(f"{sidecar(path)}: not JSON ({error})") from None
+    if not isinstance(about, dict):
+        raise DataError(f"{sidecar(path)}: a JSON object is needed, not {type(about).__name__}")
     data = from_frames(frames, str(path), about or None)
     if "sha256" in about and about["sha256"] != data.checksum():
         raise DataError(

@@ -48,8 +48,8 @@ class DynamicsSettings:
                 f"steps ({self.steps}) must be at least one stride ({self.stride}), "
                 "and both positive"
             )
-        if self.timestep_fs <= 0 or self.temperature_K < 0:
-            raise DataError("the time step must be positive and the temperature not negative")
+        if not self.timestep_fs > 0 or not self.temperature_K >= 0 or self.seed < 0:
+            raise DataError("the time step must be positive, and temperature and seed not negative")
 
 
 def run_dynamics(

@@ -4,6 +4,7 @@
 >>> atoms.calc = KerasCalculator("results/models/eq2-gradient/seed0.keras")
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from keras_models import load_model
 from keras_models.backend import keras, tf
 from keras_models.gradient import energy_and_forces
 from keras_models.saving import read_about
-from keras_models.training import dtype_of
+from keras_models.training import dtype_of, predict
 
 # Nearer than this, 1/r means nothing; no training data of the project come near it.
 CLOSEST_A = 0.1
@@ -50,16 +51,18 @@ class KerasCalculator(Calculator):
 
     def __init__(self, models, elements: Sequence[str] | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
-        if isinstance(models, (str, Path, keras.Model)):
+        if models is not None and not isinstance(models, (list, tuple)):
             models = [models]
-        opened, known = [], set(elements or ())
-        for model in models:
+        # One symbol is a string, and so a sequence of letters.
+        opened, known = [], {elements} if isinstance(elements, str) else set(elements or ())
+        for model in models or ():
+            if not isinstance(model, (str, Path, keras.Model)):
+                raise CalculatorSetupError(f"a path or a Keras model is needed, not {model!r}")
             if not isinstance(model, keras.Model):
-                try:
-                    known.update(read_about(model).get("elements", ()))
-                except ValueError as error:
-                    raise CalculatorSetupError(str(error)) from None
-                model = load_model(model)
+                model, about = _open(model)
+                known.update(about.get("elements", ()))
+            if tuple(model.input_shape) != (None, None, 3):
+                raise CalculatorSetupError(f"{model.name} does not take positions (B, N, 3)")
             opened.append(model)
         if not opened:
             raise CalculatorSetupError("no model was given")
@@ -67,9 +70,12 @@ class KerasCalculator(Calculator):
             raise CalculatorSetupError(
                 'the models do not say which elements they know: give elements=("Au",) or the like'
             )
-        shapes = [[tuple(w.shape) for w in m.trainable_variables] for m in opened]
-        if any(shape != shapes[0] for shape in shapes) or len({m.name for m in opened}) > 1:
-            raise CalculatorSetupError("the models of an ensemble must be of one kind and size")
+        # Statistics and activations stand in the layers' configurations, not in the weights.
+        if len({json.dumps(m.get_config(), sort_keys=True, default=str) for m in opened}) > 1:
+            raise CalculatorSetupError(
+                "the models of an ensemble must be one equation with the same widths, activation "
+                "and statistics of the training part"
+            )
         self.elements = frozenset(known)
         self.model = opened[0]
         self.size = len(opened)
@@ -80,6 +86,13 @@ class KerasCalculator(Calculator):
             for parts in zip(*[m.trainable_variables for m in opened], strict=True)
         ]
         self._functions: dict[int, object] = {}
+        self._origin_counts = self._depends_on_origin()
+
+    def _depends_on_origin(self) -> bool:
+        """A shifted molecule is another one to a network on raw coordinates."""
+        x = np.array([[[0.0, 0.0, 0.0], [2.7, 0.3, -0.2], [0.4, 2.8, 0.1]]])
+        here, there = predict(self.model, np.concatenate([x, x + 1.0]))
+        return not np.allclose(here, there, rtol=1e-3, atol=1e-3)
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Fill ``results``; see the class for properties and errors."""
@@ -87,8 +100,9 @@ class KerasCalculator(Calculator):
         self._refuse_what_has_no_answer(properties)
         positions = self.atoms.positions
         # Centred: in float32 a far-away origin would cost digits.
-        centred = (positions - positions.mean(axis=0))[None]
-        outputs = self._function(len(positions))(tf.constant(centred, self.dtype))
+        origin = 0.0 if self._origin_counts else positions.mean(axis=0)
+        x = tf.constant((positions - origin)[None], self.dtype)
+        outputs = self._function(len(positions))(x)
         arrays = [output.numpy().astype(float) for output in outputs]
         forces = arrays[-1][:, 0]
         self.results = {"forces": forces.mean(axis=0)}
@@ -150,3 +164,12 @@ class KerasCalculator(Calculator):
                 spec
             )
         return self._functions[n_atoms]
+
+
+def _open(path):
+    """(model, what it says of itself). Raises CalculatorSetupError."""
+    try:
+        return load_model(path), read_about(path)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CalculatorSetupError(f"{path}: not a saved model of this project ({first})") from None

@@ -86,8 +86,9 @@ def add_run_arguments(p: argparse.ArgumentParser) -> None:
 
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders that the arguments ask for."""
-    folder = arguments.folder or (ROOT / "quick" if arguments.quick else ROOT)
-    return Workspace(folder, arguments.quick)
+    folder = (arguments.folder or ROOT).resolve()
+    # Of its own in any case: a quick run must not be taken for a full one.
+    return Workspace(folder / "quick" if arguments.quick else folder, arguments.quick)
 
 
 def cores() -> int:
@@ -147,6 +148,9 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
     out = console()
     among = select(own)
     wanted = arguments.only or [name for name in among if name in space.names()]
+    foreign = [name for name in arguments.only or () if name in EXPERIMENTS and name not in among]
+    if foreign:
+        raise ReproductionError(f"{foreign[0]} is an experiment of another of the numbered scripts")
     experiments = [space.experiment(name) for name in select(wanted, among)]
     workers = cores() if arguments.workers is None else arguments.workers
     if workers < 1:

@@ -267,7 +267,9 @@ _USES = [
             "uncertainty",
             f"{t} K",
             "uncertainty",
-            options={"of": _OF, "temperature_K": float(t)},
+            options={"of": _OF, "temperature_K": float(t), "ensemble": FIVE_SEEDS},
+            # A quick run trains one seed: the same model twice shows that the code runs.
+            quick_options={"ensemble": (0, 0)},
             assumed=("uses",),
         )
         for t in (300, 600, 900, 1200, 1500)

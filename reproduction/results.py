@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reproduction.errors import ReproductionError
 from reproduction.experiments import EXPERIMENTS, Experiment
 from reproduction.metrics import UNITS, Spread, spread
 from reproduction.store import Store
@@ -55,10 +56,15 @@ class Metrics:
         if not path.is_file():
             return cls([])
         with open(path, newline="", encoding="utf-8") as file:
-            return cls(
-                Row(r["experiment"], int(r["seed"]), r["split"], r["metric"], float(r["value"]))
-                for r in csv.DictReader(file)
-            )
+            try:
+                return cls(
+                    Row(r["experiment"], int(r["seed"]), r["split"], r["metric"], float(r["value"]))
+                    for r in csv.DictReader(file)
+                )
+            except (KeyError, TypeError, ValueError):
+                raise ReproductionError(
+                    f"{path}: not a table of metrics any more; delete it or take it from git"
+                ) from None
 
 
 def reported() -> dict[tuple[str, str, str], str]:

@@ -5,7 +5,6 @@ Two processes of one thread each do more than one of two threads: the models are
 """
 
 import contextlib
-import errno
 import multiprocessing
 import os
 import signal
@@ -96,7 +95,9 @@ def plan(
     for experiment in experiments:
         code = code_checksum(experiment.task)
         missing = []
-        for seed in experiment.seeds if seeds is None or len(experiment.seeds) == 1 else seeds:
+        # The pair floor has nothing random: other seeds would be the same again.
+        own = seeds is None or experiment.task == "pair-floor"
+        for seed in experiment.seeds if own else sorted(set(seeds)):
             run = None
             if not fresh:
                 run = store.fits(experiment, seed, checksums[experiment.dataset])
@@ -252,8 +253,8 @@ def explain(error: Exception) -> str:
     """One sentence for an error that is the user's to mend; a traceback for one that is ours."""
     if isinstance(error, (ReproductionError, DataError)):
         return str(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES):
-        return f"cannot write {error.filename or 'a result'} ({error.strerror})"
+    if isinstance(error, OSError) and error.errno:
+        return f"cannot read or write {error.filename or 'a result'} ({error.strerror})"
     return "".join(traceback.format_exception(error)).strip()
 
 
@@ -292,6 +293,7 @@ def do(
                 "settings": experiment.settings(),
                 "data_sha256": data_sha256,
                 "code_sha256": code_checksum(experiment.task),
+                **_used(experiment, store),
                 "metrics": metrics,
                 "seconds_of_group": seconds,
                 "threads": 1,
@@ -301,6 +303,11 @@ def do(
         )
     checkpoint.unlink(missing_ok=True)
     return failures
+
+
+def _used(experiment: Experiment, store: Store) -> dict[str, str]:
+    """Which trained models a run used, so that it is made again after they are."""
+    return {"used_models": store.models_checksum(experiment.uses)} if experiment.uses else {}
 
 
 def _metrics(result: RunResult, train: Dataset, test: Dataset) -> list[dict]:

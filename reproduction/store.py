@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -119,10 +120,20 @@ class Store:
         """run.json of a finished run of these settings on these data, else None."""
         run = self.read(experiment.id, seed)
         wanted = {"settings": experiment.settings(), "data_sha256": data_sha256}
+        if experiment.uses:
+            wanted["used_models"] = self.models_checksum(experiment.uses)
+        whole = (self.run_folder(experiment.id, seed) / "arrays.npz").is_file()
         # A run.json of an older form lacks what is asked of it later.
-        if run and "code_sha256" in run and wanted.items() <= run.items():
+        if run and whole and "code_sha256" in run and wanted.items() <= run.items():
             return run
         return None
+
+    def models_checksum(self, experiment: str) -> str:
+        """SHA-256 over the trained models of an experiment that are there."""
+        digest = hashlib.sha256()
+        for path in sorted((self.folder / experiment).glob("seed*/model.keras")):
+            digest.update(path.parent.name.encode() + path.read_bytes())
+        return digest.hexdigest()
 
     def write(self, experiment: str, result: RunResult, run: dict) -> None:
         """Keep a finished run: written beside its place, then renamed into it."""

@@ -17,10 +17,14 @@ def fitting(path, settings):
         DataError: a file that is altered or cannot be read.
         ReproductionError: a file of other settings.
     """
-    if not path.is_file() or not path.with_suffix(".json").is_file():
+    if not path.is_file():
         return None
     data = load(path)
-    made_with = data.metadata.get("dynamics", {})
+    made_with = data.metadata.get("dynamics")
+    if not isinstance(made_with, dict):
+        raise ReproductionError(
+            f"{path} was not made by this script; move it away or give another --output"
+        )
     for name, wanted in asdict(settings).items():
         if made_with.get(name) != wanted:
             raise ReproductionError(

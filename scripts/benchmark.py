@@ -181,7 +181,7 @@ def main(argv):
     times = results["eq2_ms_an_epoch"]
     for name, seconds in (
         (
-            "Keras fit, full tensors",
+            FIT,
             lambda: fit_seconds(eq2(unique_pairs=False), train, statistics),
         ),
         ("Keras fit, unique pairs", lambda: fit_seconds(eq2(), train, statistics)),

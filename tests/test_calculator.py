@@ -1,5 +1,7 @@
 """Trained models in ASE."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -9,16 +11,16 @@ from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS
 from conftest import STATISTICS, cluster
 
-from keras_models import energy, force
+from keras_models import energy, force, graph
 from keras_models.calculator import KerasCalculator
 from keras_models.gradient import swish2
 from keras_models.saving import read_about, save_model
 from keras_models.training import build_seeded, precision, predict
 
 
-def build(seed=0, builder=energy.eq2, dtype="float64", **options):
+def build(seed=0, builder=energy.eq2, dtype="float64", statistics=STATISTICS, **options):
     with precision(dtype):
-        return build_seeded(lambda: builder(STATISTICS, **options), seed)
+        return build_seeded(lambda: builder(statistics, **options), seed)
 
 
 @pytest.fixture
@@ -103,6 +105,25 @@ def test_a_far_away_origin_does_not_cost_digits(atoms):
     assert atoms.get_potential_energy() == pytest.approx(near, abs=1e-5)
 
 
+def test_coordinates_stay_where_they_are_for_a_model_that_cares(atoms):
+    """The report's network on raw coordinates."""
+    model = build(builder=graph.graph_network, centre=False)
+    atoms.calc = KerasCalculator(model, "Au")
+    expected = predict(model, atoms.positions[None])[0, 0]
+    assert atoms.get_potential_energy() == pytest.approx(expected, rel=1e-12)
+
+
+def test_closest_approach_is_a_tenth_of_an_angstrom(smooth):
+    for distance, refused in ((0.09, True), (0.11, False)):
+        atoms = Atoms("Au2", positions=[[0, 0, 0], [0, 0, distance]])
+        atoms.calc = KerasCalculator(smooth, "Au")
+        if refused:
+            with pytest.raises(CalculatorSetupError, match="on one point"):
+                atoms.get_forces()
+        else:
+            atoms.get_forces()
+
+
 def test_asks_no_more_than_it_was_taught(smooth, rng, tmp_path):
     calc = KerasCalculator(smooth, elements=["Au"])
     x = cluster(rng, 3)
@@ -125,8 +146,18 @@ def test_models_that_do_not_fit_are_refused(smooth, tmp_path):
         KerasCalculator(smooth)
     with pytest.raises(CalculatorSetupError, match="no model"):
         KerasCalculator([])
-    with pytest.raises(CalculatorSetupError, match="one kind"):
-        KerasCalculator([smooth, build(builder=energy.eq5, activation=swish2)], ["Au"])
+    others = [
+        build(builder=energy.eq5, activation=swish2),
+        build(activation="relu"),
+        build(activation=swish2, dtype="float32"),
+        build(activation=swish2, statistics=replace(STATISTICS, energy_mean=-3.0)),
+    ]
+    for other in others:
+        with pytest.raises(CalculatorSetupError, match="must be one equation"):
+            KerasCalculator([smooth, other], ["Au"])
+    for wrong in (None, 5, [None]):
+        with pytest.raises(CalculatorSetupError, match=r"no model|path or a Keras model"):
+            KerasCalculator(wrong, "Au")
     with pytest.raises(CalculatorSetupError, match="not a saved model"):
         KerasCalculator(tmp_path / "none.keras")
     (tmp_path / "text.keras").write_text("not a model")

@@ -137,26 +137,34 @@ def _full(inverse):
     return inverse.scale * (lower + np.tril(lower, -1).T)
 
 
-def test_update_equals_its_formula(rng):
+@pytest.mark.parametrize("curvature", [0.2, 0.9, 1.0, 1.3, 4.0])
+def test_update_equals_its_formula(rng, curvature):
     """The two rank-one updates are Broyden's family in self-scaled form, written out."""
     n = 6
     a = rng.standard_normal((n, n))
     inverse = InverseHessian(a @ a.T + np.eye(n), 1.0)
     h = _full(inverse)
     s = rng.standard_normal(n)
-    y = np.linalg.solve(h, s) + 0.3 * s
+    y = curvature * np.linalg.solve(h, s) + 0.1 * rng.standard_normal(n)
+    if y @ s < 0:
+        y = curvature * np.linalg.solve(h, s) + 0.01 * s
     b_s = np.linalg.solve(h, s)
     inverse.update(s, y, h @ y, s @ b_s)
     new = _full(inverse)
     hy, ys = h @ y, y @ s
     v = np.sqrt(y @ hy) * (s / ys - hy / (y @ hy))
     base = h - np.outer(hy, hy) / (y @ hy)
-    # new - s s^T / ys is a combination of base and v v^T.
-    left = (new - np.outer(s, s) / ys).ravel()
-    columns = np.stack([base.ravel(), np.outer(v, v).ravel()], axis=1)
-    found, *_ = np.linalg.lstsq(columns, left, rcond=None)
-    np.testing.assert_allclose(columns @ found, left, atol=1e-10)
-    assert found[0] > 0
+    # Al-Baali's choice of the two factors, once more and in plain words.
+    ratio_b, ratio_h = (s @ b_s) / ys, (y @ hy) / ys
+    a = ratio_b * ratio_h - 1.0
+    rho = min(1.0, ratio_h * (1.0 - np.sqrt(a / (1.0 + a))))
+    theta = max((rho - 1.0) / a, min(1.0 / rho, (1.0 - ratio_b) / ratio_b))
+    sigma = 1.0 + theta * a
+    shrink, root = min(1.0, 1.0 / ratio_b), sigma ** (1.0 / (1.0 - n))
+    tau = min(shrink * root, sigma) if theta <= 0 else shrink * min(root, 1.0 / theta)
+    phi = (1.0 - theta) / sigma
+    expected = (base + phi * np.outer(v, v)) / tau + np.outer(s, s) / ys
+    np.testing.assert_allclose(new, expected, atol=1e-10 * np.abs(expected).max())
 
 
 def test_line_search_fulfils_strong_wolfe(rng):

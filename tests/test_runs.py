@@ -16,7 +16,7 @@ import pytest
 
 from data_gen import dataset
 from keras_models import load_model
-from keras_models.settings import AdamSettings
+from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from keras_models.training import predict
 from reproduction import runner, store, tasks
 from reproduction.errors import Interrupted, ReproductionError
@@ -146,6 +146,92 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(au6, folder):
         np.testing.assert_array_equal(torn.arrays(long.id, 0)[name], array)
 
 
+def test_a_stamp_knows_settings_seeds_data_and_code(au6, tmp_path, monkeypatch):
+    def stamp(experiment=EQ2, seeds=(0,), data="data"):
+        args = (experiment, seeds, au6, au6, data, tmp_path, tmp_path, ignore)
+        return tasks.common.Job(*args).stamp()
+
+    stamps = {stamp(), stamp(seeds=(1,)), stamp(data="other"), stamp(replace(EQ2, split=(1, 2)))}
+    assert len(stamps) == 4 and stamp() in stamps
+    monkeypatch.setattr(tasks.common, "code_checksum", lambda task: "newer")
+    assert stamp() not in stamps
+
+
+def test_a_run_without_its_arrays_is_made_again(au6, folder):
+    kept = Store(folder / "runs")
+    do(Work(FLOOR, (0,)), au6, kept, ignore)
+    (folder / "runs/beyond/pair-floor/seed0/arrays.npz").unlink()
+    assert len(plan([FLOOR], kept, sums(au6))[0]) == 1
+
+
+def test_what_uses_models_is_made_again_after_them(tmp_path):
+    kept = Store(tmp_path)
+    use = EXPERIMENTS["beyond/minima"]
+    model = tmp_path / use.uses / "seed0/model.keras"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"one")
+    run_json = tmp_path / use.id / "seed0/run.json"
+    run_json.parent.mkdir(parents=True)
+    (run_json.parent / "arrays.npz").touch()
+    about = {
+        "settings": use.settings(),
+        "data_sha256": "d",
+        "code_sha256": "c",
+        "used_models": kept.models_checksum(use.uses),
+    }
+    run_json.write_text(json.dumps(about))
+    assert kept.fits(use, 0, "d")
+    model.write_bytes(b"two")
+    assert not kept.fits(use, 0, "d")
+
+
+def test_seeds_asked_for_twice_are_run_once():
+    class Empty:
+        fits = staticmethod(lambda *_: None)
+
+    assert [w.seeds for w in plan([EQ2], Empty, {"au6": ""}, [1, 1, 0])[0]] == [(0,), (1,)]
+
+
+def test_gradient_training_stops_and_goes_on_to_the_same_bits(au6, folder):
+    """Two stages, interrupted within each."""
+    experiment = replace(
+        EXPERIMENTS["beyond/eq2-gradient"],
+        split=(300, 100),
+        training=QuasiNewtonSettings(((4, 60), (1, 10))),
+    )
+    whole, torn = Store(folder / "whole"), Store(folder / "torn")
+    assert do(Work(experiment, (0,)), au6, whole, ignore) == {}
+    for stop in (0.3, 0.95):
+
+        def report(fraction, text, stop=stop):
+            if fraction >= stop and text != "compiling":
+                raise Interrupted
+
+        with pytest.raises(Interrupted):
+            do(Work(experiment, (0,)), au6, torn, report)
+    assert do(Work(experiment, (0,)), au6, torn, ignore) == {}
+    a, b = (s.arrays(experiment.id, 0) for s in (whole, torn))
+    for name in ("energy_test", "force_test"):
+        np.testing.assert_array_equal(a[name], b[name])
+    run_json = whole.read(experiment.id, 0)
+    values = {(m["split"], m["metric"]): m["value"] for m in run_json["metrics"]}
+    assert values["", "epochs"] == 70
+    assert values["train", "force_rmse"] < 0.3  # eV/Å; the data's spread is 1
+
+
+def test_a_constant_is_found_where_forces_alone_are_trained(au6, folder):
+    experiment = replace(
+        EXPERIMENTS["beyond/eq2-force-only"],
+        split=(300, 100),
+        training=QuasiNewtonSettings(((2, 30),)),
+    )
+    kept = Store(folder / "runs")
+    assert do(Work(experiment, (0,)), au6, kept, ignore) == {}
+    arrays = kept.arrays(experiment.id, 0)
+    off = arrays["energy_train"] - au6[:300].energies
+    assert abs(off.mean()) < 1e-9 and "curve_energy" not in arrays
+
+
 def test_a_checkpoint_of_something_else_is_not_taken_up(tmp_path):
     path = tmp_path / "a" / ".checkpoint.npz"
     save_arrays(path, "these settings", theta=np.arange(3))
@@ -271,7 +357,9 @@ def test_a_full_disk_leaves_nothing_half_written(au6, folder, monkeypatch):
     kept = Store(folder / "runs")
     with pytest.raises(OSError) as caught:
         do(Work(FLOOR, (0,)), au6, kept, ignore)
-    assert runner.explain(caught.value) == "cannot write arrays.npz (No space left on device)"
+    assert (
+        runner.explain(caught.value) == "cannot read or write arrays.npz (No space left on device)"
+    )
     assert list((folder / "runs").glob("*/*/*")) == []
 
 
@@ -302,6 +390,31 @@ def test_bad_arguments_and_data_are_one_sentence(folder, arguments, says):
     status, _, err = script("03_energy_models.py", *arguments, folder=folder)
     assert status == 2
     assert err.startswith("error: ") and err.count("\n") == 1 and says in err
+
+
+def test_quick_never_goes_where_full_runs_are(folder):
+    arguments = ("--quick", "--only", "table5/eq9-9000")
+    status, _, err = script("03_energy_models.py", *arguments, folder=folder)
+    assert status == 2 and "another of the numbered scripts" in err
+    status, _, err = script("03_energy_models.py", "--quick", folder=folder)
+    assert status == 2 and "quick/data/au6.traj: no such file" in err
+
+
+def test_foreign_data_is_not_overwritten(folder):
+    (folder / "data/au6.json").write_text("{}")
+    before = (folder / "data/au6.traj").read_bytes()
+    status, _, err = script("01_generate_data.py", folder=folder)
+    assert status == 2 and "not made by this script" in err and err.count("\n") == 1
+    (folder / "data/au6.json").write_text("3")
+    status, _, err = script("01_generate_data.py", folder=folder)
+    assert status == 2 and "JSON object" in err
+    assert (folder / "data/au6.traj").read_bytes() == before
+
+
+@pytest.mark.parametrize("arguments", [("--seed", "-1"), ("--temperature", "1e9")])
+def test_odd_dynamics_is_one_sentence(tmp_path, arguments):
+    status, _, err = script("01_generate_data.py", "--steps", "500", *arguments, folder=tmp_path)
+    assert status == 2 and err.startswith("error: ") and err.count("\n") == 1
 
 
 def test_missing_data_says_which_script_makes_it(tmp_path):

@@ -39,6 +39,12 @@ def test_nve_with_emt_conserves_energy(au6, tmp_path, emt_as_model):
     found = values(nve.run(job("beyond/nve-eq2-gradient", au6, tmp_path, steps=2000)))
     assert found["picoseconds"] == 2.0
     assert found["wander_own"] == found["wander_emt"] < 1.0
+    # The slope of a line through the total energy, times the time.
+    total = nve.run(job("beyond/nve-eq2-gradient", au6, tmp_path, steps=2000))[0]
+    total = 1000 * total.arrays["total_energy_own"] / 6
+    t = np.arange(len(total)) * 0.05
+    slope = ((t - t.mean()) * total).sum() / ((t - t.mean()) ** 2).sum()
+    assert found["drift_own"] == pytest.approx(slope * 2.0, rel=1e-6, abs=1e-9)
     assert abs(found["drift_own"]) < 0.5
 
 

@@ -19,6 +19,7 @@ from keras_models.training import (
 )
 from reproduction.errors import Diverged
 from reproduction.experiments import Experiment
+from reproduction.provenance import code_checksum
 from reproduction.store import RunResult, load_arrays, save_arrays
 
 CHECKPOINT_SECONDS = 10.0
@@ -48,7 +49,8 @@ class Job:
 
     def stamp(self) -> str:
         """What a checkpoint must be of to be taken up."""
-        return json.dumps([self.experiment.settings(), self.seeds, self.data_sha256])
+        code = code_checksum(self.experiment.task)
+        return json.dumps([self.experiment.settings(), self.seeds, self.data_sha256, code])
 
 
 def random_turns(n: int, seed: int) -> np.ndarray:
@@ -121,8 +123,8 @@ def collect(job: Job, models, state: TrainingState, statistics, outputs, predict
                 seed,
                 {name: tuple(part[name] for part in parts) for name in parts[0]},
                 {
-                    ("", "train_seconds"): state.seconds / len(state.theta),
-                    ("", "compile_seconds"): state.compile_seconds / len(state.theta),
+                    ("", "train_seconds"): state.seconds / len(models),
+                    ("", "compile_seconds"): state.compile_seconds / len(models),
                     ("", "parameters"): model.count_params(),
                     ("", "epochs"): epochs,
                 },

@@ -82,6 +82,17 @@ def _quasi_newton(job: Job, model, seed: int, statistics: Statistics):
         state = QuasiNewtonState(**{f.name: kept[f.name][()] for f in fields(state)})
         progress = _Progress(**{f.name: kept[f.name][()] for f in fields(progress)})
     compile_seconds, last_kept = 0.0, time.monotonic()
+
+    def keep(state: QuasiNewtonState) -> None:
+        save_arrays(job.checkpoint, job.stamp(), **vars(state), **vars(progress))
+
+    def report(state: QuasiNewtonState) -> None:
+        try:
+            job.report(state.iterations / total, f"iteration {state.iterations}/{total}")
+        except BaseException:
+            keep(state)
+            raise
+
     predictor = EnergyForcePredictor(model)
     while progress.stage < len(stages):
         stride = stages[progress.stage][0]
@@ -101,8 +112,8 @@ def _quasi_newton(job: Job, model, seed: int, statistics: Statistics):
             state = minimise(
                 batch,
                 state,
-                min(end, state.iterations + SEGMENT),
-                lambda s: job.report(s.iterations / total, f"iteration {s.iterations}/{total}"),
+                min(end, (state.iterations // SEGMENT + 1) * SEGMENT),
+                report,
             )
             if not np.isfinite(state.loss):
                 return Diverged(f"seed {seed}: the loss is not finite")
@@ -110,7 +121,7 @@ def _quasi_newton(job: Job, model, seed: int, statistics: Statistics):
             progress.curve_seconds = np.append(progress.curve_seconds, state.seconds)
             progress.curve = np.concatenate([progress.curve, _errors(job, predictor)[None]])
             if time.monotonic() - last_kept > CHECKPOINT_SECONDS:
-                save_arrays(job.checkpoint, job.stamp(), **vars(state), **vars(progress))
+                keep(state)
                 last_kept = time.monotonic()
         progress.stage += 1
         # Another sum of squares: the direction is of the old one, the curvature much the same.
@@ -131,8 +142,9 @@ def _quasi_newton(job: Job, model, seed: int, statistics: Statistics):
         },
         {
             "curve_seconds": progress.curve_seconds,
-            "curve_energy": progress.curve[:, 0],
             "curve_force": progress.curve[:, 1],
+            # Trained on forces alone, the energy has no constant until the end.
+            **({"curve_energy": progress.curve[:, 0]} if job.experiment.loss_weights[0] else {}),
         },
         {
             "ended": "all iterations done" if state.iterations == total else "no way down",

@@ -62,7 +62,7 @@ def _one(job: Job, seed: int) -> RunResult:
         if len(energies) > 2:
             off = 1000 * (np.array(energies) - energies[0]) / n
             slope = np.polyfit(np.arange(len(off)), off, 1)[0]
-            metrics["", f"drift_{name}"] = slope * len(off)
+            metrics["", f"drift_{name}"] = slope * (len(off) - 1)
             metrics["", f"wander_{name}"] = np.abs(off).max()
     return RunResult(
         seed,

@@ -9,7 +9,6 @@ from ase import Atoms
 from data_gen.structures import build_structure
 from keras_models.calculator import KerasCalculator
 from reproduction.errors import ReproductionError
-from reproduction.experiments import EXPERIMENTS
 from reproduction.tasks.common import Job
 
 
@@ -32,14 +31,9 @@ def calculator(job: Job, seed: int) -> KerasCalculator:
 
 
 def ensemble(job: Job) -> KerasCalculator:
-    """The trained models of all seeds that there are."""
-    seeds = EXPERIMENTS[job.experiment.options["of"]].seeds
-    folder = job.runs / job.experiment.options["of"]
-    found = [seed for seed in seeds if (folder / f"seed{seed}/model.keras").is_file()]
-    if len(found) < 2:
-        # A quick run trains one seed: two of the same show that the code runs.
-        found = [seeds[0]] * 2
-    return KerasCalculator([model_path(job, seed) for seed in found], elements=["Au"])
+    """The trained models of the seeds in the option ``ensemble``."""
+    seeds = job.experiment.options["ensemble"]
+    return KerasCalculator([model_path(job, seed) for seed in seeds], elements=["Au"])
 
 
 def gold(positions: np.ndarray, calc) -> Atoms:
