@@ -3,13 +3,14 @@ PY := .venv/bin/python
 STEPS := $(sort $(wildcard scripts/0*.py))
 export PYTHON
 
-.PHONY: help setup reproduce quick test benchmark report lint check-dgl
+.PHONY: help setup reproduce quick test benchmark figures report lint check-dgl
 
 help:
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
 	@echo "make quick       the same, small, into quick/: does it run here?"
 	@echo "make test        unit tests"
 	@echo "make report      tables and README from the runs that are there"
+	@echo "make figures     figures from the results that are there"
 	@echo "make benchmark   speed, as ratios measured in one run"
 	@echo "make lint        ruff"
 	@echo "make check-dgl   optional: section 6's network in DGL, as the report had it, is the same"
@@ -33,6 +34,9 @@ test: setup
 
 report: setup
 	@$(PY) scripts/08_report.py
+
+figures: setup
+	@$(PY) scripts/07_figures.py
 
 benchmark: setup
 	@$(PY) scripts/benchmark.py

@@ -15,7 +15,7 @@ from reproduction.errors import ReproductionError
 from reproduction.experiments import EXPERIMENTS, Experiment, quick, quick_set, select
 from reproduction.progress import Bars
 from reproduction.provenance import ROOT
-from reproduction.results import Metrics
+from reproduction.results import Metrics, gather
 from reproduction.runner import Outcome, Work, explain, load_dataset, plan, run
 from reproduction.store import Store
 
@@ -127,6 +127,22 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
             loaded[name] = load_dataset(space.data, name)
         loaded[name].split(*experiment.split)
     return {name: data.checksum() for name, data in loaded.items()}
+
+
+def gather_results(space: Workspace, out: Console) -> tuple[Metrics, list[str]]:
+    """Bring a workspace's results up to date with its finished runs.
+
+    Returns:
+        All numbers, and the ids of the experiments that have runs.
+    """
+    experiments = [space.experiment(name) for name in EXPERIMENTS]
+    sums = {}
+    for name in {experiment.dataset for experiment in experiments}:
+        try:
+            sums[name] = load_dataset(space.data, name).checksum()
+        except DataError as error:
+            out.print(f"{error}: its stored rows stay as they are")
+    return gather(Store(space.runs), experiments, sums, space.results)
 
 
 def run_own_experiments(description: str, own: Sequence[str], argv: Sequence[str]) -> int:

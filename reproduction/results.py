@@ -45,6 +45,11 @@ class Metrics:
         values = self._values.get((experiment, split, metric))
         return spread(values.values()) if values else None
 
+    def values(self, experiment: str, split: str, metric: str) -> list[float]:
+        """One for each seed, in the order of seeds."""
+        found = self._values.get((experiment, split, metric), {})
+        return [found[seed] for seed in sorted(found)]
+
     def experiments(self) -> set[str]:
         """Ids that have numbers."""
         return {row.experiment for row in self.rows}

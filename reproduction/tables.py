@@ -77,6 +77,7 @@ def rmse_table(
     splits: dict[str, str] = MappingProxyType({"train": "train", "test": "test"}),
     scale: float = 1.0,
     late: bool = False,
+    count: str = "epochs",
 ) -> Table:
     """Errors of the registry's rows of one table, beside the report's where it has any.
 
@@ -89,11 +90,12 @@ def rmse_table(
         splits: {split: how its column is called}.
         scale: errors are multiplied by it, 1000 for meV.
         late: a column with the median over the last quarter of the epochs.
+        count: what the passes over the data are called.
     """
     printed = reported()
     experiments = [e for e in EXPERIMENTS.values() if e.table == name]
     has_printed = any(key[0] == e.id for e in experiments for key in printed)
-    columns = ["model", "epochs", "seeds"]
+    columns = ["model", count, "seeds"]
     for called in kinds.values():
         for split, split_called in splits.items():
             if has_printed and split != "rotated":
@@ -159,7 +161,12 @@ def gradient(metrics: Metrics) -> Table:
     """Energy models trained on E and F."""
     kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
     title = "F = -dE/dX: RMSE of E (meV per cluster) and F (meV/Å) on Au6"
-    return rmse_table(metrics, "gradient", title, kinds, SPREAD_NOTE, scale=1000.0)
+    note = (
+        f"{SPREAD_NOTE} Iterations are quasi-Newton's, the first part of them on every fourth frame; "
+        "epochs are Adam's."
+    )
+    count = "iterations or epochs"
+    return rmse_table(metrics, "gradient", title, kinds, note, scale=1000.0, count=count)
 
 
 def elsewhere(metrics: Metrics) -> Table:

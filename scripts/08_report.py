@@ -1,11 +1,11 @@
 """Finished runs -> results/metrics.csv, the tables beside the report's, and the README's."""
 
-from data_gen.errors import DataError
+import json
+
 from reproduction import cli
 from reproduction.experiments import EXPERIMENTS
 from reproduction.provenance import ROOT
-from reproduction.results import gather
-from reproduction.runner import load_dataset
+from reproduction.provenance import code_checksum as code
 from reproduction.store import Store
 from reproduction.tables import fill_file, tables
 
@@ -13,15 +13,7 @@ from reproduction.tables import fill_file, tables
 def main(argv):
     arguments = cli.parser(__doc__).parse_args(argv)
     space, out = cli.workspace(arguments), cli.console()
-    experiments = [space.experiment(name) for name in EXPERIMENTS]
-    sums = {}
-    for name in {experiment.dataset for experiment in experiments}:
-        try:
-            sums[name] = load_dataset(space.data, name).checksum()
-        except DataError as error:
-            out.print(f"{error}: its stored rows stay as they are")
-    store = Store(space.runs)
-    metrics, fresh = gather(store, experiments, sums, space.results)
+    metrics, fresh = cli.gather_results(space, out)
     made = tables(space.results, metrics)
     for table in made.values():
         if space.is_quick:
@@ -37,7 +29,12 @@ def main(argv):
     out.print(f"runs, with predictions and models: {space.runs}")
     if not space.is_quick and space.folder == ROOT and fill_file(ROOT / "README.md", made):
         out.print("README.md: tables brought up to date")
-    failures = store.failures()
+    about = json.loads((space.results / "provenance.json").read_text())
+    for name, runs in about.items():
+        older = [k for k, run in runs.items() if run["code_sha256"] != code(EXPERIMENTS[name].task)]
+        if older:
+            out.print(f"made by other code than this: {name}, seed {', '.join(older)}")
+    failures = Store(space.runs).failures()
     for name, why in failures.items():
         out.print(f"failed: {name}: {why}", markup=False)
     return cli.EXIT_FAILED if failures else 0

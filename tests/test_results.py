@@ -1,6 +1,8 @@
 """Numbers on their way from runs to tables, and that the README shows the committed ones."""
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +45,26 @@ def test_reported_rows_are_rows_of_the_registry_or_of_a_table_to_come():
     done = ("table4/", "table5/", "section6/")
     ours = {name for name in EXPERIMENTS if name.startswith(done)}
     assert ours == {name for name, *_ in printed if name.startswith(done)}
+
+
+def test_figures_come_from_stored_results_without_tensorflow(tmp_path):
+    (tmp_path / "curves").mkdir()
+    series = 5.0 + 1e-3 * np.random.default_rng(0).standard_normal((3, 21))
+    np.savez(tmp_path / "curves/beyond-nve-eq2-gradient.npz", total_energy_emt=series)
+    np.savez(tmp_path / "curves/beyond-nve-eq9-9000.npz", total_energy_emt_seed0=series[0, :9])
+    lines = [f"beyond/nve-eq2-gradient,{k},,picoseconds,1.0,ps" for k in range(3)]
+    lines += ["beyond/nve-eq9-9000,0,,picoseconds,0.4,ps"]
+    header = "experiment,seed,split,metric,value,unit"
+    (tmp_path / "metrics.csv").write_text("\n".join([header, *lines]) + "\n")
+    code = (
+        "import sys, pathlib; from figures import nve\n"
+        "paths = nve.draw(pathlib.Path(sys.argv[1]))\n"
+        "assert [p.suffix for p in paths] == ['.svg', '.png'] and 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    svg = (tmp_path / "figures/nve.svg").read_text()
+    assert svg.count("<!-- Eq. ") == 2  # a legend entry each
 
 
 def test_spread_by_hand():

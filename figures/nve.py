@@ -1,0 +1,52 @@
+"""Total energy along NVE dynamics, by models that have an energy and by models that do not."""
+
+from pathlib import Path
+
+import numpy as np
+
+from figures.style import COLOURS, LINES, plt, save
+from reproduction.experiments import EXPERIMENTS
+from reproduction.results import Metrics
+
+# Beyond this many meV per atom a curve tells no more than that it left.
+SHOWN = 1e4
+
+
+def draw(results: Path) -> list[Path]:
+    """From curves/beyond-nve-*.npz; nothing is drawn, and nothing returned, where none is there."""
+    figure, axes = plt.subplots()
+    metrics = Metrics.read(results)
+    drawn = 0
+    for experiment in EXPERIMENTS.values():
+        path = results / "curves" / f"{experiment.id.replace('/', '-')}.npz"
+        if experiment.table != "nve" or not path.is_file():
+            continue
+        with np.load(path) as stored:
+            curves = [
+                series
+                for name, array in stored.items()
+                if name.startswith("total_energy_emt")
+                for series in np.atleast_2d(array)
+            ]
+        lengths = metrics.values(experiment.id, "", "picoseconds")
+        for k, series in enumerate(curves):
+            off = 1000 * np.abs(series[1:] - series[0]) / 6
+            axes.plot(
+                np.linspace(0, lengths[k], len(series))[1:],
+                np.clip(off, 1e-4, SHOWN),
+                color=COLOURS[drawn % len(COLOURS)],
+                linestyle=LINES[drawn % len(LINES)],
+                linewidth=0.8,
+                label=f"{experiment.label} ({len(curves)} seeds)" if k == 0 else None,
+            )
+        drawn += 1
+    if not drawn:
+        plt.close(figure)
+        return []
+    axes.set_yscale("log")
+    axes.set_ylim(top=SHOWN)
+    axes.set_xlabel("time / ps")
+    axes.set_ylabel("|E(t) - E(0)|, EMT's energy, meV per atom")
+    axes.set_title("NVE dynamics at 1 fs from 1,000 K, a line a seed", fontsize=10)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    return save(figure, results / "figures", "nve")
