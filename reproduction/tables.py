@@ -162,8 +162,8 @@ def gradient(metrics: Metrics) -> Table:
     kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
     title = "F = -dE/dX: RMSE of E (meV per cluster) and F (meV/Å) on Au6"
     note = (
-        f"{SPREAD_NOTE} Iterations are quasi-Newton's, the first part of them on every fourth frame; "
-        "epochs are Adam's."
+        f"{SPREAD_NOTE} Iterations are quasi-Newton's, the first part of them on every fourth "
+        "frame; epochs are Adam's."
     )
     count = "iterations or epochs"
     return rmse_table(metrics, "gradient", title, kinds, note, scale=1000.0, count=count)
