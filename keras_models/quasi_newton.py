@@ -7,7 +7,8 @@ limited-memory BFGS, which forgets all but the last steps.
 The update is the self-scaled member of Broyden's family of M. Al-Baali, in the form that
 J. Urbán, P. Stefanou and J. Pons use for physics-informed networks, J. Comput. Phys. 523 (2025)
 113656, where it is SSBroyden2 (the same factors as in the code that they published with it,
-jorgeurban/self_scaled_algorithms_pinns on GitHub); the line search is by the strong Wolfe conditions (Nocedal and Wright, chapter 3).
+jorgeurban/self_scaled_algorithms_pinns on GitHub). The line search is by the strong Wolfe
+conditions (Nocedal and Wright, chapter 3).
 """
 
 import time
