@@ -1,6 +1,6 @@
 """Speed, as ratios measured in one run: training against Keras's fit, lanes, atoms, cores.
 
-Writes results/benchmark.json, from which the README's table comes. Takes about three minutes.
+Writes results/benchmark.json, from which the README's table comes. Takes about a minute.
 """
 
 import argparse
