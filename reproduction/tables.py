@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 from rich.table import Table as RichTable
 
+from reproduction.claims import summary, verdicts
 from reproduction.experiments import EXPERIMENTS
-from reproduction.metrics import Spread
+from reproduction.metrics import NOT_RUN, Spread, with_spread
 from reproduction.results import Metrics, reported
 
-NOT_RUN = "not run yet"
 ELSEWHERE = Path(__file__).with_name("elsewhere.csv")
 
 
@@ -46,19 +46,6 @@ class Table:
         for row in self.rows:
             table.add_row(*row)
         return table
-
-
-def with_spread(s: Spread | None, scale: float = 1.0) -> str:
-    """Mean ± standard deviation, or the one value."""
-    if s is None:
-        return NOT_RUN
-    s = replace(s, mean=scale * s.mean, std=scale * s.std)
-    # Two significant digits of the mean, and of a smaller spread at least one; six at most.
-    digits = max(2, 1 - int(f"{s.mean:e}".split("e")[1]))
-    if s.n > 1 and s.std > 0:
-        digits = max(digits, -int(f"{s.std:e}".split("e")[1]))
-    digits = min(digits, 6)
-    return f"{s.mean:.{digits}f}" + (f" ± {s.std:.{digits}f}" if s.n > 1 else "")
 
 
 def seconds(s: Spread | None) -> str:
@@ -305,13 +292,31 @@ def latency(benchmark: dict) -> Table:
     return Table("latency", "A call of an ASE calculator on Au6", ("calculator", "ms"), rows, note)
 
 
+def claims(metrics: Metrics) -> Table:
+    """Verdicts; the page says by which rules, and with which numbers."""
+    judged = verdicts(metrics)
+    return Table(
+        "claims",
+        summary(judged),
+        ("the report's words", "section", "verdict"),
+        tuple((one.claim.quote, one.claim.section, one.status) for one in judged),
+        "Rules, tolerances and the numbers behind each verdict: `results/report.html`, made from "
+        "`reproduction/claims.py` and `results/metrics.csv`.",
+    )
+
+
 def tables(results: Path, metrics: Metrics | None = None) -> dict[str, Table]:
     """All tables of a results folder, by name."""
     metrics = metrics or Metrics.read(results)
     path = results / "benchmark.json"
     benchmark = json.loads(path.read_text()) if path.is_file() else {}
     makers = (table4, table5, section6, gradient, elsewhere, frames, nve, uses, uncertainty)
-    made = [*(make(metrics) for make in makers), speed(benchmark), latency(benchmark)]
+    made = [
+        claims(metrics),
+        *(make(metrics) for make in makers),
+        speed(benchmark),
+        latency(benchmark),
+    ]
     return {table.name: table for table in made}
 
 

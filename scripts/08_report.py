@@ -1,8 +1,9 @@
-"""Finished runs -> results/metrics.csv, the tables beside the report's, and the README's."""
+"""Finished runs -> results/metrics.csv, tables and verdicts, the README's, results/report.html."""
 
 import json
 
-from reproduction import cli
+from reproduction import cli, page
+from reproduction.claims import summary, verdicts
 from reproduction.experiments import EXPERIMENTS
 from reproduction.provenance import ROOT
 from reproduction.provenance import code_checksum as code
@@ -25,6 +26,9 @@ def main(argv):
             out.print(space.label("these numbers say that it runs, and no more:"), markup=False)
         out.print(table.rich())
     out.print()
+    if not space.is_quick:
+        out.print(summary(verdicts(metrics)))
+    out.print(space.label(f"the page: {page.write(space.results, space.is_quick)}"))
     out.print(f"numbers: {space.results / 'metrics.csv'} ({len(fresh)} experiments from runs)")
     out.print(f"runs, with predictions and models: {space.runs}")
     if not space.is_quick and space.folder == ROOT and fill_file(ROOT / "README.md", made):
