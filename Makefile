@@ -9,7 +9,7 @@ help:
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
 	@echo "make quick       the same, small, into quick/: does it run here?"
 	@echo "make test        unit tests"
-	@echo "make report      tables and README from the runs that are there"
+	@echo "make report      tables, verdicts, README and results/report.html from the runs there"
 	@echo "make figures     figures from the results that are there"
 	@echo "make benchmark   speed, as ratios measured in one run"
 	@echo "make lint        ruff"
@@ -30,6 +30,7 @@ quick: setup
 	@$(call run_steps,--quick)
 
 test: setup
+	@scripts/browser.sh
 	@$(PY) -m pytest -q -n auto
 
 report: setup

@@ -7,12 +7,13 @@ same results give the same bytes.
 import ast
 import base64
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -50,21 +51,28 @@ class Figure:
     caption: str
 
     @property
-    def title(self) -> str:
-        """Its name in words."""
-        return self.name.replace("_", " ").replace("-", " ").capitalize()
+    def order(self) -> tuple:
+        """The report's figures by their numbers, then ours by name."""
+        number = re.match(r"Figure (\d+)", self.caption)
+        return (0, int(number[1]), self.name) if number else (1, 0, self.name)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A machine and the packages on it, by a number."""
+
+    number: int
+    machine: str
+    versions: str
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Runs that share commit, versions and machine, and the rows that they made."""
+    """Runs of one commit in one environment, and the rows that they made."""
 
     commit: str
     uncommitted_changes: bool
-    versions: str
-    processor: str
-    cores: int
-    system: str
+    environment: Environment
     runs: int
     rows: tuple[str, ...]
 
@@ -79,21 +87,23 @@ class Data:
 
 
 def caption(name: str, folder: Path = ROOT / "figures") -> str:
-    """The first paragraph of the docstring of the module that draws a figure; empty for none.
+    """The first paragraph of the docstring of the module that draws an image, or its name.
 
     The module is read and not imported: drawing needs packages that the page does not.
-    A figure of several images is drawn by the module whose name its name begins with.
+    Where a module draws several images, their names begin with its own; the rest is added.
     """
     modules = [p for p in folder.glob("*.py") if name == p.stem or name.startswith(f"{p.stem}_")]
     if not modules:
-        return ""
+        return name
     module = max(modules, key=lambda path: len(path.stem))
     text = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
-    return " ".join(text.split("\n\n")[0].split())
+    first = " ".join(text.split("\n\n")[0].split())
+    rest = name.removeprefix(module.stem).replace("_", " ").strip()
+    return f"{first} ({rest})" if rest else first
 
 
 def figures(folder: Path) -> list[Figure]:
-    """Images of a results folder's ``figures/``, each once, by name."""
+    """Images of a results folder's ``figures/``, each once."""
     found = []
     for name in sorted({path.stem for path in (folder / "figures").glob("*") if _is_image(path)}):
         paths = [folder / "figures" / f"{name}{suffix}" for suffix in TYPES]
@@ -102,7 +112,7 @@ def figures(folder: Path) -> list[Figure]:
         path = (small or there[-1:])[0]
         encoded = base64.b64encode(path.read_bytes()).decode("ascii")
         found.append(Figure(name, f"data:{TYPES[path.suffix]};base64,{encoded}", caption(name)))
-    return found
+    return sorted(found, key=lambda figure: figure.order)
 
 
 def _is_image(path: Path) -> bool:
@@ -116,16 +126,16 @@ def _provenance(folder: Path) -> dict:
 
 def origins(folder: Path) -> list[Origin]:
     """provenance.json, brought down to what differs; the most runs first."""
-    about = ("commit", "uncommitted_changes", "versions", "processor", "cores", "system")
-    rows: dict[tuple, list[str]] = defaultdict(list)
+    environments: dict[tuple[str, str], Environment] = {}
+    rows: dict[tuple[str, bool, Environment], list[str]] = defaultdict(list)
     for experiment, runs in _provenance(folder).items():
         for run in runs.values():
+            machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
             versions = ", ".join(f"{name} {v}" for name, v in run["versions"].items())
-            rows[tuple((run | {"versions": versions})[name] for name in about)].append(experiment)
-    found = [
-        Origin(**dict(zip(about, key, strict=True)), runs=len(of), rows=tuple(dict.fromkeys(of)))
-        for key, of in rows.items()
-    ]
+            new = Environment(len(environments) + 1, machine, versions)
+            where = environments.setdefault((machine, versions), new)
+            rows[run["commit"], run["uncommitted_changes"], where].append(experiment)
+    found = [Origin(*key, len(of), tuple(dict.fromkeys(of))) for key, of in rows.items()]
     return sorted(found, key=lambda origin: -origin.runs)
 
 
@@ -181,10 +191,11 @@ def render(results: Path, is_quick: bool = False) -> str:
         shown = [table.without_missing() for table in shown]
     shown = [table for table in shown if table.rows and table.name != "claims"]
     judged = [] if is_quick else claims.verdicts(metrics)
-    environment = Environment(
-        loader=PackageLoader("reproduction"),
+    made_by = origins(results)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reproduction"),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -202,7 +213,8 @@ def render(results: Path, is_quick: bool = False) -> str:
         past_it=[table for table in shown if not table.name.startswith(OF_THE_REPORT)],
         figures=figures(results),
         assumptions=markdown(_body(ROOT / "ASSUMPTIONS.md"), deeper=1),
-        origins=origins(results),
+        origins=made_by,
+        environments=sorted({o.environment for o in made_by}, key=lambda e: e.number),
         data=data(results),
         hours=training_hours(metrics),
         runs=len({(row.experiment, row.seed) for row in metrics.rows}),

@@ -1,0 +1,259 @@
+"""Verdicts follow the numbers, and only the numbers, that their rules name."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from reproduction import claims, provenance
+from reproduction.claims import (
+    CLAIMS,
+    IN_PART,
+    NOT_REPRODUCED,
+    NOT_TESTABLE,
+    REPRODUCED,
+    STATUSES,
+    AsPrinted,
+    AtLeast,
+    AtMost,
+    Claim,
+    Gap,
+    Key,
+    Lower,
+    Times,
+    energy,
+    verdict,
+    verdicts,
+)
+from reproduction.experiments import EXPERIMENTS
+from reproduction.metrics import NOT_RUN, UNITS, compare, errors
+from reproduction.results import Metrics, Row, reported
+from reproduction.tables import tables
+
+TESTABLE = [claim for claim in CLAIMS if claim.checks]
+# Five seeds about 15 % apart, as Table 4's are; their mean logarithm is 0.
+SEEDS = np.exp(0.15 * stats.zscore(stats.norm.ppf([0.1, 0.3, 0.5, 0.7, 0.9]), ddof=1))
+
+
+def metrics_of(means: dict[Key, float], spread=SEEDS) -> Metrics:
+    """Made-up numbers: each mean times each of the spread's factors, a seed each."""
+    return Metrics(
+        Row(*key[:1], k, *key[1:], mean * factor)
+        for key, mean in means.items()
+        for k, factor in enumerate(spread)
+    )
+
+
+def status(claim: Claim, means: dict[Key, float], spread=SEEDS) -> str:
+    return verdict(claim, metrics_of(means, spread)).status
+
+
+def of(*checks) -> Claim:
+    return Claim("made-up", "0", "words", "rule", checks)
+
+
+A, B = energy("table4/eq2"), energy("table4/eq4")
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_claims_are_well_formed(claim):
+    assert claim.quote and claim.section and claim.rule
+    for key in claim.needs:
+        assert key.split in ("train", "test", "")
+        known = key.metric in UNITS or key.experiment not in EXPERIMENTS
+        assert known, f"{key.metric} is no metric"
+
+
+def test_every_claim_has_its_own_id_and_there_are_enough():
+    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS) >= 25
+    for table in ("table1", "table2", "table3", "table4", "table5", "section6"):
+        printed = {key for key in reported() if key[0].startswith(table)}
+        assert any(printed == set(claim.needs) for claim in CLAIMS)
+
+
+@pytest.mark.parametrize("claim", TESTABLE, ids=lambda claim: claim.id)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_a_claim_whose_rows_are_missing_is_never_reproduced(claim, data):
+    """Whatever the numbers that are there say."""
+    value = st.floats(1e-6, 1e3)
+    means = {key: data.draw(value) for key in claim.needs}
+    gone = data.draw(st.sampled_from(claim.rows))
+    left = {key: mean for key, mean in means.items() if key.experiment != gone}
+    one = verdict(claim, metrics_of(left))
+    assert one.status == NOT_RUN and gone in one.numbers
+    del means[data.draw(st.sampled_from(claim.needs))]
+    assert status(claim, means) == NOT_RUN
+    assert status(claim, {}) == NOT_RUN
+
+
+@pytest.mark.parametrize("claim", TESTABLE, ids=lambda claim: claim.id)
+def test_every_claim_can_be_reproduced_and_can_fail(claim):
+    """Random numbers about the printed ones, half the time in each other's places, reach both."""
+    rng, seen = np.random.default_rng(0), set()
+    printed = {Key(*key): float(value) for key, value in reported().items()}
+    for _ in range(4000):
+        values = np.array([printed.get(key, 10.0 ** rng.uniform(-3, 0)) for key in claim.needs])
+        values *= np.exp(rng.choice([0.0, 1.0, 3.0]) * rng.standard_normal(len(values)))
+        if rng.uniform() < 0.5:
+            rng.shuffle(values)
+        means = dict(zip(claim.needs, values, strict=True))
+        seen.add(status(claim, means, SEEDS**0.1))
+        if {REPRODUCED, NOT_REPRODUCED} <= seen:
+            break
+    assert {REPRODUCED, NOT_REPRODUCED} <= seen
+
+
+PRINTED = [claim for claim in TESTABLE if set(claim.needs) <= set(reported())]
+
+
+@pytest.mark.parametrize("claim", PRINTED, ids=lambda claim: claim.id)
+def test_rules_read_the_report_as_it_reads_itself(claim):
+    """Fed the report's own numbers, a claim that is about them alone is reproduced."""
+    means = {key: float(reported()[key]) for key in claim.needs}
+    assert status(claim, means) == REPRODUCED
+
+
+def test_that_is_asked_of_most_of_the_tables_claims():
+    assert len(PRINTED) >= 18
+
+
+def test_not_testable_needs_no_numbers():
+    alone = [claim for claim in CLAIMS if not claim.checks]
+    assert alone
+    for claim in alone:
+        assert verdict(claim, Metrics([])).status == NOT_TESTABLE
+
+
+def test_printed_numbers_within_the_tolerance_either_way():
+    claim = of(AsPrinted("section6"))
+    key = energy("section6/gnn")
+    one = np.ones(1)
+    for value, expected in (
+        (0.2 * 1.49, REPRODUCED),
+        (0.2 / 1.49, REPRODUCED),
+        (0.2 * 1.51, IN_PART),
+        (0.2 / 2.49, IN_PART),
+        (0.2 * 2.51, NOT_REPRODUCED),
+        (0.2 / 2.51, NOT_REPRODUCED),
+    ):
+        assert status(claim, {key: value}, one) == expected
+
+
+def test_a_difference_has_to_stand_out_of_the_spread():
+    tight = np.exp([-0.01, 0.0, 0.01])
+    loose = np.exp([-1.0, 0.0, 1.0])
+    assert status(of(Lower(A, B)), {A: 1.0, B: 1.2}, tight) == REPRODUCED
+    assert status(of(Lower(A, B)), {A: 1.0, B: 1.2}, loose) == NOT_REPRODUCED
+    assert status(of(Lower(A, B)), {A: 1.2, B: 1.0}, tight) == NOT_REPRODUCED
+    assert status(of(Lower(A, B, or_equal=True)), {A: 1.2, B: 1.0}, loose) == REPRODUCED
+    assert status(of(Lower(A, B, or_equal=True)), {A: 1.2, B: 1.0}, tight) == NOT_REPRODUCED
+    assert status(of(Times(A, B, 2.0, 1.5)), {A: 2.1, B: 1.0}, tight) == REPRODUCED
+    assert status(of(Times(A, B, 2.0, 1.5)), {A: 1.9, B: 1.0}, tight) == IN_PART
+    assert status(of(Times(A, B, 2.0, 1.5)), {A: 2.1, B: 1.0}, loose) == NOT_REPRODUCED
+
+
+@pytest.mark.parametrize("check", [Lower(A, B), Times(A, B, 2.0, 1.5)])
+def test_one_seed_each_decides_nothing(check):
+    assert status(of(check), {A: 1.0, B: 9.0}, np.ones(1)) == NOT_TESTABLE
+
+
+def test_gap_is_taken_seed_by_seed():
+    """Large spreads of train and test that go together leave the ratio sharp."""
+    train = Key("table4/eq2", "train", "energy_rmse")
+    loose = np.exp([-1.0, 0.0, 1.0])
+    slightly = of(Gap("table4/eq2", low=None, high=2.0))
+    assert status(slightly, {train: 1.0, A: 1.3}, loose) == REPRODUCED
+    assert status(slightly, {train: 1.0, A: 0.9}, loose) == NOT_REPRODUCED
+    assert status(slightly, {train: 1.0, A: 2.1}, loose) == NOT_REPRODUCED
+    assert status(slightly, {train: 1.0, A: 1.3}, np.ones(1)) == NOT_TESTABLE
+    strongly = of(Gap("table4/eq2", low=10.0, wide=2.0))
+    for ratio, expected in ((11, REPRODUCED), (3, IN_PART), (1.5, NOT_REPRODUCED)):
+        assert status(strongly, {train: 1.0, A: ratio}) == expected
+
+
+def test_limits():
+    for check, values in (
+        (AtMost(A, 1.0, wide=2.0), (0.9, 1.5, 3.0)),
+        (AtLeast(A, 2.0, wide=1.0), (3.0, 1.5, 0.5)),
+        (AtMost(A, 0.5, wide=1.0, of=B), (0.9, 1.5, 3.0)),
+    ):
+        found = [status(of(check), {A: value, B: 2.0}, np.ones(1)) for value in values]
+        assert found == [REPRODUCED, IN_PART, NOT_REPRODUCED]
+
+
+def test_a_negative_number_counts_by_its_size():
+    assert status(of(AtMost(A, 0.5)), {A: -0.9}, np.ones(1)) == NOT_REPRODUCED
+
+
+def test_half_of_the_conditions_make_a_part():
+    small, large = AtMost(A, 1.0), AtLeast(A, 1.0)
+    for checks, expected in (
+        ((small, small), REPRODUCED),
+        ((small, large), IN_PART),
+        ((small, large, large), NOT_REPRODUCED),
+    ):
+        assert status(of(*checks), {A: 0.5}, np.ones(1)) == expected
+
+
+def test_compare_is_welch_on_logarithms(rng):
+    for _ in range(50):
+        a = np.exp(rng.normal(0.0, 0.5, rng.integers(2, 7)))
+        b = np.exp(rng.normal(rng.uniform(-2, 2), 0.2, rng.integers(2, 7)))
+        p = stats.ttest_ind(np.log(a), np.log(b), equal_var=False).pvalue
+        expected = int(np.sign(np.log(a).mean() - np.log(b).mean())) if p < 0.05 else 0
+        assert compare(a, b) == expected == -compare(b, a)
+
+
+def test_compare_without_spread():
+    assert compare([1.0], [2.0]) is None
+    assert compare([1.0, 1.0], [2.0, 2.0]) == -1
+    assert compare([1.0, 1.0], [1.0, 1.0]) == 0
+    # Crawford and Howell: t = (log 2) / (0.1 sqrt(1 + 1/3)) = 6.0 with 2 degrees of freedom.
+    assert compare([2.0], np.exp([-0.1, 0.0, 0.1])) == 1
+    # 4.0 is not beyond the 4.30 that 5 % ask for.
+    assert compare([math.exp(4.0 * 0.1 * math.sqrt(4 / 3))], np.exp([-0.1, 0.0, 0.1])) == 0
+
+
+def test_systematic_errors():
+    reference = np.array([1.0, 2.0, 3.0, 4.0])
+    found = errors("energy", 0.5 + 0.9 * reference, reference)
+    assert found["energy_bias"] == pytest.approx(0.5 - 0.1 * 2.5)
+    assert found["energy_slope"] == pytest.approx(-0.1)
+    assert errors("energy", reference[:1], reference[:1])["energy_slope"] == 0.0
+    assert "force_bias" not in errors("force", reference, reference)
+
+
+def test_verdicts_change_with_metrics_csv(tmp_path):
+    """From a file to the README's table, by one number."""
+    source = provenance.ROOT / "results/metrics.csv"
+    with open(source, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    found = []
+    for factor in (1.0, 30.0):
+        with open(tmp_path / "metrics.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(
+                [*row[:4], float(row[4]) * factor, row[5]]
+                if row[0] == "table4/eq2" and row[3] == "energy_rmse"
+                else row
+                for row in rows
+            )
+        found.append({one.claim.id: one for one in verdicts(Metrics.read(tmp_path))})
+        shown = tables(tmp_path)["claims"]
+        assert len(shown.rows) == len(CLAIMS)
+        assert [row[2] for row in shown.rows] == [one.status for one in found[-1].values()]
+    before, after = found
+    assert after["table4/eq3-fails"].status != before["table4/eq3-fails"].status
+    assert after["table4/numbers"].numbers != before["table4/numbers"].numbers
+    assert after["table5/numbers"] == before["table5/numbers"]
+
+
+def test_counts_add_up():
+    judged = verdicts(Metrics.read(provenance.ROOT / "results"))
+    found = claims.counts(judged)
+    assert sum(found.values()) == len(CLAIMS) and set(found) <= set(STATUSES)
+    assert all(f"{n} {name}" in claims.summary(judged) for name, n in found.items())

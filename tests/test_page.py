@@ -1,0 +1,261 @@
+"""results/report.html is whole, safe to open anywhere, and of the committed numbers."""
+
+import base64
+import csv
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from reproduction import claims, page
+from reproduction.metrics import with_spread
+from reproduction.provenance import ROOT
+from reproduction.results import Metrics
+
+RESULTS = ROOT / "results"
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+SIGNATURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/svg+xml": b"<?xml"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes and text; raises where an element is not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.elements, self.words = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def all(self, *tags):
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return page.render(RESULTS)
+
+
+@pytest.fixture(scope="module")
+def parsed(text) -> Page:
+    return Page(text)
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """A results folder to change: numbers, provenance, figures."""
+    for name in ("metrics.csv", "provenance.json", "benchmark.json"):
+        shutil.copy(RESULTS / name, tmp_path)
+    shutil.copytree(RESULTS / "figures", tmp_path / "figures")
+    return tmp_path
+
+
+def test_the_committed_page_is_of_the_committed_results(text):
+    path = RESULTS / page.NAME
+    assert path.is_file(), "results/report.html is missing: make report"
+    assert path.read_bytes() == text.encode(), "results/report.html is out of date: make report"
+
+
+def test_the_same_results_give_the_same_bytes(text):
+    """In another process, whose hashes are seeded differently."""
+    code = (
+        "import sys, pathlib, hashlib; from reproduction import page; "
+        "text = page.render(pathlib.Path(sys.argv[1])); "
+        "print(hashlib.sha256(text.encode()).hexdigest(), 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, RESULTS], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_structure(parsed):
+    assert len(parsed.all("h1")) == len(parsed.all("main")) == len(parsed.all("title")) == 1
+    levels = [int(tag[1]) for tag, _ in parsed.elements if re.fullmatch("h[1-6]", tag)]
+    assert all(b <= a + 1 for a, b in pairwise(levels))
+    ids = [a["id"] for _, a in parsed.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    for link in parsed.all("a", "use"):
+        if link["href"].startswith("#"):
+            assert link["href"][1:] in ids
+    assert "width=device-width" in str(parsed.all("meta"))
+    assert parsed.all("html")[0]["lang"] == "en"
+
+
+def test_nothing_is_loaded_from_anywhere(text, parsed):
+    for tag, attributes in parsed.elements:
+        for name in ("src", "srcset", "poster", "data", "action", "background"):
+            assert attributes.get(name, "data:").startswith("data:")
+        if tag != "a":
+            assert attributes.get("href", "#").startswith(("#", "data:"))
+    assert not parsed.all("script", "iframe", "object", "embed")
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "url(" not in style and "@import" not in style
+
+
+def test_images_are_there_and_decode(parsed):
+    images = parsed.all("img")
+    names = {path.stem for path in (RESULTS / "figures").iterdir()}
+    assert len(images) == len(names) > 0
+    for image in images:
+        kind, encoded = re.fullmatch(r"data:([\w/+]+);base64,(.+)", image["src"]).groups()
+        assert base64.b64decode(encoded, validate=True).startswith(SIGNATURES[kind])
+        assert len(image["alt"]) > 3
+
+
+def test_committed_figures_are_of_the_committed_results(tmp_path):
+    """Drawn anew, each drawing is the committed one, and there is no other."""
+    drawn = tmp_path / "results"
+    shutil.copytree(RESULTS, drawn, ignore=shutil.ignore_patterns("figures", "models"))
+    code = (
+        "import pathlib, runpy, sys\n"
+        "for draw in runpy.run_path(sys.argv[1])['DRAW']: draw(pathlib.Path(sys.argv[2]))"
+    )
+    script = ROOT / "scripts/07_figures.py"
+    done = subprocess.run(
+        [sys.executable, "-c", code, script, drawn], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    new, old = (
+        {path.name: path.read_bytes() for path in (folder / "figures").glob("*.svg")}
+        for folder in (drawn, RESULTS)
+    )
+    assert new and new.keys() == old.keys()
+    assert [name for name in new if new[name] != old[name]] == [], "make figures"
+
+
+def test_it_is_small_enough_to_send(text):
+    assert len(text.encode()) < 5_000_000
+
+
+def test_verdicts_come_first_and_are_all_there(text, parsed):
+    judged = claims.verdicts(Metrics.read(RESULTS))
+    places = [text.index(f'id="{one.claim.id}"') for one in judged]
+    assert places == sorted(places) and places[-1] < text.index("<table")
+    words = " ".join(" ".join(parsed.words).split())
+    for one in judged:
+        assert " ".join(one.numbers.split()) in words
+        assert one.claim.quote in words
+    for status, n in claims.counts(judged).items():
+        assert f"<b>{n}</b><span>{status}</span>" in text
+
+
+def test_a_verdict_is_marked_without_colour(text):
+    """Each status has a mark of its own shape, and its name beside it."""
+    assert set(page.MARKS) == set(claims.STATUSES)
+    assert len(set(page.MARKS.values())) == len(claims.STATUSES)
+    for name in page.MARKS.values():
+        assert text.count(f'<symbol id="{name}"') == 1
+
+
+def test_numbers_come_from_metrics_csv(copy):
+    with open(copy / "metrics.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    for row in rows:
+        if row[0] == "table4/eq2" and row[2:4] == ["test", "energy_rmse"]:
+            row[4] = repr(float(row[4]) * 3)
+    old = with_spread(Metrics.read(copy).spread("table4/eq2", "test", "energy_rmse"))
+    before = page.render(copy)
+    with open(copy / "metrics.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    new = with_spread(Metrics.read(copy).spread("table4/eq2", "test", "energy_rmse"))
+    after = page.render(copy)
+    assert f"<td>{old}</td>" in before and f"<td>{new}</td>" not in before
+    assert f"<td>{new}</td>" in after
+
+
+def test_an_empty_folder_gives_a_page_that_says_so(tmp_path):
+    text = page.render(tmp_path)
+    found = Page(text)
+    assert not found.all("img") and "not run yet" in text and "None is stored" in text
+
+
+def test_quick_results_have_no_verdicts(copy):
+    text = page.render(copy, is_quick=True)
+    Page(text)
+    assert "not the report's settings" in text.replace("&#39;", "'")
+    assert 'id="verdicts"' not in text and claims.CLAIMS[-1].quote not in text
+
+
+def test_text_is_escaped(copy):
+    lines = (copy / "provenance.json").read_text()
+    (copy / "provenance.json").write_text(lines.replace("AMD EPYC", "<script>alert(1)</script>"))
+    text = page.render(copy)
+    assert "<script" not in text and "&lt;script&gt;" in text
+    assert "<script" not in page.markdown("a <script>b</script>")
+    assert "<script" not in page.inline("a <script>b</script>")
+
+
+def test_markdown_headings_go_deeper():
+    html = page.markdown("# One\n\n###### Six\n", deeper=1)
+    assert "<h2>One</h2>" in html and "<h6>Six</h6>" in html
+
+
+def test_captions_are_read_without_importing(tmp_path):
+    (tmp_path / "parity.py").write_text('"""Energies,\npredicted.\n\nMore."""\nimport nothing\n')
+    (tmp_path / "parity_of.py").write_text('"""Forces."""\n')
+    assert page.caption("parity", tmp_path) == "Energies, predicted."
+    assert page.caption("parity_test_au6", tmp_path) == "Energies, predicted. (test au6)"
+    assert page.caption("parity_of_test", tmp_path) == "Forces. (test)"
+    assert page.caption("parityof", tmp_path) == "parityof"
+
+
+def test_the_reports_figures_come_first():
+    shown = [page.Figure(name, "", text) for name, text in (("a", "A"), ("b", "Figure 12: B"))]
+    shown.append(page.Figure("c", "", "Figure 3: C"))
+    assert [f.name for f in sorted(shown, key=lambda f: f.order)] == ["c", "b", "a"]
+
+
+def test_a_drawing_too_large_is_shown_as_its_picture(tmp_path):
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    (folder / "figure9.png").write_bytes(b"picture")
+    (folder / "figure9.svg").write_text("drawing")
+    (figure,) = page.figures(tmp_path)
+    assert figure.uri.startswith("data:image/svg+xml;") and figure.caption == "figure9"
+    (folder / "figure9.svg").write_bytes(b" " * (page.LARGEST_SVG + 1))
+    (figure,) = page.figures(tmp_path)
+    assert figure.uri.startswith("data:image/png;")
+    (folder / "figure9.png").unlink()
+    assert page.figures(tmp_path)[0].uri.startswith("data:image/svg+xml;")
+
+
+def test_provenance_is_summed_up(copy):
+    found = page.origins(copy)
+    runs = page._provenance(copy)
+    assert sum(origin.runs for origin in found) == sum(map(len, runs.values()))
+    assert {row for origin in found for row in origin.rows} == set(runs)
+    assert {d.sha256 for d in page.data(copy)} == {
+        run["data_sha256"] for seeds in runs.values() for run in seeds.values()
+    }
+
+
+def test_write_leaves_a_page_that_is_right_alone(copy):
+    path = page.write(copy)
+    first = path.stat().st_mtime_ns
+    assert page.write(copy).stat().st_mtime_ns == first
+    path.write_text("old")
+    assert page.write(copy).read_text(encoding="utf-8") == page.render(copy)
+    assert not list(copy.glob(".*"))
