@@ -110,8 +110,7 @@ class AmpPotential:
                 self.amp = Amp.load(str(path), logging=False, cores=1)
             except Exception as error:  # Amp evaluates the text: anything may come out.
                 raise AmpError(
-                    f"{path}: not a potential that Amp saved, or not whole "
-                    f"({type(error).__name__})"
+                    f"{path}: not a potential that Amp saved, or not whole ({type(error).__name__})"
                 ) from None
         self.amp.descriptor.fortran = self.amp.model.fortran = fortran
         in_memory(self.amp.descriptor, self.elements)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from amp_baseline.optimiser import bfgs
 from amp_baseline.potential import AmpPotential, backend, frames, in_memory, quiet
 from amp_baseline.settings import AmpSettings
 from data_gen.dataset import Dataset
@@ -96,6 +97,7 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State):
     from amp.descriptor.gaussian import Gaussian
     from amp.model import LossFunction
     from amp.model.neuralnetwork import NeuralNetwork
+    from amp.regression import Regressor
     from amp.utilities import ConvergenceOccurred, TrainingConvergenceError
 
     stop = threading.Event()
@@ -142,6 +144,7 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State):
         fortran=fortran,
         checkpoints=None,
         randomseed=seed,
+        regressor=Regressor(optimizer=bfgs),
     )
     descriptor = Gaussian(fortran=fortran)
     amp = Amp(descriptor, model, label=LABEL, cores=1)

@@ -125,9 +125,7 @@ def run_dynamics(
     )
 
 
-def _check(
-    settings: DynamicsSettings, drift: float, distance: float, displacement: float
-) -> None:
+def _check(settings: DynamicsSettings, drift: float, distance: float, displacement: float) -> None:
     """Raise :class:`DataError` when the run has left what the settings accept."""
     # Written so that NaN does not pass; max() would drop it, np.maximum does not.
     if not drift <= settings.max_drift_eV:

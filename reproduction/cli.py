@@ -125,7 +125,7 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
         name = experiment.dataset
         if name not in loaded:
             loaded[name] = load_dataset(space.data, name)
-        loaded[name].split(*experiment.split)
+        loaded[name][: experiment.frames].split(*experiment.split)
     return {name: data.checksum() for name, data in loaded.items()}
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from amp_baseline.settings import AmpSettings
 from data_gen.dynamics import DynamicsSettings
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.errors import ReproductionError
@@ -29,6 +30,7 @@ class Experiment:
         loss_weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2), where both are
             trained.
         dataset: name in :data:`DATASETS`.
+        frames: how many of the dataset's frames, the first ones; None for all.
         split: frames of training and test part, in time order.
         seeds: of first weights and batch orders; (0,) where nothing is random.
         lanes: how many seeds are trained side by side. A run's bits depend on it, so that it
@@ -44,9 +46,10 @@ class Experiment:
     model: str = ""
     options: Mapping = field(default_factory=dict)
     quick_options: Mapping = field(default_factory=dict)
-    training: AdamSettings | QuasiNewtonSettings | None = None
+    training: AdamSettings | QuasiNewtonSettings | AmpSettings | None = None
     loss_weights: tuple[float, float] | None = None
     dataset: str = "au6"
+    frames: int | None = None
     split: tuple[int, int] = (2000, 500)
     seeds: tuple[int, ...] = FIVE_SEEDS
     lanes: int = 1
@@ -69,6 +72,8 @@ class Experiment:
             "split": list(self.split),
             "lanes": self.lanes,
         }
+        if self.frames is not None:
+            settings["frames"] = self.frames
         if self.loss_weights:
             settings["loss_weights"] = list(self.loss_weights)
         # Through JSON, as run.json has it: tuples become lists.
@@ -83,6 +88,52 @@ DATASETS = {
 }
 QUICK_STEPS = 25_000
 QUICK_SPLIT = (400, 100)
+
+
+def _amp(row: str, label: str, layers: tuple[int, ...], minutes: float, **changes) -> Experiment:
+    """A row of Tables 1 to 3: Amp with its default symmetry functions."""
+    forces = row.startswith("table3/")
+    return replace(
+        Experiment(
+            row,
+            row.split("/")[0],
+            label,
+            "amp",
+            "amp-forces" if forces else "amp",
+            training=AmpSettings(layers, forces, minutes=minutes),
+            assumed=("data", "behler"),
+        ),
+        **changes,
+    )
+
+
+def _pt8au2(frames: int) -> dict:
+    """The first so many frames of Pt8Au2, split 80/20 in time order."""
+    few = {250: (200, 50), 2500: (2000, 500), 25000: (20000, 5000)}
+    # An hour is not enough for three seeds of the largest set.
+    seeds = (0,) if frames == 25000 else (0, 1, 2)
+    return {"dataset": "pt8au2", "frames": frames, "split": few[frames], "seeds": seeds}
+
+
+_BEHLER = [
+    _amp("table1/behler-5-5", "(5, 5)", (5, 5), 5),
+    _amp("table1/behler-10-10-10", "(10, 10, 10)", (10, 10, 10), 6),
+    _amp("table1/behler-50-25-10-10", "(50, 25, 10, 10)", (50, 25, 10, 10), 4),
+    _amp("table2/250-10-10", "250 frames, (10, 10)", (10, 10), 3, **_pt8au2(250)),
+    _amp("table2/2500-10-10", "2,500 frames, (10, 10)", (10, 10), 4, **_pt8au2(2500)),
+    _amp("table2/2500-10-10-10", "2,500 frames, (10, 10, 10)", (10, 10, 10), 4, **_pt8au2(2500)),
+    _amp("table3/250-5-5", "250 frames, (5, 5)", (5, 5), 4, **_pt8au2(250)),
+    _amp(
+        "table3/2500-10-10-10",
+        "2,500 frames, (10, 10, 10)",
+        (10, 10, 10),
+        15,
+        **{**_pt8au2(2500), "seeds": (0,)},
+    ),
+    _amp(
+        "table2/25000-10-10-10", "25,000 frames, (10, 10, 10)", (10, 10, 10), 12, **_pt8au2(25000)
+    ),
+]
 
 
 def _table4(model: str, label: str, epochs: int, lanes: int) -> list[Experiment]:
@@ -282,6 +333,7 @@ _USES = [
 
 
 _ALL = [
+    *_BEHLER,
     *_table4("eq3", "Eq. 3", 200, 5),
     Experiment(
         "beyond/pair-floor",
@@ -342,7 +394,8 @@ def quick(experiment: Experiment) -> Experiment:
         experiment,
         training=experiment.training and experiment.training.quick(),
         options={**experiment.options, **experiment.quick_options},
-        split=QUICK_SPLIT,
+        frames=None,
+        split=(40, 10) if experiment.task == "amp" else QUICK_SPLIT,
         seeds=experiment.seeds[:1],
         lanes=1,
     )

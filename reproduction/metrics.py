@@ -37,6 +37,10 @@ UNITS = {
     "force_std": "eV/Å",
     "error_to_std": "",
     "rank_correlation": "",
+    # Amp beside its Keras twin: largest differences
+    "twin_energy_difference": "eV",
+    "twin_force_difference": "eV/Å",
+    "best_step": "",
     "train_seconds": "s",
     "compile_seconds": "s",
     "parameters": "",
