@@ -20,12 +20,14 @@ not of the largest one that ASE knows; pairs end at 1.045 rc, with a step (gold:
 the switch in the middle of which is rc = 5.359 Å); its bohr has seven digits (ASE's would change
 the energies by 1e-6 eV). Energies count from the fcc crystal: a lone atom has -E0.
 
-Eq. 2 in its single-term form, E = sum_i MLP(sum_j MLP(r_ij)), contains this with two inner
-outputs: (f, h), and g(sigma) + eta of their sums (sigma, eta) outside. One is not enough unless h
-is a function of f's kind times a constant: an E of one inner output has atom energies that depend
-on one sum alone. The report's MLP has 20, 18 more than EMT needs. The two are not unique: any
-invertible linear map of (sigma, eta) can be undone outside; so for each a, g(sigma) - a sigma
-and h + a f are the same potential.
+E is of the form of Eq. 2, and its second sum can be taken into the first: in the single-term form,
+E = sum_i MLP(sum_j MLP(r_ij)), EMT needs two inner outputs, (f, h), with sums (sigma, eta), and
+g(sigma) + eta outside; the i = j term is a constant that the outer MLP takes off. The report's
+inner MLP has 20 outputs, 18 more. One would do only if h were a multiple of f. It nearly is, as
+eta2 and kappa/beta are 3.16 and 3.00 1/Å for gold, but E is a small difference of g and eta, so that
+it does not (``one_function_rmse`` of the row beyond/learned-emt says by how much). The two are not
+unique: an invertible linear map of (sigma, eta) can be undone outside. So for any a,
+g(sigma) - a sigma and h + a f are the same potential.
 """
 
 from dataclasses import dataclass

@@ -306,8 +306,8 @@ def learned(metrics: Metrics) -> Table:
     }
     fractions = {
         "f, unexplained by the first two directions": "f_unexplained",
-        "h": "h_unexplained",
-        "h beyond f": "rest_unexplained",
+        "h, unexplained by them": "h_unexplained",
+        "h beyond f, unexplained by them": "rest_unexplained",
         "f, before training": "f_unexplained_before",
         "h beyond f, before training": "rest_unexplained_before",
         "the directions, unexplained by EMT's f and h": "response_unexplained_emt",
@@ -347,8 +347,8 @@ def learned(metrics: Metrics) -> Table:
         ("", *(e.label for e in experiments)),
         tuple(rows),
         "Unexplained: the part of the variance, 1 - R^2, that the best fit leaves over the "
-        "training part's pairs (or atoms); the mean over seeds, and the largest. A linear map of "
-        "the inner functions and a constant are free; for atom and pair energies only a constant "
+        "training part's pairs (or atoms); the mean over seeds, and the largest; above 1 a "
+        "constant does better. A linear map of the inner functions and a constant are free; for atom and pair energies only a constant "
         "is (and a, b). Directions are those of the inner functions' sums at unit covariance, in "
         "order of what E_i moves along one standard deviation. Before training: the same network "
         "with Keras's own first weights.",
@@ -363,13 +363,16 @@ def inner(metrics: Metrics) -> Table:
         cells = [with_spread(metrics.spread(name, s, "energy_rmse")) for s in ("train", "test")]
         rows.append((str(n), *cells, seconds(metrics.spread(name, "", "train_seconds"))))
     best = metrics.spread("beyond/learned-emt", "train", "one_function_rmse")
+    floor = (
+        f" One combination a f + b h of EMT's two functions in the place of both, with the best "
+        f"a, b and outer function, leaves {with_spread(best)} eV in training."
+    )
     return Table(
         "inner",
         "Eq. 2 with fewer inner functions: RMSE of E on Au6, eV (1,000 epochs, cosine decay)",
         ("inner functions", "train", "test", "seconds a seed"),
         tuple(rows),
-        f"{SPREAD_NOTE} One combination a f + b h of EMT's two functions in the place of both, "
-        f"with the best a, b and outer function, leaves {with_spread(best)} eV in training.",
+        SPREAD_NOTE + (floor if best else ""),
     )
 
 

@@ -218,7 +218,7 @@ def test_rows_run_and_are_drawn_without_tensorflow(au6, tmp_path):
     cells = {row[0]: row[1:] for row in table.rows}
     assert cells["atom energies, unexplained by EMT's"][0] == "0"
     # A network before training against the same network before training.
-    assert cells["h beyond f, before training"][1] == cells["h beyond f"][1]
+    assert cells["h beyond f, before training"][1] == cells["h beyond f, unexplained by them"][1]
     code = (
         "import sys, pathlib; from figures import learned\n"
         "paths = learned.draw(pathlib.Path(sys.argv[1]))\n"
