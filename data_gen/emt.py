@@ -23,10 +23,10 @@ the energies by 1e-6 eV). Energies count from the fcc crystal: a lone atom has -
 E is of the form of Eq. 2, and its second sum can be taken into the first: in the single-term form,
 E = sum_i MLP(sum_j MLP(r_ij)), EMT needs two inner outputs, (f, h), with sums (sigma, eta), and
 g(sigma) + eta outside; the i = j term is a constant that the outer MLP takes off. The report's
-inner MLP has 20 outputs, 18 more. One would do only if h were a multiple of f. It nearly is, as
-eta2 and kappa/beta are 3.16 and 3.00 1/Å for gold, but E is a small difference of g and eta, so that
-it does not (``one_function_rmse`` of the row beyond/learned-emt says by how much). The two are not
-unique: an invertible linear map of (sigma, eta) can be undone outside. So for any a,
+inner MLP has 20 outputs, 18 more. One would do only if h were a multiple of f. It nearly is,
+as eta2 and kappa/beta are 3.16 and 3.00 1/Å for gold, but E is a small difference of g and eta, so
+that it does not (``one_function_rmse`` of the row beyond/learned-emt says by how much). The two are
+not unique: an invertible linear map of (sigma, eta) can be undone outside. So for any a,
 g(sigma) - a sigma and h + a f are the same potential.
 """
 
