@@ -348,11 +348,11 @@ def learned(metrics: Metrics) -> Table:
         tuple(rows),
         "Unexplained: the part of the variance, 1 - R^2, that the best fit leaves over the "
         "training part's pairs (or atoms); the mean over seeds, and the largest; above 1 a "
-        "constant does better. A linear map of the inner functions and a constant are free; for atom "
-        "and pair energies only a constant is (and a, b, or the G's weights, where named). Directions "
-        "are those of the inner functions' sums at unit covariance, in order of what E_i moves "
-        "along one standard deviation. Before training: the same network with Keras's own "
-        "first weights.",
+        "constant does better. A linear map of the inner functions and a constant are free; "
+        "for atom and pair energies only a constant is (and a, b, or the G's weights, where "
+        "named). Directions are those of the inner functions' sums at unit covariance, in "
+        "order of what E_i moves along one standard deviation. Before training: the same "
+        "network with Keras's own first weights.",
     )
 
 
