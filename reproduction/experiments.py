@@ -332,6 +332,49 @@ _USES = [
 ]
 
 
+def _learned(of: str, label: str, model: str) -> Experiment:
+    """The trained models of a row, taken apart and held against EMT."""
+    return Experiment(
+        f"beyond/learned-{of.split('/')[1]}",
+        "learned",
+        label,
+        "learned",
+        model,
+        options={"of": of},
+        assumed=("learned",),
+    )
+
+
+_LEARNED = [
+    Experiment(
+        "beyond/learned-emt",
+        "learned",
+        "EMT itself",
+        "learned",
+        "emt",
+        seeds=(0,),
+        assumed=("learned",),
+    ),
+    _learned("table4/eq2", "Eq. 2", "eq2"),
+    _learned("beyond/eq2-longer", "Eq. 2, longer", "eq2"),
+    _learned("beyond/eq2-gradient", "Eq. 2, E and F", "eq2"),
+    _learned("table4/eq3", "Eq. 3", "eq3"),
+    _learned("beyond/eq3-longer", "Eq. 3, longer", "eq3"),
+    # EMT has two functions inside g: with how many does Eq. 2 get there?
+    *(
+        replace(
+            _table4("eq2", f"Eq. 2 with {n} inner outputs", 200, 5)[1],
+            id=f"beyond/eq2-inner-{n}",
+            table="inner",
+            label=f"Eq. 2, inner outputs: {n}",
+            options={"widths": ((n, 50, 1), (1, 50, n))},
+            assumed=("data", "training", "features", "learned"),
+        )
+        for n in (1, 2, 3, 5)
+    ),
+]
+
+
 _ALL = [
     *_BEHLER,
     *_table4("eq3", "Eq. 3", 200, 5),
@@ -383,6 +426,7 @@ _ALL = [
         training=AdamSettings(300, learning_rate=3e-3, decay="cosine"),
     ),
     *_USES,
+    *_LEARNED,
 ]
 
 EXPERIMENTS = {experiment.id: experiment for experiment in _ALL}

@@ -41,6 +41,30 @@ UNITS = {
     "twin_energy_difference": "eV",
     "twin_force_difference": "eV/Å",
     "best_step": "",
+    # what the MLPs learned: parts of a variance, but for
+    "components_99": "",
+    "components_999": "",
+    "directions_99": "",
+    "directions_999": "",
+    "response_1": "eV",
+    "response_2": "eV",
+    "response_3": "eV",
+    "one_function_rmse": "eV",
+    **{
+        f"{name}_unexplained{by}": ""
+        for name in ("f", "h", "rest")
+        for by in ("", "_before", "_g2")
+    },
+    "response_unexplained_emt": "",
+    "response_unexplained_g2": "",
+    "g2_unexplained": "",
+    "atom_unexplained": "",
+    "outer_unexplained": "",
+    "pair_unexplained_best": "",
+    "pair_unexplained_linear": "",
+    "pair_unexplained_h": "",
+    "pair_unexplained_fh": "",
+    "pair_unexplained_g2": "",
     "train_seconds": "s",
     "compile_seconds": "s",
     "parameters": "",

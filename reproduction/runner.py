@@ -96,8 +96,8 @@ def plan(
     for experiment in experiments:
         code = code_checksum(experiment.task)
         missing = []
-        # The pair floor has nothing random: other seeds would be the same again.
-        own = seeds is None or experiment.task == "pair-floor"
+        # Where nothing is random, other seeds would be the same again.
+        own = seeds is None or experiment.task == "pair-floor" or experiment.model == "emt"
         for seed in experiment.seeds if own else sorted(set(seeds)):
             run = None
             if not fresh:

@@ -3,7 +3,11 @@
 from reproduction import cli
 from reproduction.experiments import EXPERIMENTS
 
-OWN = [name for name, e in EXPERIMENTS.items() if e.task == "gradient" or e.uses]
+OWN = [
+    name
+    for name, e in EXPERIMENTS.items()
+    if e.task == "gradient" or e.uses or e.table in ("learned", "inner")
+]
 
 
 def main(argv):

@@ -1,9 +1,9 @@
 """Figures from the stored results; nothing is trained."""
 
-from figures import nve
+from figures import learned, nve
 from reproduction import cli
 
-DRAW = (nve.draw,)
+DRAW = (nve.draw, learned.draw)
 
 
 def main(argv):
