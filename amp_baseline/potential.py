@@ -67,7 +67,7 @@ class Computed:
 
 
 def in_memory(descriptor, elements: list[str], report=None) -> None:
-    """Give a Gaussian descriptor containers in memory; makes Amp's default functions if it has none.
+    """Give a Gaussian descriptor containers in memory, and Amp's default functions if it has none.
 
     ``report`` is called with (a word, images so far, images in all).
     """

@@ -2,7 +2,8 @@
 
 Amp keeps state in its Fortran module, writes where it runs, changes print options and raises out of
 optimisers: here it does so alone. The folder has ``job.npz`` and ``job.json``; it gets Amp's log,
-``potential.amp``, ``state.npz`` now and then, and at the end ``predictions.npz`` and ``result.json``.
+``potential.amp``, ``state.npz`` now and then, and at the end ``predictions.npz`` and
+``result.json``.
 """
 
 import json

@@ -1,14 +1,13 @@
 """Eq. 1: the Behler-Parrinello model, with Amp's symmetry functions as a layer.
 
 Shapes: B samples, N atoms, G symmetry functions, K neighbour slots: every atom in every periodic
-image that can come within the cutoff, or as many of them as there is room for. A model is of one composition, order of atoms and cell:
-:func:`for_structure` carries its weights to another.
+image that can come within the cutoff, or as many of them as there is room for. A model is of one
+composition, order of atoms and cell: :func:`for_structure` carries its weights to another.
 
 Conventions are Amp's (Khorshidi and Peterson, Comput. Phys. Commun. 207, 310 (2016), Eq. 13 of its
-supplement): an eta here is divided by the squared cutoff, in the report's Eq. 1 it is not. Departures
-of Amp from Eq. 1: the exponential and the cutoffs of the angular functions run over r_ij, r_ik and
-r_jk, each pair of neighbours counts once, and an atom's energy is intercept + slope * tanh(...), so
-that it is bounded.
+supplement): an eta here is divided by the squared cutoff, in the report's Eq. 1 it is not. Amp
+departs from Eq. 1 in this: each pair of neighbours counts once, and an atom's energy is
+intercept + slope * tanh(...), so that it is bounded.
 """
 
 import itertools
