@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from data_gen.dataset import Dataset
 from data_gen.dynamics import DynamicsSettings
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.errors import ReproductionError
 
 FIVE_SEEDS = (0, 1, 2, 3, 4)
+# Tasks that give the same whatever the seed.
+NOTHING_RANDOM = ("pair-floor", "correlation")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,10 @@ class Experiment:
     def uses(self) -> str:
         """Id of the experiment whose trained models this one uses; empty for none."""
         return self.options.get("of", "")
+
+    def parts(self, data: Dataset) -> tuple[Dataset, Dataset]:
+        """Its training and test part of a dataset. Raises DataError where there are too few."""
+        return data.split(*self.split)
 
     def settings(self) -> dict:
         """All that a run's outcome depends on, as plain JSON types."""
@@ -327,6 +334,14 @@ _ALL = [
         training=AdamSettings(300, learning_rate=3e-3, decay="cosine"),
     ),
     *_USES,
+    Experiment(
+        "beyond/correlation-au6",
+        "data",
+        "Correlation between samples",
+        "correlation",
+        seeds=(0,),
+        assumed=("data",),
+    ),
 ]
 
 EXPERIMENTS = {experiment.id: experiment for experiment in _ALL}

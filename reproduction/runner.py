@@ -22,7 +22,7 @@ from ase.data import chemical_symbols
 from data_gen.dataset import Dataset, load
 from data_gen.errors import DataError
 from reproduction.errors import Interrupted, ReproductionError
-from reproduction.experiments import Experiment
+from reproduction.experiments import NOTHING_RANDOM, Experiment
 from reproduction.metrics import errors
 from reproduction.provenance import code_checksum, provenance
 from reproduction.store import RunResult, Store, finite
@@ -95,8 +95,8 @@ def plan(
     for experiment in experiments:
         code = code_checksum(experiment.task)
         missing = []
-        # The pair floor has nothing random: other seeds would be the same again.
-        own = seeds is None or experiment.task == "pair-floor"
+        # Where nothing is random, other seeds would be the same again.
+        own = seeds is None or experiment.task in NOTHING_RANDOM
         for seed in experiment.seeds if own else sorted(set(seeds)):
             run = None
             if not fresh:
@@ -266,7 +266,7 @@ def do(
     from reproduction.tasks.common import Job
 
     experiment = work.experiment
-    train, test = data.split(*experiment.split)
+    train, test = experiment.parts(data)
     data_sha256 = data.checksum()
     checkpoint = store.checkpoint(experiment.id, work.seeds)
     begin = time.perf_counter()

@@ -1,9 +1,10 @@
-"""Past the report: forces as gradients of energy models, and what they are good for."""
+"""Past the report: forces as gradients of energy models, their uses, correlation of samples."""
 
 from reproduction import cli
 from reproduction.experiments import EXPERIMENTS
 
-OWN = [name for name, e in EXPERIMENTS.items() if e.task == "gradient" or e.uses]
+TASKS = ("gradient", "correlation")
+OWN = [name for name, e in EXPERIMENTS.items() if e.task in TASKS or e.uses]
 
 
 def main(argv):

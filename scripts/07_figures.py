@@ -1,9 +1,27 @@
 """Figures from the stored results; nothing is trained."""
 
-from figures import nve
+from figures import (
+    behler_parity,
+    correlation,
+    data,
+    energy_rmse,
+    force_rmse,
+    learning_curves,
+    nve,
+    parity,
+)
 from reproduction import cli
 
-DRAW = (nve.draw,)
+DRAW = (
+    data.draw,  # Figure 1
+    behler_parity.draw,  # Figure 3
+    energy_rmse.draw,  # Figure 4
+    correlation.draw,  # Figure 5
+    parity.draw,
+    learning_curves.draw,
+    force_rmse.draw,
+    nve.draw,
+)
 
 
 def main(argv):

@@ -1,0 +1,21 @@
+"""How figures call the rows of the registry."""
+
+import textwrap
+
+from reproduction.experiments import EXPERIMENTS, Experiment
+
+
+def short(experiment: Experiment) -> str:
+    """Its label without what a figure has no room for; with the epochs where two share one."""
+    label = experiment.label.replace(", longer, cosine decay", ", longer")
+    twins = [
+        e
+        for e in EXPERIMENTS.values()
+        if e.table == experiment.table and e.label == experiment.label
+    ]
+    return f"{label}, {experiment.training.epochs:,} epochs" if len(twins) > 1 else label
+
+
+def wrapped(experiment: Experiment, width: int) -> str:
+    """In as many lines as a panel of ``width`` letters needs."""
+    return "\n".join(textwrap.wrap(short(experiment), width, break_on_hyphens=False))
