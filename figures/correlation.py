@@ -19,7 +19,7 @@ SHOWN = 8
 
 
 def draw(results: Path) -> list[Path]:
-    """From curves/ and metrics.csv: a figure with a panel of the first frames for each dataset."""
+    """From curves/ and metrics.csv: a figure for each dataset whose correlation was measured."""
     metrics = Metrics.read(results)
     paths = []
     for experiment in EXPERIMENTS.values():
@@ -39,7 +39,7 @@ def _draw(results: Path, experiment, metrics: Metrics, arrays: dict) -> list[Pat
     interval = float(arrays["covariance_interval_ps"])
     longest = max(value(f"{name}_correlation_time") for name in SERIES)
     figure, (axes, first) = plt.subplots(1, 2, width_ratios=[2.1, 1], figsize=(7.0, 4.3))
-    n = sum(experiment.split)
+    n = int(arrays["covariance_samples"])
     for k, (name, called) in enumerate(SERIES.items()):
         covariance = arrays[f"covariance_{name}"]
         lag = np.arange(len(covariance)) * interval
@@ -54,12 +54,14 @@ def _draw(results: Path, experiment, metrics: Metrics, arrays: dict) -> list[Pat
     axes.set_xlabel("$\\delta$ as time / ps")
     axes.set_ylabel("Cov(s$_\\alpha$, s$_{\\alpha+\\delta}$) / Var(s)")
     first.set_xlabel("$\\delta$ / samples")
-    first.set_title("the first 20", fontsize=9)
+    first.set_title("its beginning", fontsize=9)
     first.set_xticks([0, 5, 10, 15, 20])
     for each in (axes, first):
         each.axhline(0, color="black", linewidth=0.6)
     axes.set_title(
-        f"Figure 5: covariance of {n:,} samples, {1000 * interval:.0f} fs apart", fontsize=10
+        f"Figure 5: covariance of {n:,} samples, {1000 * interval:.0f} fs apart "
+        f"({experiment.dataset})",
+        fontsize=10,
     )
     figure.legend(
         loc="outside lower left",

@@ -14,8 +14,8 @@ from reproduction.keep import Trajectory, read_trajectory
 
 # Turned a little, so that no two atoms of an octahedron hide one another.
 VIEW = np.array([[0.89, -0.41, 0.19], [0.24, 0.80, 0.55], [-0.38, -0.44, 0.81]])
-# A slab is seen from its side, a little from above.
-SIDE_VIEW = np.array([[0.95, 0.31, 0.0], [-0.06, 0.18, 0.98], [0.30, -0.93, 0.19]])
+# A slab is seen obliquely from above, with a copy along each periodic direction.
+SLAB_VIEW = np.array([[0.97, 0.26, 0.0], [-0.16, 0.58, 0.80], [0.21, -0.77, 0.60]])
 # Up to this many times the sum of two covalent radii counts as a bond.
 BOND = 1.25
 
@@ -28,26 +28,30 @@ def draw(results: Path) -> list[Path]:
         return []
     figure = plt.figure(figsize=(WIDTH, 3.6 * len(found)))
     parts = figure.subfigures(len(found), 1, squeeze=False)[:, 0]
-    for part, (name, trajectory) in zip(parts, found.items(), strict=True):
-        _panels(part, name, trajectory)
+    for part, trajectory in zip(parts, found.values(), strict=True):
+        _panels(part, trajectory, "Figure 1: " if part is parts[0] else "")
     return save(figure, results / "figures", "data")
 
 
-def _panels(figure, name: str, data: Trajectory) -> None:
+def _panels(figure, data: Trajectory, head: str) -> None:
     """Molecules above, energies below."""
     n = len(data.energies)
     known = np.isfinite(data.interval_ps)
     interval, unit = (data.interval_ps, "ps") if known else (1, "frames")
+    # A slab takes more room, and changes less.
+    shown = np.arange(len(data.frames))
+    shown = shown[[0, len(shown) // 2, -1]] if data.pbc.any() else shown
     panels = figure.subplot_mosaic(
-        [[str(k) for k in range(len(data.frames))], ["E"] * len(data.frames)],
+        [[str(k) for k in shown], ["E"] * len(shown)],
         height_ratios=[1.0, 2.1],
     )
-    molecules = [_molecule(data, k) for k in range(len(data.frames))]
-    reach = max(np.abs(m[0][:, :2]).max() for m in molecules) + 1.6
-    for k, (frame, molecule) in enumerate(zip(data.frames, molecules, strict=True)):
+    molecules = [_molecule(data, k) for k in shown]
+    frames = data.frames[shown]
+    wide, high = (max(np.abs(m[0][:, k]).max() for m in molecules) + 1.0 for k in (0, 1))
+    for k, frame, molecule in zip(shown, frames, molecules, strict=True):
         axes = panels[str(k)]
         _balls(axes, *molecule)
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+        axes.set(xlim=(-wide, wide), ylim=(-high, high), aspect="equal")
         axes.set_axis_off()
         axes.set_title(f"{frame * interval:.1f} {unit}" if known else f"frame {frame}", fontsize=8)
     axes = panels["E"]
@@ -57,15 +61,15 @@ def _panels(figure, name: str, data: Trajectory) -> None:
         # Line and points would be a solid band where there are many frames.
         axes.plot(time[part], data.energies[part], color=colour, linewidth=0.35, rasterized=True)
     axes.plot(
-        time[data.frames],
-        data.energies[data.frames],
+        time[frames],
+        data.energies[frames],
         "o",
         color="black",
         markersize=3.5,
         clip_on=False,
     )
-    low, high = data.energies.min(), data.energies.max()
-    axes.set_ylim(low - 0.05 * (high - low), high + 0.22 * (high - low))
+    span = np.ptp(data.energies)
+    axes.set_ylim(data.energies.min() - 0.05 * span, data.energies.max() + 0.22 * span)
     axes.set_xlim(0, n * interval)
     if m < n:
         axes.axvline(m * interval, color="black", linewidth=1, linestyle="--")
@@ -74,9 +78,9 @@ def _panels(figure, name: str, data: Trajectory) -> None:
     axes.set_xlabel(f"time / {unit}" if known else "frame")
     axes.set_ylabel("E / eV")
     apart = f", one every {1000 * data.interval_ps:.0f} fs" if known else ""
+    name = _formula(data) + (", periodic (images pale)" if data.pbc.any() else "")
     figure.suptitle(
-        f"Figure 1: {_formula(data)}{', periodic' if data.pbc.any() else ''}: {n:,} frames{apart}; "
-        "dots: the frames drawn",
+        f"{head}{name}: {n:,} frames{apart}; dots: the frames drawn",
         fontsize=10,
     )
 
@@ -109,7 +113,7 @@ def _molecule(data: Trajectory, k: int):
     }
     i, j = neighbor_list("ij", atoms, limits)
     seen = (atoms.positions - atoms.positions.mean(axis=0)) @ (
-        SIDE_VIEW if data.pbc.any() else VIEW
+        SLAB_VIEW if data.pbc.any() else VIEW
     ).T
     return seen, atoms.numbers, np.stack([i, j])[:, i < j], np.arange(len(atoms)) < n
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from figures.rmse import draw_rmse
-from figures.rows import wrapped
+from figures.rows import parts, wrapped
 from reproduction.experiments import EXPERIMENTS
 
 # The report's Figure 4, in its text's order.
@@ -31,7 +31,7 @@ def draw(results: Path) -> list[Path]:
         "energy_rmse",
         groups,
         "test RMSE of E / eV per cluster",
-        "Figure 4: RMSE of E on Au$_6$, 500 test frames",
+        f"Figure 4: RMSE of E on Au$_6${parts(results, 'au6')}",
         "The report's bar for its reference 13 (DFT, Au$_{50}$) is left out: its text does not "
         "print the value.",
         "energy_rmse",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from figures.rmse import draw_rmse
-from figures.rows import wrapped
+from figures.rows import parts, wrapped
 from reproduction.experiments import EXPERIMENTS
 
 
@@ -23,7 +23,7 @@ def draw(results: Path) -> list[Path]:
         "force_rmse",
         {heading: [(wrapped(e, 36), e.id) for e in rows] for heading, rows in groups.items()},
         "test RMSE of F / (eV/Å)",
-        "Table 5 drawn: RMSE of F on Au$_6$, 500 test frames, over atoms and components",
+        f"Table 5 drawn: RMSE of F on Au$_6${parts(results, 'au6')}",
         "",
         "force_rmse",
     )

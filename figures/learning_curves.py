@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.ticker import NullLocator
 
-from figures.rows import wrapped
+from figures.rows import parts, wrapped
 from figures.style import LINES, SMALL, TEST, TRAIN, axis_name, grid, missing, save
 from reproduction.experiments import EXPERIMENTS
 from reproduction.keep import file_name
@@ -81,8 +81,8 @@ def _draw(results: Path, kind: str, curves: dict) -> list[Path]:
     count = " or ".join(map(str, sorted(seeds)))
     symbol, unit = SYMBOL[kind], UNITS[f"{kind}_rmse"]
     figure.suptitle(
-        f"RMSE of {symbol} along the training, Au$_6$: median and range of {count} seeds, "
-        "2,000 training and 500 test frames",
+        f"RMSE of {symbol} along the training, Au$_6$: median and range of {count} seeds"
+        f"{parts(results, 'au6')}",
         fontsize=9,
     )
     figure.supylabel(axis_name(f"RMSE of {symbol}", unit), fontsize=9)
@@ -97,7 +97,15 @@ def _log_axis(axes, low: float, high: float) -> None:
     low, high = min(low, middle / NARROWEST**0.5), max(high, middle * NARROWEST**0.5)
     axes.set_yscale("log")
     axes.set_ylim(low, high)
-    steps = (1, 1.5, 2, 3, 5, 7) if high < 5 * low else (1, 2, 5) if high < 50 * low else (1,)
+    steps = (
+        (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+        if high < 3 * low
+        else (1, 2, 3, 5)
+        if high < 10 * low
+        else (1, 2, 5)
+        if high < 50 * low
+        else (1,)
+    )
     marks = [m * 10.0**k for k in range(-7, 3) for m in steps]
     inside = [mark for mark in marks if low <= mark <= high]
     axes.set_yticks(inside, [f"{mark:g}" for mark in inside])

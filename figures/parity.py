@@ -110,4 +110,5 @@ def errors_beside(axes, metrics: Metrics, row: str, kind: str, fontsize: float =
         ha="right",
         va="bottom",
         fontsize=fontsize,
+        bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.5},
     )

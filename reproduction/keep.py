@@ -3,7 +3,7 @@
 ``results/predictions/<experiment>.npz`` holds seed 0's errors on the test part, and on a few
 training frames, as predicted - reference: so float32 resolves an error of 1e-5 eV on an energy of
 5 eV. The references are stored once for all rows that share them, in
-``reference-<dataset>-<checksum>.npz``; each row names its own. ``results/data/<dataset>.npz`` holds
+``reference-<checksum>.npz``; each row names its own. ``results/data/<dataset>.npz`` holds
 energies along the trajectory and a few frames.
 """
 
@@ -31,15 +31,10 @@ class Predictions:
 
     Attributes:
         reference, predicted: {"energy" or "force": {"train" or "test": array}}, eV and eV/Å.
-        data_sha256, code_sha256: of the run.
-        dataset: its name.
     """
 
     reference: dict[str, dict[str, np.ndarray]]
     predicted: dict[str, dict[str, np.ndarray]]
-    data_sha256: str
-    code_sha256: str
-    dataset: str
 
 
 @dataclass(frozen=True)
@@ -104,9 +99,8 @@ def write_predictions(
             reference[name] = whole[some].astype(np.float32)
             off[name] = (arrays[name][some].astype(float) - whole[some]).astype(np.float32)
     if off:
-        about = {name: run[name] for name in ("data_sha256", "code_sha256")}
-        about |= {"dataset": experiment.dataset, "reference": _write_reference(folder, reference)}
-        _write(folder / "predictions" / file_name(experiment.id), **off, **about)
+        path = folder / "predictions" / file_name(experiment.id)
+        _write(path, **off, reference=_write_reference(folder, reference))
     return None
 
 
@@ -141,7 +135,6 @@ def read_predictions(folder: Path, experiment: str) -> Predictions | None:
         return None
     with np.load(path) as stored:
         arrays = dict(stored)
-    about = {k: str(arrays.pop(k)) for k in ("data_sha256", "code_sha256", "dataset")}
     beside = path.with_name(str(arrays.pop("reference")))
     if not beside.is_file():
         return None
@@ -153,7 +146,7 @@ def read_predictions(folder: Path, experiment: str) -> Predictions | None:
             true = stored[name].astype(float)
             reference.setdefault(kind, {})[split] = true
             predicted.setdefault(kind, {})[split] = true + off
-    return Predictions(reference, predicted, **about)
+    return Predictions(reference, predicted)
 
 
 def write_trajectory(

@@ -40,9 +40,10 @@ def integrated_time(covariance: np.ndarray, n: int) -> tuple[float, float, int]:
     """Integrated autocorrelation time by Sokal's automatic window.
 
     tau = 1/2 + sum_{delta=1}^{M} C(delta)/C(0) with the smallest M >= 5 tau, so that a mean over n
-    frames is as good as one over n / (2 tau) independent ones. A. D. Sokal, Monte Carlo methods in
-    statistical mechanics (Cargese lectures, 1996), section 3; the standard error is that of
-    N. Madras and A. D. Sokal, J. Stat. Phys. 50, 109 (1988).
+    frames is as good as one over n / (2 tau) independent ones. A. D. Sokal, Monte
+    Carlo methods in statistical mechanics (Cargese lectures, 1996), section 3. The standard error
+    is that of N. Madras and A. D. Sokal, J. Stat. Phys. 50, 109 (1988), for a single series: an
+    upper bound where the covariance is a mean over several.
 
     Args:
         covariance: from :func:`autocovariance`.
@@ -91,7 +92,8 @@ def run(job: Job) -> list[RunResult]:
         "distances": np.concatenate([sorted_distances(part) for part in parts]),
         "energy": np.concatenate([part.energies for part in parts]),
     }
-    metrics, arrays, windows = {}, {"covariance_interval_ps": np.array(interval)}, {}
+    metrics, windows = {}, {}
+    arrays = {"covariance_interval_ps": np.array(interval), "covariance_samples": np.array(n)}
     for name, values in series.items():
         covariance = autocovariance(values)
         tau, error, windows[name] = integrated_time(covariance, n)
