@@ -63,9 +63,8 @@ def draw_rmse(
                 axes.plot(printed[row], y, **_REPORT)
             if found[row]:
                 _one(axes, y, found[row], left)
-                axes.text(1.01, y, len(found[row]), transform=axes.get_yaxis_transform(), **_COUNT)
-            else:
-                axes.text(1.1 * left, y, NOT_RUN, backgroundcolor="white", **_COUNT)
+            beside = len(found[row]) or NOT_RUN
+            axes.text(1.01, y, beside, transform=axes.get_yaxis_transform(), **_COUNT)
             y += 1
     axes.text(1.01, 0, "seeds", transform=axes.get_yaxis_transform(), **_COUNT)
     axes.set_yticks(ticks, labels, fontsize=8)

@@ -30,10 +30,20 @@ plt.rcParams.update(
 )
 
 
+_marks: list[str] = []
+
+
+def mark(text: str) -> None:
+    """Write a text across all figures from now on, such as that they are of a quick run."""
+    _marks[:] = [text]
+
+
 def save(figure, folder: Path, name: str) -> list[Path]:
     """Write name.svg and name.png; without a date, so that the same results give the same file."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
+    for text in _marks:
+        figure.text(0.5, 0.5, text, rotation=30, fontsize=22, color=GREY, alpha=0.4, ha="center")
     # What is rasterised within the SVG has the PNG's resolution.
     figure.savefig(paths[0], metadata={"Date": None}, dpi=160)
     figure.savefig(paths[1], dpi=160)

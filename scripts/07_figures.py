@@ -9,6 +9,7 @@ from figures import (
     learning_curves,
     nve,
     parity,
+    style,
 )
 from reproduction import cli
 
@@ -28,6 +29,8 @@ def main(argv):
     arguments = cli.parser(__doc__).parse_args(argv)
     space, out = cli.workspace(arguments), cli.console()
     cli.gather_results(space, out)
+    if space.is_quick:
+        style.mark(cli.QUICK_NOTE)
     for draw in DRAW:
         paths = draw(space.results)
         name = draw.__module__.split(".")[-1]

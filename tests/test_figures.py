@@ -13,7 +13,7 @@ import pytest
 import figures
 from data_gen.dataset import Dataset
 from figures import data as figure_1
-from figures import energy_rmse
+from figures import energy_rmse, style
 from figures.style import with_unit
 from reproduction import keep, results
 from reproduction.errors import ReproductionError
@@ -328,6 +328,13 @@ def test_all_figures_come_from_committed_results_alone(tmp_path):
         assert {f"{name}.svg", f"{name}.png"} <= drawn
     text = (ROOT / "results/metrics.csv").read_text()
     assert (tmp_path / "results/metrics.csv").read_text() == text
+
+
+def test_quick_figures_say_so(gathered, monkeypatch, tmp_path):
+    shutil.copytree(gathered / "results", tmp_path / "results")
+    monkeypatch.setattr(style, "_marks", [])
+    style.mark("quick, not the report's settings")
+    assert "quick, not the report's settings" in figure_1.draw(tmp_path / "results")[0].read_text()
 
 
 def test_results_stay_small():
