@@ -1,10 +1,10 @@
 """Figures: drawn from stored results alone, and what is stored for them is what was measured."""
 
 import importlib.util
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -314,7 +314,7 @@ def test_all_figures_come_from_committed_results_alone(tmp_path):
         "    assert end.code == 0\n"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
     )
-    begin = time.monotonic()
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", code, ROOT / "scripts/07_figures.py", tmp_path],
         capture_output=True,
@@ -322,7 +322,9 @@ def test_all_figures_come_from_committed_results_alone(tmp_path):
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - begin < 60
+    # Of the processor: on a busy machine the clock says nothing.
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime < 60
     drawn = {path.name for path in (tmp_path / "results/figures").iterdir()}
     for name in ("energy_rmse", "force_rmse", "learning_curves_energy", "learning_curves_force"):
         assert {f"{name}.svg", f"{name}.png"} <= drawn
