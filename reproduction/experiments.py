@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from amp_baseline.settings import AmpSettings
+from data_gen.dataset import Dataset
 from data_gen.dynamics import DynamicsSettings
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.errors import ReproductionError
@@ -60,6 +61,15 @@ class Experiment:
     def uses(self) -> str:
         """Id of the experiment whose trained models this one uses; empty for none."""
         return self.options.get("of", "")
+
+    @property
+    def nothing_random(self) -> bool:
+        """It gives the same whatever the seed."""
+        return self.task in ("pair-floor", "correlation") or self.model == "emt"
+
+    def parts(self, data: Dataset) -> tuple[Dataset, Dataset]:
+        """Its training and test part of a dataset. Raises DataError where there are too few."""
+        return data[: self.frames].split(*self.split)
 
     def settings(self) -> dict:
         """All that a run's outcome depends on, as plain JSON types."""
@@ -427,6 +437,14 @@ _ALL = [
     ),
     *_USES,
     *_LEARNED,
+    Experiment(
+        "beyond/correlation-au6",
+        "data",
+        "Correlation between samples",
+        "correlation",
+        seeds=(0,),
+        assumed=("data",),
+    ),
 ]
 
 EXPERIMENTS = {experiment.id: experiment for experiment in _ALL}

@@ -97,7 +97,7 @@ def plan(
         code = code_checksum(experiment.task)
         missing = []
         # Where nothing is random, other seeds would be the same again.
-        own = seeds is None or experiment.task == "pair-floor" or experiment.model == "emt"
+        own = seeds is None or experiment.nothing_random
         for seed in experiment.seeds if own else sorted(set(seeds)):
             run = None
             if not fresh:
@@ -267,7 +267,7 @@ def do(
     from reproduction.tasks.common import Job
 
     experiment = work.experiment
-    train, test = data[: experiment.frames].split(*experiment.split)
+    train, test = experiment.parts(data)
     data_sha256 = data.checksum()
     checkpoint = store.checkpoint(experiment.id, work.seeds)
     begin = time.perf_counter()

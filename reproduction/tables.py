@@ -377,6 +377,41 @@ def inner(metrics: Metrics) -> Table:
     )
 
 
+def data(metrics: Metrics) -> Table:
+    """How many of the samples are independent."""
+    row, rows = "beyond/correlation-au6", []
+    for name, called in (
+        ("coordinates", "coordinates, lab frame"),
+        ("distances", "sorted distances"),
+        ("energy", "energy"),
+    ):
+        cells = [
+            with_spread(metrics.spread(row, "", f"{name}_next_correlation")),
+            with_spread(metrics.spread(row, "", f"{name}_correlation_time")),
+            with_spread(metrics.spread(row, "", f"{name}_correlation_time_error")),
+        ]
+        for split in ("", "train", "test"):
+            found = metrics.spread(row, split, f"{name}_independent_samples")
+            cells.append(f"{found.mean:.0f}" if found else NOT_RUN)
+        rows.append((called, *cells))
+    return Table(
+        "data",
+        "Au6: correlation between samples, and how many are independent",
+        (
+            "",
+            "correlation with the next sample",
+            "correlation time, ps",
+            "its standard error, ps",
+            "independent samples",
+            "of the training part",
+            "of the test part",
+        ),
+        tuple(rows),
+        "Integrated correlation time τ by Sokal's automatic window; n samples that span a time T "
+        "are worth T / 2τ independent ones.",
+    )
+
+
 def speed(benchmark: dict) -> Table:
     """An epoch of Eq. 2, as scripts/benchmark.py measured it in one run."""
     times = benchmark.get("eq2_ms_an_epoch", {})
@@ -405,7 +440,7 @@ def tables(results: Path, metrics: Metrics | None = None) -> dict[str, Table]:
     metrics = metrics or Metrics.read(results)
     path = results / "benchmark.json"
     benchmark = json.loads(path.read_text()) if path.is_file() else {}
-    makers = (table4, table5, section6, gradient, elsewhere, frames, nve, uses, uncertainty)
+    makers = (data, table4, table5, section6, gradient, elsewhere, frames, nve, uses, uncertainty)
     ours = (learned, inner)
     made = [make(metrics) for make in (*makers, *ours)]
     made += [speed(benchmark), latency(benchmark)]
