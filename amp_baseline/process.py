@@ -145,7 +145,7 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State):
         fortran=fortran,
         checkpoints=None,
         randomseed=seed,
-        regressor=Regressor(optimizer=bfgs),
+        regressor=Regressor(optimizer=bfgs) if settings.optimiser == "rank-two" else None,
     )
     descriptor = Gaussian(fortran=fortran)
     amp = Amp(descriptor, model, label=LABEL, cores=1)

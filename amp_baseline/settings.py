@@ -15,6 +15,8 @@ class AmpSettings:
             switched on by giving one.
         force_coefficient: weight of the forces in Amp's loss (its default):
             sum over images of (dE / N)^2 + force_coefficient * mean over components of dF^2.
+        optimiser: "scipy", Amp's own choice, SciPy's BFGS; or "rank-two", the same with a cheaper
+            update (:mod:`amp_baseline.optimiser`).
         minutes: of training, after which the best state so far counts.
         max_steps: evaluations of the loss, after which the best state so far counts.
     """
@@ -24,6 +26,7 @@ class AmpSettings:
     energy_rmse: float = 0.001
     force_rmse: float = 0.01
     force_coefficient: float = 0.04
+    optimiser: str = "scipy"
     minutes: float = 10.0
     max_steps: int = 100_000
 

@@ -100,7 +100,7 @@ QUICK_STEPS = 25_000
 QUICK_SPLIT = (400, 100)
 
 
-def _amp(row: str, label: str, layers: tuple[int, ...], minutes: float, **changes) -> Experiment:
+def _amp(row: str, label: str, layers, minutes: float, optimiser="scipy", **changes) -> Experiment:
     """A row of Tables 1 to 3: Amp with its default symmetry functions."""
     forces = row.startswith("table3/")
     return replace(
@@ -110,7 +110,7 @@ def _amp(row: str, label: str, layers: tuple[int, ...], minutes: float, **change
             label,
             "amp",
             "amp-forces" if forces else "amp",
-            training=AmpSettings(layers, forces, minutes=minutes),
+            training=AmpSettings(layers, forces, optimiser=optimiser, minutes=minutes),
             assumed=("data", "behler"),
         ),
         **changes,
@@ -128,7 +128,17 @@ def _pt8au2(frames: int) -> dict:
 _BEHLER = [
     _amp("table1/behler-5-5", "(5, 5)", (5, 5), 5),
     _amp("table1/behler-10-10-10", "(10, 10, 10)", (10, 10, 10), 6),
-    _amp("table1/behler-50-25-10-10", "(50, 25, 10, 10)", (50, 25, 10, 10), 4),
+    # SciPy's update takes longer than Amp's loss for 2,106 weights.
+    _amp("table1/behler-50-25-10-10", "(50, 25, 10, 10)", (50, 25, 10, 10), 5, "rank-two"),
+    _amp(
+        "beyond/amp-5-5-rank-two",
+        "(5, 5), BFGS with another rounding",
+        (5, 5),
+        4,
+        "rank-two",
+        table="table1",
+        seeds=(0, 1, 2),
+    ),
     _amp("table2/250-10-10", "250 frames, (10, 10)", (10, 10), 3, **_pt8au2(250)),
     _amp("table2/2500-10-10", "2,500 frames, (10, 10)", (10, 10), 4, **_pt8au2(2500)),
     _amp("table2/2500-10-10-10", "2,500 frames, (10, 10, 10)", (10, 10, 10), 4, **_pt8au2(2500)),
@@ -142,6 +152,114 @@ _BEHLER = [
     ),
     _amp(
         "table2/25000-10-10-10", "25,000 frames, (10, 10, 10)", (10, 10, 10), 12, **_pt8au2(25000)
+    ),
+]
+
+
+def _twin(row: str, label: str, layers, iterations: int, weights=(1.0, 0.0), **changes):
+    """Eq. 1 in Keras, trained by the project's own second-order method."""
+    return replace(
+        Experiment(
+            f"beyond/{row}",
+            "table1",
+            label,
+            "behler",
+            "behler-forces" if weights[1] else "behler",
+            options={"hidden_layers": layers},
+            training=QuasiNewtonSettings(((1, iterations),)),
+            loss_weights=weights,
+            assumed=("data", "behler"),
+        ),
+        **changes,
+    )
+
+
+def _twin2(frames: int, layers, iterations: int, **changes):
+    """The twin of a row of Table 2."""
+    name = "-".join(map(str, layers))
+    label = f"{frames:,} frames, ({', '.join(map(str, layers))}), Keras twin"
+    row = f"twin-{frames}-{name}"
+    return _twin(row, label, layers, iterations, table="table2", **_pt8au2(frames), **changes)
+
+
+# Amp's loss, in 1/eV^2 and Å^2/eV^2: energies count per atom, and forces 0.04.
+_AMP_LOSS = (0.01, 0.04)
+
+
+def _why(row: str, label: str, layers, iterations, weights, frames: int, **changes):
+    """A variation on the rows of Table 3."""
+    options = {"hidden_layers": layers, **changes.pop("options", {})}
+    return _twin(
+        row,
+        label,
+        layers,
+        iterations,
+        weights,
+        **{"table": "why", **_pt8au2(frames), "options": options, **changes},
+    )
+
+
+_TWINS = [
+    _twin("twin-5-5", "(5, 5), Keras twin", (5, 5), 4000),
+    _twin("twin-10-10-10", "(10, 10, 10), Keras twin", (10, 10, 10), 4000),
+    _twin("twin-50-25-10-10", "(50, 25, 10, 10), Keras twin", (50, 25, 10, 10), 4000),
+    _twin2(250, (10, 10), 3000),
+    _twin2(2500, (10, 10), 3000),
+    _twin2(2500, (10, 10, 10), 3000),
+    _twin2(25000, (10, 10, 10), 2000),
+    _why(
+        "twin-250-5-5-forces",
+        "250 frames, (5, 5), Keras twin",
+        (5, 5),
+        3000,
+        _AMP_LOSS,
+        250,
+        table="table3",
+    ),
+    _why("why-250-short", "200 frames, (5, 5), Amp's loss, 100 steps", (5, 5), 100, _AMP_LOSS, 250),
+    _why("why-250-even", "200 frames, (5, 5), E and F alike", (5, 5), 3000, (1.0, 1.0), 250),
+    _why("why-250-energy", "200 frames, (5, 5), E alone", (5, 5), 3000, (1.0, 0.0), 250),
+    _why(
+        "why-250-linear",
+        "200 frames, (5, 5), E and F alike, linear output",
+        (5, 5),
+        3000,
+        (1.0, 1.0),
+        250,
+        options={"output_activation": None},
+    ),
+    _why(
+        "twin-2500-10-10-10-forces",
+        "2,500 frames, (10, 10, 10), Keras twin",
+        (10, 10, 10),
+        1500,
+        _AMP_LOSS,
+        2500,
+        table="table3",
+    ),
+    _why(
+        "why-2500-even",
+        "2,000 frames, (10, 10, 10), E and F alike",
+        (10, 10, 10),
+        1500,
+        (1.0, 1.0),
+        2500,
+    ),
+    _why(
+        "why-2500-energy",
+        "2,000 frames, (10, 10, 10), E alone",
+        (10, 10, 10),
+        3000,
+        (1.0, 0.0),
+        2500,
+    ),
+    _twin(
+        "behler-au6-gradient",
+        "Au6, 2,000 frames, (10, 10, 10), E and F alike",
+        (10, 10, 10),
+        3000,
+        (1.0, 1.0),
+        table="why",
     ),
 ]
 
@@ -387,6 +505,7 @@ _LEARNED = [
 
 _ALL = [
     *_BEHLER,
+    *_TWINS,
     *_table4("eq3", "Eq. 3", 200, 5),
     Experiment(
         "beyond/pair-floor",
@@ -457,7 +576,7 @@ def quick(experiment: Experiment) -> Experiment:
         training=experiment.training and experiment.training.quick(),
         options={**experiment.options, **experiment.quick_options},
         frames=None,
-        split=(40, 10) if experiment.task == "amp" else QUICK_SPLIT,
+        split=(40, 10) if experiment.task in ("amp", "behler") else QUICK_SPLIT,
         seeds=experiment.seeds[:1],
         lanes=1,
     )

@@ -3,7 +3,7 @@
 from reproduction import cli
 from reproduction.experiments import EXPERIMENTS
 
-OWN = [name for name, experiment in EXPERIMENTS.items() if experiment.task == "amp"]
+OWN = [name for name, experiment in EXPERIMENTS.items() if experiment.task in ("amp", "behler")]
 
 
 def main(argv):
