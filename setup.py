@@ -8,7 +8,9 @@ setup(
     description="Reference reimplementation of '3 approaches to neural network potentials' (2019)",
     license="MIT",
     python_requires=">=3.11",
-    packages=find_packages(include=["data_gen*", "keras_models*", "reproduction*", "figures*"]),
+    packages=find_packages(
+        include=["amp_baseline*", "data_gen*", "keras_models*", "reproduction*", "figures*"]
+    ),
     package_data={"reproduction": ["reported.csv", "elsewhere.csv", "templates/*.j2"]},
     install_requires=[
         "ase>=3.29.0",

@@ -30,6 +30,9 @@ class DynamicsSettings:
         max_drift_eV: largest |E_total(t) - E_total(0)| that is accepted.
         max_distance_A: largest distance between two atoms that is accepted: beyond it the
             cluster has come apart.
+        max_displacement_A: largest distance of an atom from where it started that is accepted;
+            None for no limit. Half a nearest-neighbour distance says that no two atoms of a slab
+            have changed places.
     """
 
     structure: str = "au6-octahedron"
@@ -41,6 +44,7 @@ class DynamicsSettings:
     remove_rotation: bool = False
     max_drift_eV: float = 0.01
     max_distance_A: float = 12.0
+    max_displacement_A: float | None = None
 
     def __post_init__(self) -> None:
         if self.stride < 1 or self.steps < self.stride:
@@ -62,16 +66,19 @@ def run_dynamics(
         progress: called with (frames so far, frames in all).
 
     Returns:
-        The frames, with the settings, the largest drift of the total energy (eV) and the
-        largest distance between two atoms (Å) in ``metadata["dynamics"]``.
+        The frames, with the settings, the largest drift of the total energy (eV), the largest
+        distance between two atoms and the largest displacement (Å) in ``metadata["dynamics"]``.
+        Forces are EMT's own, on fixed atoms too.
 
     Raises:
-        DataError: total energy drifts or atoms part by more than the settings accept.
+        DataError: total energy drifts, or atoms part or move by more than the settings accept.
     """
     atoms = build_structure(settings.structure)
     atoms.calc = asap3.EMT()
     thermalize_momenta(atoms, settings.temperature_K, rng=np.random.default_rng(settings.seed))
-    Stationary(atoms)
+    # Fixed atoms hold the others in place.
+    if not atoms.constraints:
+        Stationary(atoms)
     if settings.remove_rotation:
         ZeroRotation(atoms)
 
@@ -80,19 +87,22 @@ def run_dynamics(
     energies = np.empty(n_frames)
     forces = np.empty_like(positions)
     total = np.empty(n_frames)
-    drift = distance = 0.0
+    start = atoms.positions.copy()
+    drift = distance = displacement = 0.0
     verlet = VelocityVerlet(atoms, settings.timestep_fs * units.fs)
     for frame in range(n_frames):
         if frame:
             verlet.run(settings.stride)
         positions[frame] = atoms.positions
         energies[frame] = atoms.get_potential_energy()
-        forces[frame] = atoms.get_forces()
+        forces[frame] = atoms.get_forces(apply_constraint=False)
         total[frame] = energies[frame] + atoms.get_kinetic_energy()
         # At once, not at the end: EMT gets ever slower on atoms that fly apart.
         drift = float(np.maximum(drift, abs(total[frame] - total[0])))
         distance = float(np.maximum(distance, atoms.get_all_distances().max()))
-        _check(settings, drift, distance)
+        moved = np.linalg.norm(atoms.positions - start, axis=1)
+        displacement = float(np.maximum(displacement, moved.max()))
+        _check(settings, drift, distance, displacement)
         if progress and (frame % 50 == 49 or frame + 1 == n_frames):
             progress(frame + 1, n_frames)
     return Dataset(
@@ -109,12 +119,13 @@ def run_dynamics(
                 "integrator": "velocity Verlet (NVE)",
                 "energy_drift_eV": drift,
                 "largest_distance_A": distance,
+                "largest_displacement_A": displacement,
             }
         },
     )
 
 
-def _check(settings: DynamicsSettings, drift: float, distance: float) -> None:
+def _check(settings: DynamicsSettings, drift: float, distance: float, displacement: float) -> None:
     """Raise :class:`DataError` when the run has left what the settings accept."""
     # Written so that NaN does not pass; max() would drop it, np.maximum does not.
     if not drift <= settings.max_drift_eV:
@@ -126,4 +137,10 @@ def _check(settings: DynamicsSettings, drift: float, distance: float) -> None:
         raise DataError(
             f"two atoms are {distance:.4g} Å apart (accepted: {settings.max_distance_A}): "
             "the cluster has come apart"
+        )
+    if settings.max_displacement_A is not None and not displacement <= settings.max_displacement_A:
+        raise DataError(
+            f"an atom is {displacement:.4g} Å from where it started (accepted: "
+            f"{settings.max_displacement_A}): the slab is no longer what it was; take another seed "
+            "or a lower temperature"
         )

@@ -3,12 +3,15 @@
 import difflib
 
 from ase import Atoms
+from ase.build import add_adsorbate, fcc110
 from ase.cluster import Octahedron
+from ase.constraints import FixAtoms
 
 from data_gen.errors import DataError
 
 # asap3 refuses a zero cell: a cluster sits in a box much wider than EMT's cutoff of about 6 Å.
 VACUUM = 20.0
+SLAB_VACUUM = 10.0  # Å on each side of a slab, along which it is not periodic
 
 
 def au6_octahedron() -> Atoms:
@@ -24,7 +27,25 @@ def au6_octahedron() -> Atoms:
     return atoms
 
 
-STRUCTURES = {"au6-octahedron": au6_octahedron}
+def pt8au2_slab() -> Atoms:
+    """Two gold atoms on Pt(110), periodic in the surface plane (report, section 3.4).
+
+    fcc110, two layers of 2 x 2 platinum atoms at ASE's lattice constant (3.92 Å), the lower layer
+    fixed; gold in two of the four hollow sites, diagonally, where the next layer's atoms of the
+    crystal would be. The cell of 7.84 x 5.54 Å is smaller than twice EMT's cutoff: atoms meet
+    their own images.
+    """
+    atoms = fcc110("Pt", size=(2, 2, 2))
+    spacing = atoms.positions[:, 2].max() - atoms.positions[:, 2].min()
+    for site in ((0, 0), (1, 1)):
+        add_adsorbate(atoms, "Au", spacing, "hollow", offset=site)
+    atoms.pbc = (True, True, False)
+    atoms.center(vacuum=SLAB_VACUUM, axis=2)
+    atoms.set_constraint(FixAtoms(mask=atoms.get_tags() == 2))
+    return atoms
+
+
+STRUCTURES = {"au6-octahedron": au6_octahedron, "pt8au2-slab": pt8au2_slab}
 
 
 def build_structure(name: str) -> Atoms:

@@ -1,7 +1,7 @@
 """First weights for a network of one variable that has to resolve sharp features.
 
 Keras's own start puts all kinks of the pair function's hidden layer at one point, c = 0. EMT's
-functions switch off within a tenth of an Å near 5.6 Å; training from there takes much longer to
+functions switch off within 0.2 Å around 5.36 Å; training from there takes much longer to
 find that switch than to learn everything else.
 """
 

@@ -548,6 +548,18 @@ CLAIMS = (
         f"{CLEAR:g} times.",
         tuple(overfits_strongly(row, "force_rmse") for row in SLAB_FORCES),
     ),
+    Claim(
+        "table3/penalised-too-much",
+        "3.4",
+        "It may be due to the fact that we're training E and F simultaneously and penalizing F "
+        "losses too much",
+        "Trained on E alone, the same network and frames give a lower test error of F than with "
+        "Amp's loss, in both lines (Keras twins of Amp's rows).",
+        (
+            Lower(force("beyond/why-250-energy"), force("beyond/twin-250-5-5-forces")),
+            Lower(force("beyond/why-2500-energy"), force("beyond/twin-2500-10-10-10-forces")),
+        ),
+    ),
     # 4
     Claim(
         "section4.1/form",

@@ -125,7 +125,7 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
         name = experiment.dataset
         if name not in loaded:
             loaded[name] = load_dataset(space.data, name)
-        loaded[name].split(*experiment.split)
+        experiment.parts(loaded[name])
     return {name: data.checksum() for name, data in loaded.items()}
 
 
@@ -136,13 +136,14 @@ def gather_results(space: Workspace, out: Console) -> tuple[Metrics, list[str]]:
         All numbers, and the ids of the experiments that have runs.
     """
     experiments = [space.experiment(name) for name in EXPERIMENTS]
-    sums = {}
-    for name in {experiment.dataset for experiment in experiments}:
+    datasets = {}
+    for name in sorted({experiment.dataset for experiment in experiments}):
         try:
-            sums[name] = load_dataset(space.data, name).checksum()
+            datasets[name] = load_dataset(space.data, name)
         except DataError as error:
             out.print(f"{error}: its stored rows stay as they are")
-    return gather(Store(space.runs), experiments, sums, space.results)
+    sums = {name: data.checksum() for name, data in datasets.items()}
+    return gather(Store(space.runs), experiments, sums, space.results, datasets)
 
 
 def run_own_experiments(description: str, own: Sequence[str], argv: Sequence[str]) -> int:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from amp_baseline.settings import AmpSettings
+from data_gen.dataset import Dataset
 from data_gen.dynamics import DynamicsSettings
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.errors import ReproductionError
@@ -29,6 +31,7 @@ class Experiment:
         loss_weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2), where both are
             trained.
         dataset: name in :data:`DATASETS`.
+        frames: how many of the dataset's frames, the first ones; None for all.
         split: frames of training and test part, in time order.
         seeds: of first weights and batch orders; (0,) where nothing is random.
         lanes: how many seeds are trained side by side. A run's bits depend on it, so that it
@@ -44,9 +47,10 @@ class Experiment:
     model: str = ""
     options: Mapping = field(default_factory=dict)
     quick_options: Mapping = field(default_factory=dict)
-    training: AdamSettings | QuasiNewtonSettings | None = None
+    training: AdamSettings | QuasiNewtonSettings | AmpSettings | None = None
     loss_weights: tuple[float, float] | None = None
     dataset: str = "au6"
+    frames: int | None = None
     split: tuple[int, int] = (2000, 500)
     seeds: tuple[int, ...] = FIVE_SEEDS
     lanes: int = 1
@@ -57,6 +61,15 @@ class Experiment:
     def uses(self) -> str:
         """Id of the experiment whose trained models this one uses; empty for none."""
         return self.options.get("of", "")
+
+    @property
+    def nothing_random(self) -> bool:
+        """It gives the same whatever the seed."""
+        return self.task in ("pair-floor", "correlation") or self.model == "emt"
+
+    def parts(self, data: Dataset) -> tuple[Dataset, Dataset]:
+        """Its training and test part of a dataset. Raises DataError where there are too few."""
+        return data[: self.frames].split(*self.split)
 
     def settings(self) -> dict:
         """All that a run's outcome depends on, as plain JSON types."""
@@ -69,16 +82,186 @@ class Experiment:
             "split": list(self.split),
             "lanes": self.lanes,
         }
+        if self.frames is not None:
+            settings["frames"] = self.frames
         if self.loss_weights:
             settings["loss_weights"] = list(self.loss_weights)
         # Through JSON, as run.json has it: tuples become lists.
         return json.loads(json.dumps(settings))
 
 
-# The report's own data (section 2), and in quick mode a short piece of the same trajectory.
-DATASETS = {"au6": DynamicsSettings()}
+# The report's own data (sections 2 and 3.4), and in quick mode a short piece of the same
+# trajectories. Platinum atoms are 2.77 Å apart: half of that is another atom's place.
+DATASETS = {
+    "au6": DynamicsSettings(),
+    "pt8au2": DynamicsSettings("pt8au2-slab", steps=1_250_000, max_displacement_A=1.385),
+}
 QUICK_STEPS = 25_000
 QUICK_SPLIT = (400, 100)
+
+
+def _amp(row: str, label: str, layers, minutes: float, optimiser="scipy", **changes) -> Experiment:
+    """A row of Tables 1 to 3: Amp with its default symmetry functions."""
+    forces = row.startswith("table3/")
+    return replace(
+        Experiment(
+            row,
+            row.split("/")[0],
+            label,
+            "amp",
+            "amp-forces" if forces else "amp",
+            training=AmpSettings(layers, forces, optimiser=optimiser, minutes=minutes),
+            assumed=("data", "behler"),
+        ),
+        **changes,
+    )
+
+
+def _pt8au2(frames: int) -> dict:
+    """The first so many frames of Pt8Au2, split 80/20 in time order."""
+    few = {250: (200, 50), 2500: (2000, 500), 25000: (20000, 5000)}
+    # An hour is not enough for three seeds of the largest set.
+    seeds = (0,) if frames == 25000 else (0, 1, 2)
+    return {"dataset": "pt8au2", "frames": frames, "split": few[frames], "seeds": seeds}
+
+
+_BEHLER = [
+    _amp("table1/behler-5-5", "(5, 5)", (5, 5), 5),
+    _amp("table1/behler-10-10-10", "(10, 10, 10)", (10, 10, 10), 6),
+    # SciPy's update takes longer than Amp's loss for 2,106 weights.
+    _amp("table1/behler-50-25-10-10", "(50, 25, 10, 10)", (50, 25, 10, 10), 5, "rank-two"),
+    _amp(
+        "beyond/amp-5-5-rank-two",
+        "(5, 5), BFGS with another rounding",
+        (5, 5),
+        4,
+        "rank-two",
+        table="table1",
+        seeds=(0, 1, 2),
+    ),
+    _amp("table2/250-10-10", "250 frames, (10, 10)", (10, 10), 3, **_pt8au2(250)),
+    _amp("table2/2500-10-10", "2,500 frames, (10, 10)", (10, 10), 4, **_pt8au2(2500)),
+    _amp("table2/2500-10-10-10", "2,500 frames, (10, 10, 10)", (10, 10, 10), 4, **_pt8au2(2500)),
+    _amp("table3/250-5-5", "250 frames, (5, 5)", (5, 5), 4, **_pt8au2(250)),
+    _amp(
+        "table3/2500-10-10-10",
+        "2,500 frames, (10, 10, 10)",
+        (10, 10, 10),
+        15,
+        **{**_pt8au2(2500), "seeds": (0,)},
+    ),
+    _amp(
+        "table2/25000-10-10-10", "25,000 frames, (10, 10, 10)", (10, 10, 10), 12, **_pt8au2(25000)
+    ),
+]
+
+
+def _twin(row: str, label: str, layers, iterations: int, weights=(1.0, 0.0), **changes):
+    """Eq. 1 in Keras, trained by the project's own second-order method."""
+    return replace(
+        Experiment(
+            f"beyond/{row}",
+            "table1",
+            label,
+            "behler",
+            "behler-forces" if weights[1] else "behler",
+            options={"hidden_layers": layers},
+            training=QuasiNewtonSettings(((1, iterations),)),
+            loss_weights=weights,
+            assumed=("data", "behler"),
+        ),
+        **changes,
+    )
+
+
+def _twin2(frames: int, layers, iterations: int, **changes):
+    """The twin of a row of Table 2."""
+    name = "-".join(map(str, layers))
+    label = f"{frames:,} frames, ({', '.join(map(str, layers))}), Keras twin"
+    row = f"twin-{frames}-{name}"
+    return _twin(row, label, layers, iterations, table="table2", **_pt8au2(frames), **changes)
+
+
+# Amp's loss, in 1/eV^2 and Å^2/eV^2: energies count per atom, and forces 0.04.
+_AMP_LOSS = (0.01, 0.04)
+
+
+def _why(row: str, label: str, layers, iterations, weights, frames: int, **changes):
+    """A variation on the rows of Table 3."""
+    options = {"hidden_layers": layers, **changes.pop("options", {})}
+    return _twin(
+        row,
+        label,
+        layers,
+        iterations,
+        weights,
+        **{"table": "why", **_pt8au2(frames), "options": options, **changes},
+    )
+
+
+_TWINS = [
+    _twin("twin-5-5", "(5, 5), Keras twin", (5, 5), 4000),
+    _twin("twin-10-10-10", "(10, 10, 10), Keras twin", (10, 10, 10), 4000),
+    _twin("twin-50-25-10-10", "(50, 25, 10, 10), Keras twin", (50, 25, 10, 10), 4000),
+    _twin2(250, (10, 10), 3000),
+    _twin2(2500, (10, 10), 3000),
+    _twin2(2500, (10, 10, 10), 3000),
+    _twin2(25000, (10, 10, 10), 2000),
+    _why(
+        "twin-250-5-5-forces",
+        "250 frames, (5, 5), Keras twin",
+        (5, 5),
+        3000,
+        _AMP_LOSS,
+        250,
+        table="table3",
+    ),
+    _why("why-250-short", "200 frames, (5, 5), Amp's loss, 100 steps", (5, 5), 100, _AMP_LOSS, 250),
+    _why("why-250-even", "200 frames, (5, 5), E and F alike", (5, 5), 3000, (1.0, 1.0), 250),
+    _why("why-250-energy", "200 frames, (5, 5), E alone", (5, 5), 3000, (1.0, 0.0), 250),
+    _why(
+        "why-250-linear",
+        "200 frames, (5, 5), E and F alike, linear output",
+        (5, 5),
+        3000,
+        (1.0, 1.0),
+        250,
+        options={"output_activation": None},
+    ),
+    _why(
+        "twin-2500-10-10-10-forces",
+        "2,500 frames, (10, 10, 10), Keras twin",
+        (10, 10, 10),
+        1500,
+        _AMP_LOSS,
+        2500,
+        table="table3",
+    ),
+    _why(
+        "why-2500-even",
+        "2,000 frames, (10, 10, 10), E and F alike",
+        (10, 10, 10),
+        1500,
+        (1.0, 1.0),
+        2500,
+    ),
+    _why(
+        "why-2500-energy",
+        "2,000 frames, (10, 10, 10), E alone",
+        (10, 10, 10),
+        3000,
+        (1.0, 0.0),
+        2500,
+    ),
+    _twin(
+        "behler-au6-gradient",
+        "Au6, 2,000 frames, (10, 10, 10), E and F alike",
+        (10, 10, 10),
+        3000,
+        (1.0, 1.0),
+        table="why",
+    ),
+]
 
 
 def _table4(model: str, label: str, epochs: int, lanes: int) -> list[Experiment]:
@@ -277,7 +460,52 @@ _USES = [
 ]
 
 
+def _learned(of: str, label: str, model: str) -> Experiment:
+    """The trained models of a row, taken apart and held against EMT."""
+    return Experiment(
+        f"beyond/learned-{of.split('/')[1]}",
+        "learned",
+        label,
+        "learned",
+        model,
+        options={"of": of},
+        assumed=("learned",),
+    )
+
+
+_LEARNED = [
+    Experiment(
+        "beyond/learned-emt",
+        "learned",
+        "EMT itself",
+        "learned",
+        "emt",
+        seeds=(0,),
+        assumed=("learned",),
+    ),
+    _learned("table4/eq2", "Eq. 2", "eq2"),
+    _learned("beyond/eq2-longer", "Eq. 2, longer", "eq2"),
+    _learned("beyond/eq2-gradient", "Eq. 2, E and F", "eq2"),
+    _learned("table4/eq3", "Eq. 3", "eq3"),
+    _learned("beyond/eq3-longer", "Eq. 3, longer", "eq3"),
+    # EMT has two functions inside g: with how many does Eq. 2 get there?
+    *(
+        replace(
+            _table4("eq2", f"Eq. 2 with {n} inner outputs", 200, 5)[1],
+            id=f"beyond/eq2-inner-{n}",
+            table="inner",
+            label=f"Eq. 2, inner outputs: {n}",
+            options={"widths": ((n, 50, 1), (1, 50, n))},
+            assumed=("data", "training", "features", "learned"),
+        )
+        for n in (1, 2, 3, 5)
+    ),
+]
+
+
 _ALL = [
+    *_BEHLER,
+    *_TWINS,
     *_table4("eq3", "Eq. 3", 200, 5),
     Experiment(
         "beyond/pair-floor",
@@ -327,6 +555,15 @@ _ALL = [
         training=AdamSettings(300, learning_rate=3e-3, decay="cosine"),
     ),
     *_USES,
+    *_LEARNED,
+    Experiment(
+        "beyond/correlation-au6",
+        "data",
+        "Correlation between samples",
+        "correlation",
+        seeds=(0,),
+        assumed=("data",),
+    ),
 ]
 
 EXPERIMENTS = {experiment.id: experiment for experiment in _ALL}
@@ -338,7 +575,8 @@ def quick(experiment: Experiment) -> Experiment:
         experiment,
         training=experiment.training and experiment.training.quick(),
         options={**experiment.options, **experiment.quick_options},
-        split=QUICK_SPLIT,
+        frames=None,
+        split=(40, 10) if experiment.task in ("amp", "behler") else QUICK_SPLIT,
         seeds=experiment.seeds[:1],
         lanes=1,
     )

@@ -29,7 +29,7 @@ NAME = "report.html"
 LARGEST_SVG = 400_000
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 # Tables of the report come first, then what goes past it.
-OF_THE_REPORT = ("table", "section", "appendix", "figure")
+OF_THE_REPORT = ("data", "table", "section", "appendix", "figure")
 MARKS = {
     claims.REPRODUCED: "full",
     claims.IN_PART: "half",

@@ -5,18 +5,23 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
+from data_gen.dataset import Dataset
+from reproduction import keep
 from reproduction.errors import ReproductionError
 from reproduction.experiments import EXPERIMENTS, Experiment
 from reproduction.metrics import UNITS, Spread, spread
 from reproduction.store import Store
 
 COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
+# Beginnings of the names of arrays that are kept of every run.
+CURVES = ("curve_", "total_energy_", "frequencies_", "frame_force_", "covariance_")
 REPORTED = Path(__file__).with_name("reported.csv")
 
 
@@ -82,12 +87,23 @@ def reported() -> dict[tuple[str, str, str], str]:
 
 
 def gather(
-    store: Store, experiments: Iterable[Experiment], checksums: dict[str, str], folder: Path
+    store: Store,
+    experiments: Iterable[Experiment],
+    checksums: dict[str, str],
+    folder: Path,
+    datasets: Mapping[str, Dataset] = MappingProxyType({}),
 ) -> tuple[Metrics, list[str]]:
-    """Write metrics.csv and provenance.json from finished runs.
+    """Write metrics.csv and provenance.json from finished runs, and what figures need besides.
 
     An experiment's old rows are replaced when all its seeds are there, or when it had none;
     else they stay. So a partial run never thins out what a full one gave.
+
+    Args:
+        store: of the runs.
+        experiments: whose runs.
+        checksums: of each dataset that is there.
+        folder: of the results.
+        datasets: those that predictions are kept of.
 
     Returns:
         All numbers now in the folder, and the ids of the experiments whose rows are new.
@@ -96,12 +112,20 @@ def gather(
     rows = {name: [r for r in old.rows if r.experiment == name] for name in old.experiments()}
     about = _read_json(folder / "provenance.json")
     fresh = []
+    experiments = list(experiments)
+    for name, data in datasets.items():
+        keep.write_trajectory(folder, name, data, experiments)
     for experiment in experiments:
         runs = {
             seed: run
             for seed in experiment.seeds
             if (run := store.fits(experiment, seed, checksums.get(experiment.dataset, "")))
         }
+        if keep.SEED in runs and experiment.dataset in datasets:
+            data = datasets[experiment.dataset]
+            wrong = keep.write_predictions(folder, experiment, store, runs[keep.SEED], data)
+            if wrong:
+                raise ReproductionError(wrong)
         if not runs or (len(runs) < len(experiment.seeds) and rows.get(experiment.id)):
             continue
         rows[experiment.id] = [
@@ -124,6 +148,7 @@ def gather(
         _keep_curves(folder, experiment, store, runs)
         if experiment.shipped:
             _keep_models(folder, experiment, store, runs)
+    keep.sweep(folder)
     order = [name for name in EXPERIMENTS if name in rows]
     metrics = Metrics(row for name in order for row in rows[name])
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +165,7 @@ def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> No
     found = defaultdict(list)
     for seed in runs:
         for name, array in store.arrays(experiment.id, seed).items():
-            if name.startswith(("curve_", "total_energy_", "frequencies_", "frame_force_")):
+            if name.startswith(CURVES):
                 found[name].append(array.astype(np.float32))
     # Dynamics that ended early have curves of another length: those are kept one by one.
     arrays = {}
@@ -150,7 +175,7 @@ def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> No
         else:
             arrays |= {f"{name}_seed{seed}": p for seed, p in zip(runs, parts, strict=True)}
     if arrays:
-        path = folder / "curves" / f"{experiment.id.replace('/', '-')}.npz"
+        path = folder / "curves" / keep.file_name(experiment.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **arrays)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ase.data import chemical_symbols
 
+from amp_baseline.errors import AmpError
 from data_gen.dataset import Dataset, load
 from data_gen.errors import DataError
 from reproduction.errors import Interrupted, ReproductionError
@@ -95,8 +96,8 @@ def plan(
     for experiment in experiments:
         code = code_checksum(experiment.task)
         missing = []
-        # The pair floor has nothing random: other seeds would be the same again.
-        own = seeds is None or experiment.task == "pair-floor"
+        # Where nothing is random, other seeds would be the same again.
+        own = seeds is None or experiment.nothing_random
         for seed in experiment.seeds if own else sorted(set(seeds)):
             run = None
             if not fresh:
@@ -251,7 +252,7 @@ def _reporter(connection: Connection, stop: threading.Event) -> Callable[[float,
 
 def explain(error: Exception) -> str:
     """One sentence for an error that is the user's to mend; a traceback for one that is ours."""
-    if isinstance(error, (ReproductionError, DataError)):
+    if isinstance(error, (ReproductionError, DataError, AmpError)):
         return str(error)
     if isinstance(error, OSError) and error.errno:
         return f"cannot read or write {error.filename or 'a result'} ({error.strerror})"
@@ -266,7 +267,7 @@ def do(
     from reproduction.tasks.common import Job
 
     experiment = work.experiment
-    train, test = data.split(*experiment.split)
+    train, test = experiment.parts(data)
     data_sha256 = data.checksum()
     checkpoint = store.checkpoint(experiment.id, work.seeds)
     begin = time.perf_counter()

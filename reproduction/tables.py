@@ -269,6 +269,136 @@ def uncertainty(metrics: Metrics) -> Table:
     )
 
 
+def _fraction(s: Spread | None) -> str:
+    """A part of a variance, over many orders of magnitude: the mean, and the largest of seeds."""
+    if s is None:
+        return "-"
+    if s.highest < 1e-12:  # rounding
+        return "0"
+    return f"{s.mean:.1e}" + (f" (≤ {s.highest:.1e})" if s.n > 1 else "")
+
+
+def learned(metrics: Metrics) -> Table:
+    """What the MLPs learned: a column a model, a row a question."""
+    numbers = {
+        "principal components for 99 % of what the outer MLP sees": "components_99",
+        "for 99.9 %": "components_999",
+        "directions for 99 % of what it reacts to": "directions_99",
+        "directions for 99.9 %": "directions_999",
+    }
+    energies = {
+        "E_i moves along the first direction, meV": "response_1",
+        "along the second": "response_2",
+        "along the third": "response_3",
+    }
+    fractions = {
+        "f, unexplained by the first two directions": "f_unexplained",
+        "h, unexplained by them": "h_unexplained",
+        "h beyond f, unexplained by them": "rest_unexplained",
+        "f, before training": "f_unexplained_before",
+        "h beyond f, before training": "rest_unexplained_before",
+        "the directions, unexplained by EMT's f and h": "response_unexplained_emt",
+        "atom energies, unexplained by EMT's": "atom_unexplained",
+        "outer function beyond a line, unexplained by g": "outer_unexplained",
+        "f, unexplained by Behler's four G": "f_unexplained_g2",
+        "h beyond f, unexplained by Behler's four G": "rest_unexplained_g2",
+        "the directions, unexplained by Behler's four G": "response_unexplained_g2",
+        "Behler's four G, unexplained by the first two directions": "g2_unexplained",
+        "pair energy, unexplained by the best one": "pair_unexplained_best",
+        "pair energy, unexplained by EMT's with g as its tangent": "pair_unexplained_linear",
+        "pair energy, unexplained by EMT's 2h": "pair_unexplained_h",
+        "pair energy, unexplained by a f + b h": "pair_unexplained_fh",
+        "pair energy, unexplained by Behler's four G": "pair_unexplained_g2",
+    }
+    experiments = [e for e in EXPERIMENTS.values() if e.table == "learned"]
+
+    def row(label, metric, show):
+        return (label, *(show(metrics.spread(e.id, "train", metric)) for e in experiments))
+
+    def counted(s):
+        return with_spread(s) if s and s.std > 0 else f"{s.mean:.0f}" if s else "-"
+
+    def in_mev(s):
+        return with_spread(s, 1000.0) if s else "-"
+
+    found = [metrics.spread(e.id, "", "train_seconds") for e in experiments]
+    rows = [
+        ("seeds", *(str(s.n) if s else NOT_RUN for s in found)),
+        *(row(label, metric, counted) for label, metric in numbers.items()),
+        *(row(label, metric, in_mev) for label, metric in energies.items()),
+        *(row(label, metric, _fraction) for label, metric in fractions.items()),
+    ]
+    return Table(
+        "learned",
+        "What the MLPs learned, next to EMT's f, g, h and Behler's radial G",
+        ("", *(e.label for e in experiments)),
+        tuple(rows),
+        "Unexplained: the part of the variance, 1 - R^2, that the best fit leaves over the "
+        "training part's pairs (or atoms); the mean over seeds, and the largest; above 1 a "
+        "constant does better. A linear map of the inner functions and a constant are free; "
+        "for atom and pair energies only a constant is (and a, b, or the G's weights, where "
+        "named). Directions are those of the inner functions' sums at unit covariance, in "
+        "order of what E_i moves along one standard deviation. Before training: the same "
+        "network with Keras's own first weights.",
+    )
+
+
+def inner(metrics: Metrics) -> Table:
+    """Eq. 2 against the number of its inner functions."""
+    rows = []
+    for n in (1, 2, 3, 5, 20):
+        name = "beyond/eq2-longer" if n == 20 else f"beyond/eq2-inner-{n}"
+        cells = [with_spread(metrics.spread(name, s, "energy_rmse")) for s in ("train", "test")]
+        rows.append((str(n), *cells, seconds(metrics.spread(name, "", "train_seconds"))))
+    best = metrics.spread("beyond/learned-emt", "train", "one_function_rmse")
+    floor = (
+        f" One combination a f + b h of EMT's two functions in the place of both, with the best "
+        f"a, b and outer function, leaves {with_spread(best)} eV in training."
+    )
+    return Table(
+        "inner",
+        "Eq. 2 with fewer inner functions: RMSE of E on Au6, eV (1,000 epochs, cosine decay)",
+        ("inner functions", "train", "test", "seconds a seed"),
+        tuple(rows),
+        SPREAD_NOTE + (floor if best else ""),
+    )
+
+
+def data(metrics: Metrics) -> Table:
+    """How many of the samples are independent."""
+    row, rows = "beyond/correlation-au6", []
+    for name, called in (
+        ("coordinates", "coordinates, lab frame"),
+        ("distances", "sorted distances"),
+        ("energy", "energy"),
+    ):
+        cells = [
+            with_spread(metrics.spread(row, "", f"{name}_next_correlation")),
+            with_spread(metrics.spread(row, "", f"{name}_correlation_time")),
+            with_spread(metrics.spread(row, "", f"{name}_correlation_time_error")),
+        ]
+        for split in ("", "train", "test"):
+            found = metrics.spread(row, split, f"{name}_independent_samples")
+            cells.append(f"{found.mean:.0f}" if found else NOT_RUN)
+        rows.append((called, *cells))
+    return Table(
+        "data",
+        "Au6: correlation between samples, and how many are independent",
+        (
+            "",
+            "correlation with the next sample",
+            "correlation time, ps",
+            "its standard error, ps",
+            "independent samples",
+            "of the training part",
+            "of the test part",
+        ),
+        tuple(rows),
+        "Integrated correlation time τ by Sokal's automatic window; n samples that span a time T "
+        "are worth T / 2τ independent ones.",
+    )
+
+
 def speed(benchmark: dict) -> Table:
     """An epoch of Eq. 2, as scripts/benchmark.py measured it in one run."""
     times = benchmark.get("eq2_ms_an_epoch", {})
@@ -310,13 +440,10 @@ def tables(results: Path, metrics: Metrics | None = None) -> dict[str, Table]:
     metrics = metrics or Metrics.read(results)
     path = results / "benchmark.json"
     benchmark = json.loads(path.read_text()) if path.is_file() else {}
-    makers = (table4, table5, section6, gradient, elsewhere, frames, nve, uses, uncertainty)
-    made = [
-        claims(metrics),
-        *(make(metrics) for make in makers),
-        speed(benchmark),
-        latency(benchmark),
-    ]
+    makers = (data, table4, table5, section6, gradient, elsewhere, frames, nve, uses, uncertainty)
+    ours = (learned, inner)
+    made = [make(metrics) for make in (claims, *makers, *ours)]
+    made += [speed(benchmark), latency(benchmark)]
     return {table.name: table for table in made}
 
 

@@ -1,0 +1,231 @@
+"""The process that Amp trains in: ``python -m amp_baseline.process FOLDER``.
+
+Amp keeps state in its Fortran module, writes where it runs, changes print options and raises out of
+optimisers: here it does so alone. The folder has ``job.npz`` and ``job.json``; it gets Amp's log,
+``potential.amp``, ``state.npz`` now and then, and at the end ``predictions.npz`` and
+``result.json``.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from amp_baseline.optimiser import bfgs
+from amp_baseline.potential import AmpPotential, backend, frames, in_memory, quiet
+from amp_baseline.settings import AmpSettings
+from data_gen.dataset import Dataset
+
+STATE_SECONDS = 20.0
+FORCE_FRAMES = 10  # of each part: Amp takes a quarter of a second for the forces of ten atoms
+LABEL = "amp"
+
+
+class Stopped(Exception):
+    """Out of Amp's optimiser, before Amp would end by itself; says why."""
+
+
+def main(folder: Path) -> None:
+    """Train, then predict."""
+    os.chdir(folder)
+    # Amp moves old files to the temporary folder when it saves.
+    os.environ["TMPDIR"] = str(folder)
+    _end_with_parent()
+    about = json.loads(Path("job.json").read_text())
+    settings, seed = AmpSettings(**about["settings"]), about["seed"]
+    with np.load("job.npz") as stored:
+        arrays = dict(stored)
+    train, test = (
+        Dataset(
+            **{
+                name: arrays[f"{name}_{part}"]
+                for name in ("positions", "numbers", "energies", "forces", "cell", "pbc")
+            }
+        )
+        for part in ("train", "test")
+    )
+    state = _State.read()
+    with quiet():
+        trained = _train(train, settings, seed, state)
+        predicted = _predict(train, test, trained)
+    np.savez("predictions.npz", **predicted)
+    _write_json(
+        "result.json",
+        {
+            "ended": state.ended,
+            "steps": state.steps,
+            "best_step": state.best_step,
+            "seconds": state.seconds,
+            "resumed": state.resumed,
+            "fortran": backend() == "fortran",
+        },
+    )
+
+
+class _State:
+    """What a training has come to; survives its process."""
+
+    def __init__(self) -> None:
+        self.vector, self.loss = np.zeros(0), np.inf
+        self.steps = self.best_step = self.resumed = 0
+        self.seconds, self.ended = 0.0, ""
+
+    @classmethod
+    def read(cls) -> "_State":
+        state = cls()
+        try:
+            with np.load("state.npz") as stored:
+                for name in vars(state):
+                    setattr(state, name, stored[name][()])
+        except (OSError, ValueError, KeyError, EOFError):
+            return cls()
+        state.resumed = int(state.resumed) + 1
+        return state
+
+    def write(self) -> None:
+        np.savez(".state.npz", **vars(self))
+        os.replace(".state.npz", "state.npz")
+
+
+def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State):
+    """Train from a state; leaves potential.amp with the weights of the lowest loss."""
+    from amp import Amp
+    from amp.descriptor.gaussian import Gaussian
+    from amp.model import LossFunction
+    from amp.model.neuralnetwork import NeuralNetwork
+    from amp.regression import Regressor
+    from amp.utilities import ConvergenceOccurred, TrainingConvergenceError
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    class Watched(NeuralNetwork):
+        """Amp's network, which remembers its best weights and stops when it is told."""
+
+        def get_loss(self, vector, lossprime):
+            if stop.is_set():
+                raise Stopped("asked to")
+            if time.perf_counter() - begin + before > 60 * settings.minutes:
+                raise Stopped("the time limit")
+            if state.steps >= settings.max_steps:
+                raise Stopped("the limit of steps")
+            try:
+                return super().get_loss(vector, lossprime)
+            finally:
+                self._remember(vector)
+
+        def _remember(self, vector) -> None:
+            nonlocal kept
+            state.steps = int(state.steps) + 1
+            state.seconds = time.perf_counter() - begin + before
+            loss = getattr(self.lossfunction, "loss", np.inf)
+            if loss < state.loss:
+                state.loss, state.vector = loss, np.array(vector, float)
+                state.best_step = state.steps
+            if time.perf_counter() - kept > STATE_SECONDS:
+                state.write()
+                kept = time.perf_counter()
+
+    fortran = backend() == "fortran"
+    loss = LossFunction(
+        force_coefficient=settings.force_coefficient if settings.forces else None,
+        convergence={
+            "energy_rmse": settings.energy_rmse,
+            "force_rmse": settings.force_rmse if settings.forces else None,
+        },
+    )
+    model = Watched(
+        hiddenlayers=tuple(settings.hidden_layers),
+        lossfunction=loss,
+        fortran=fortran,
+        checkpoints=None,
+        randomseed=seed,
+        regressor=Regressor(optimizer=bfgs) if settings.optimiser == "rank-two" else None,
+    )
+    descriptor = Gaussian(fortran=fortran)
+    amp = Amp(descriptor, model, label=LABEL, cores=1)
+    elements = {atom for atom in frames(train[:1])[0].symbols}
+    in_memory(descriptor, sorted(elements), lambda word, k, n: amp._log(f" {word} {k} of {n}"))
+    images = dict_of(train)
+    begin = kept = time.perf_counter()
+    before = float(state.seconds)
+    if not state.ended:
+        if len(state.vector):
+            # Amp's own start, with the weights of the state put in their place.
+            _set_up(amp, images, settings.forces)
+            model.vector = state.vector
+        begin = kept = time.perf_counter()
+        try:
+            amp.train(images, overwrite=True)
+            state.ended = "converged"
+        except TrainingConvergenceError:
+            state.ended = "the optimiser gave up"
+        except (Stopped, ConvergenceOccurred) as why:
+            if stop.is_set():
+                state.write()
+                sys.exit(0)
+            state.ended = f"stopped by {why}"
+        state.write()
+    else:
+        _set_up(amp, images, False)
+    model.vector = state.vector
+    amp.save("potential.amp", overwrite=True)
+    return amp
+
+
+def dict_of(data: Dataset):
+    """Images by key, with the metadata that Amp's loss looks for."""
+    from amp.utilities import MetaDict
+
+    images = MetaDict(enumerate(frames(data)))
+    images.metadata["duplicates"] = {}
+    return images
+
+
+def _set_up(amp, images, forces: bool) -> None:
+    """All of Amp's training but the training: ranges, weights and scalings are there after it."""
+    amp.descriptor.calculate_fingerprints(images, log=amp._log, calculate_derivatives=forces)
+    amp.model.fit(images, amp.descriptor, amp._log, amp._parallel, only_setup=True)
+
+
+def _predict(train: Dataset, test: Dataset, amp) -> dict[str, np.ndarray]:
+    """Energies of both parts, and forces of some frames, by the potential as it was saved."""
+    potential = AmpPotential(Path("potential.amp"))
+    found = {}
+    total = len(train) + len(test)
+    for part, data, done in (("train", train, 0), ("test", test, len(train))):
+        found[f"energy_{part}"], _ = potential.predict(
+            data, False, lambda k, n, done=done: amp._log(f" predictions {done + k} of {total}")
+        )
+        some = np.unique(np.linspace(0, len(data) - 1, FORCE_FRAMES).astype(int))
+        found[f"force_frames_{part}"] = some
+        found[f"force_{part}"] = np.concatenate(
+            [potential.predict(data[k : k + 1], True)[1] for k in some]
+        )
+    return found
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot say so."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _write_json(name: str, what: dict) -> None:
+    Path(f".{name}").write_text(json.dumps(what, default=lambda x: x.item()))
+    os.replace(f".{name}", name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve())

@@ -1,0 +1,30 @@
+"""Figure 3: E predicted and true, Behler model (10,10,10)."""
+
+from pathlib import Path
+
+from figures.parity import errors_beside, scatter
+from figures.style import plt, save
+from reproduction.keep import SEED, TRAIN_STRIDE, read_predictions
+from reproduction.results import Metrics
+
+ROW = "table1/behler-10-10-10"
+
+
+def draw(results: Path) -> list[Path]:
+    """From predictions/; nothing is drawn, and nothing returned, where the row is not there."""
+    predictions = read_predictions(results, ROW)
+    if predictions is None:
+        return []
+    figure, axes = plt.subplots(figsize=(4.6, 4.8))
+    scatter(axes, predictions, "energy", size=8)
+    errors_beside(axes, Metrics.read(results), ROW, "energy", fontsize=9)
+    axes.set_xlabel("true E / eV")
+    axes.set_ylabel("predicted E / eV")
+    n = {split: len(values) for split, values in predictions.reference["energy"].items()}
+    axes.set_title(
+        f"Figure 3: Behler model (10, 10, 10), seed {SEED}\n{n['train']} training frames (every "
+        f"{TRAIN_STRIDE['energy']}th), {n['test']} test frames; in the corner RMSE",
+        fontsize=9,
+    )
+    axes.legend(loc="upper left", markerscale=2)
+    return save(figure, results / "figures", "behler_parity")

@@ -1,0 +1,74 @@
+"""Figure 5: correlation between samples of the trajectory, and how many of them are independent."""
+
+from pathlib import Path
+
+import numpy as np
+
+from figures.style import COLOURS, LINES, plt, save
+from reproduction.experiments import EXPERIMENTS
+from reproduction.keep import file_name
+from reproduction.results import Metrics
+
+SERIES = {
+    "coordinates": "coordinates, mean over atoms and components",
+    "distances": "sorted distances, mean over pairs",
+    "energy": "energy",
+}
+# Beyond this many times the longest correlation time there is only noise.
+SHOWN = 8
+
+
+def draw(results: Path) -> list[Path]:
+    """From curves/ and metrics.csv: a figure for each dataset whose correlation was measured."""
+    metrics = Metrics.read(results)
+    paths = []
+    for experiment in EXPERIMENTS.values():
+        path = results / "curves" / file_name(experiment.id)
+        if experiment.task == "correlation" and path.is_file():
+            with np.load(path) as stored:
+                arrays = {name: array[0] for name, array in stored.items()}
+            paths += _draw(results, experiment, metrics, arrays)
+    return paths
+
+
+def _draw(results: Path, experiment, metrics: Metrics, arrays: dict) -> list[Path]:
+    def value(name: str, split: str = "") -> float:
+        found = metrics.spread(experiment.id, split, name)
+        return found.mean if found else float("nan")
+
+    interval = float(arrays["covariance_interval_ps"])
+    longest = max(value(f"{name}_correlation_time") for name in SERIES)
+    figure, (axes, first) = plt.subplots(1, 2, width_ratios=[2.1, 1], figsize=(7.0, 4.3))
+    n = int(arrays["covariance_samples"])
+    for k, (name, called) in enumerate(SERIES.items()):
+        covariance = arrays[f"covariance_{name}"]
+        lag = np.arange(len(covariance)) * interval
+        tau, error = value(f"{name}_correlation_time"), value(f"{name}_correlation_time_error")
+        line = {"color": COLOURS[k], "linestyle": LINES[k], "linewidth": 1.2}
+        samples = value(f"{name}_independent_samples")
+        label = f"{called}: $\\tau$ = {tau:.2f} ± {error:.2f} ps, {samples:.0f} independent samples"
+        axes.plot(lag, covariance / covariance[0], label=label, **line)
+        first.plot(np.arange(21), covariance[:21] / covariance[0], **line)
+        first.plot(np.arange(21), covariance[:21] / covariance[0], ".", color=COLOURS[k])
+    axes.set_xlim(0, min(SHOWN * longest, lag[-1]) if np.isfinite(longest) else lag[-1])
+    axes.set_xlabel("$\\delta$ as time / ps")
+    axes.set_ylabel("Cov(s$_\\alpha$, s$_{\\alpha+\\delta}$) / Var(s)")
+    first.set_xlabel("$\\delta$ / samples")
+    first.set_title("its beginning", fontsize=9)
+    first.set_xticks([0, 5, 10, 15, 20])
+    for each in (axes, first):
+        each.axhline(0, color="black", linewidth=0.6)
+    axes.set_title(
+        f"Figure 5: covariance of {n:,} samples, {1000 * interval:.0f} fs apart "
+        f"({experiment.dataset})",
+        fontsize=10,
+    )
+    figure.legend(
+        loc="outside lower left",
+        fontsize=8,
+        title=f"$\\tau$: integrated correlation time, Sokal's window of 5$\\tau$. {n:,} samples of "
+        f"{n * interval:g} ps are worth {n * interval:g} ps / 2$\\tau$ independent ones:",
+        title_fontsize=8,
+        alignment="left",
+    )
+    return save(figure, results / "figures", experiment.id.split("/")[1].replace("-", "_"))

@@ -1,0 +1,29 @@
+"""Table 5 as a figure: test RMSE of F on Au6, beside models whose forces are gradients."""
+
+from pathlib import Path
+
+from figures.rmse import draw_rmse
+from figures.rows import parts, wrapped
+from reproduction.experiments import EXPERIMENTS
+
+
+def draw(results: Path) -> list[Path]:
+    """From metrics.csv."""
+    table5 = [e for e in EXPERIMENTS.values() if e.table == "table5"]
+    report = [e for e in table5 if e.id.startswith("table5/")]
+    groups = {
+        "The report's models, its settings": report,
+        "Ours, F learned directly": [e for e in table5 if e not in report],
+        "Ours, models with F = -dE/dX, trained on": [
+            e for e in EXPERIMENTS.values() if e.table == "gradient"
+        ],
+    }
+    return draw_rmse(
+        results,
+        "force_rmse",
+        {heading: [(wrapped(e, 36), e.id) for e in rows] for heading, rows in groups.items()},
+        "test RMSE of F / (eV/Å)",
+        f"Table 5 drawn: RMSE of F on Au$_6${parts(results, 'au6')}",
+        "",
+        "force_rmse",
+    )

@@ -1,0 +1,354 @@
+"""Figures: drawn from stored results alone, and what is stored for them is what was measured."""
+
+import importlib.util
+import resource
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import figures
+from data_gen.dataset import Dataset
+from figures import data as figure_1
+from figures import energy_rmse, style
+from figures.style import with_unit
+from reproduction import keep, results
+from reproduction.errors import ReproductionError
+from reproduction.experiments import EXPERIMENTS
+from reproduction.metrics import errors
+from reproduction.provenance import ROOT
+from reproduction.results import Metrics, gather
+from reproduction.runner import Work, do
+from reproduction.store import RunResult, Store
+from reproduction.tasks.correlation import autocovariance, integrated_time, sorted_distances
+
+SPLIT = (300, 100)
+FLOOR = replace(EXPERIMENTS["beyond/pair-floor"], split=SPLIT)
+CORRELATION = replace(EXPERIMENTS["beyond/correlation-au6"], split=SPLIT)
+GRADIENT = replace(EXPERIMENTS["beyond/eq2-gradient"], split=SPLIT)
+
+
+@pytest.fixture(scope="session")
+def gathered(au6, tmp_path_factory):
+    """A results folder of real runs that train nothing."""
+    folder = tmp_path_factory.mktemp("figures")
+    store = Store(folder / "runs")
+    for experiment in (FLOOR, CORRELATION):
+        assert do(Work(experiment, (0,)), au6, store, lambda *_: None) == {}
+    sums = {"au6": au6.checksum()}
+    gather(store, [FLOOR, CORRELATION], sums, folder / "results", {"au6": au6})
+    return folder
+
+
+def fake_run(store: Store, experiment, data: Dataset, off: float, rng) -> None:
+    """A finished run that is wrong by about ``off`` in E and F."""
+    parts = experiment.parts(data)
+    predictions = {
+        "energy": tuple(p.energies + off * rng.standard_normal(len(p)) for p in parts),
+        "force": tuple(p.forces + off * rng.standard_normal(p.forces.shape) for p in parts),
+    }
+    stated = [
+        {"split": split, "metric": metric, "value": value}
+        for kind, true in (("energy", "energies"), ("force", "forces"))
+        for split, part, predicted in zip(("train", "test"), parts, predictions[kind], strict=True)
+        for metric, value in errors(kind, predicted, getattr(part, true)).items()
+    ]
+    run = {
+        "settings": experiment.settings(),
+        "data_sha256": data.checksum(),
+        "code_sha256": "some code",
+        "metrics": stated,
+        "ended": "",
+        "seconds_of_group": 0.0,
+        "threads": 1,
+        "provenance": {},
+    }
+    store.write(experiment.id, RunResult(0, predictions), run)
+
+
+def rmse(kept: keep.Predictions, kind: str) -> float:
+    return errors(kind, kept.predicted[kind]["test"], kept.reference[kind]["test"])[f"{kind}_rmse"]
+
+
+# what is kept
+
+
+def test_kept_predictions_give_the_errors_of_metrics_csv(gathered, au6):
+    kept = keep.read_predictions(gathered / "results", FLOOR.id)
+    metrics = Metrics.read(gathered / "results")
+    stated = metrics.values(FLOOR.id, "test", "energy_rmse")[0]
+    assert rmse(kept, "energy") == pytest.approx(stated, rel=1e-6)
+    np.testing.assert_allclose(kept.reference["energy"]["test"], au6.energies[-100:], rtol=1e-6)
+    np.testing.assert_allclose(kept.reference["energy"]["train"], au6.energies[:300:4], rtol=1e-6)
+
+
+def test_committed_predictions_give_the_committed_errors():
+    """Else a figure and the number beside it would be of different runs."""
+    folder = ROOT / "results"
+    metrics = Metrics.read(folder)
+    for path in sorted((folder / "predictions").glob("*.npz")):
+        if path.name.startswith("reference-"):
+            continue
+        name = next(name for name in EXPERIMENTS if keep.file_name(name) == path.name)
+        kept = keep.read_predictions(folder, name)
+        assert kept is not None
+        for kind in kept.predicted:
+            stated = metrics.values(name, "test", f"{kind}_rmse")[0]
+            assert rmse(kept, kind) == pytest.approx(stated, rel=1e-6), name
+
+
+def test_tiny_errors_survive_being_kept(au6, tmp_path, rng):
+    """1e-6 eV on energies of 5 eV, in float32; and seed 0 is kept though the others are missing."""
+    store, sums = Store(tmp_path / "runs"), {"au6": au6.checksum()}
+    folder = tmp_path / "results"
+    fake_run(store, GRADIENT, au6, 1e-6, rng)
+    # Rows of a full run stand, so that the one seed does not replace them.
+    folder.mkdir()
+    old = [results.Row(GRADIENT.id, k, "test", "energy_rmse", 1.0) for k in range(5)]
+    results._write_csv(folder / "metrics.csv", old)
+    metrics, fresh = gather(store, [GRADIENT], sums, folder, {"au6": au6})
+    assert fresh == [] and metrics.values(GRADIENT.id, "test", "energy_rmse") == [1.0] * 5
+    kept = keep.read_predictions(folder, GRADIENT.id)
+    stated = {m["metric"]: m["value"] for m in store.read(GRADIENT.id, 0)["metrics"]}
+    for kind in ("energy", "force"):
+        assert rmse(kept, kind) == pytest.approx(stated[f"{kind}_rmse"], rel=1e-6)
+    assert kept.predicted["force"]["train"].shape == (15, 6, 3)
+
+
+def test_predictions_of_something_else_are_not_kept(au6, tmp_path, rng):
+    """A split that reads other frames than the run did must not pass."""
+    store, sums = Store(tmp_path / "runs"), {"au6": au6.checksum()}
+    fake_run(store, GRADIENT, au6, 0.1, rng)
+
+    class Shuffled(type(GRADIENT)):
+        def parts(self, data):
+            train, test = super().parts(data)
+            return train, test[::-1]
+
+    other = Shuffled(**{k: getattr(GRADIENT, k) for k in GRADIENT.__dataclass_fields__})
+    with pytest.raises(ReproductionError, match="test predictions do not fit"):
+        gather(store, [other], sums, tmp_path / "results", {"au6": au6})
+    assert keep.read_predictions(tmp_path / "results", GRADIENT.id) is None
+
+
+def test_references_are_shared_and_swept(au6, tmp_path, rng):
+    store, sums, folder = Store(tmp_path / "runs"), {"au6": au6.checksum()}, tmp_path / "results"
+    twin = replace(GRADIENT, id="beyond/eq5-gradient", model="eq5")
+    for experiment in (GRADIENT, twin):
+        fake_run(store, experiment, au6, 0.1, rng)
+    gather(store, [GRADIENT, twin], sums, folder, {"au6": au6})
+    (reference,) = (folder / "predictions").glob("reference-*")
+    before = {p.name: p.read_bytes() for p in (folder / "predictions").iterdir()}
+    gather(store, [GRADIENT, twin], sums, folder, {"au6": au6})
+    assert before == {p.name: p.read_bytes() for p in (folder / "predictions").iterdir()}
+    for path in (folder / "predictions").glob("beyond-*"):
+        path.unlink()
+    keep.sweep(folder)
+    assert not reference.exists()
+
+
+def test_trajectory_is_kept_whole_in_energy_and_in_a_few_frames(gathered, au6):
+    kept = keep.read_trajectory(gathered / "results", "au6")
+    np.testing.assert_allclose(kept.energies, au6.energies, rtol=1e-6)
+    assert (kept.frames[0], kept.frames[-1]) == (0, len(au6) - 1)
+    np.testing.assert_allclose(kept.positions, au6.positions[kept.frames], rtol=1e-6)
+    assert (kept.interval_ps, kept.n_train) == (0.05, 300)
+
+
+# correlation
+
+
+def test_autocovariance_is_the_slow_sum(rng):
+    series = rng.standard_normal((40, 3, 2)).cumsum(axis=0)
+    mean = series.mean(axis=0)
+    slow = np.zeros(40)
+    for delta in range(40):
+        products = [(series[a] - mean) * (series[a + delta] - mean) for a in range(40 - delta)]
+        slow[delta] = np.mean(products)
+    np.testing.assert_allclose(autocovariance(series), slow, atol=1e-10)
+
+
+def test_integrated_time_of_an_exponential_by_hand():
+    """rho = 0.8^delta: tau(M) = 1/2 + 4 (1 - 0.8^M), and 5 tau(M) first fits into M at 23."""
+    tau, error, window = integrated_time(0.3 * 0.8 ** np.arange(200), 1000)
+    assert window == 23
+    assert tau == pytest.approx(0.5 + 4 * (1 - 0.8**23))
+    assert error == pytest.approx(tau * np.sqrt(2 * 47 / 1000))
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.95])
+def test_integrated_time_of_an_autoregressive_series(phi, rng):
+    """s_n = phi s_n-1 + noise has tau = (1 + phi) / (2 (1 - phi)), and the error bar says so."""
+    n = 100_000
+    noise, s = rng.standard_normal(n), np.empty(n)
+    s[0] = noise[0] / np.sqrt(1 - phi**2)
+    for k in range(1, n):
+        s[k] = phi * s[k - 1] + noise[k]
+    tau, error, _ = integrated_time(autocovariance(s), n)
+    exact = (1 + phi) / (2 * (1 - phi))
+    assert abs(tau - exact) < 3 * error + 0.01 * exact
+    assert error < 0.1 * exact
+
+
+@pytest.mark.parametrize(
+    ("series", "says"),
+    [
+        (np.ones(50), "does not vary"),
+        (np.arange(50.0), "correlation time"),
+        ((-1.0) ** np.arange(50), "too fast"),
+    ],
+)
+def test_series_without_a_correlation_time(series, says):
+    with pytest.raises(ReproductionError, match=says):
+        integrated_time(autocovariance(series)[: len(series) // 4], len(series))
+
+
+def test_sorted_distances_know_neither_orientation_nor_names(au6, rng):
+    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    order = rng.permutation(6)
+    other = replace(au6[:5], positions=au6.positions[:5][:, order] @ turn)
+    np.testing.assert_allclose(sorted_distances(other), sorted_distances(au6[:5]), atol=1e-9)
+
+
+def test_sorted_distances_are_to_the_nearest_image(au6):
+    cell = 9.0 * np.eye(3)
+    moved = au6.positions[:2].copy()
+    moved[:, 0] += cell[0]
+    once, again = (
+        replace(au6[:2], positions=x, cell=cell, pbc=np.ones(3, bool))
+        for x in (au6.positions[:2], moved)
+    )
+    np.testing.assert_allclose(sorted_distances(once), sorted_distances(again), atol=1e-9)
+    assert sorted_distances(once).max() < 9.0 * 3**0.5 / 2 + 1e-9
+
+
+def test_correlation_row_agrees_with_its_curves(gathered, au6):
+    metrics = Metrics.read(gathered / "results")
+    with np.load(gathered / "results/curves" / keep.file_name(CORRELATION.id)) as stored:
+        curves = {name: array[0] for name, array in stored.items()}
+    assert curves["covariance_energy"][0] == pytest.approx(au6.energies.var(), rel=1e-5)
+    for name in ("coordinates", "distances", "energy"):
+        (tau,) = metrics.values(CORRELATION.id, "", f"{name}_correlation_time")
+        found = integrated_time(curves[f"covariance_{name}"], len(au6))
+        assert found[0] * 0.05 == pytest.approx(tau, rel=1e-5)
+        (n,) = metrics.values(CORRELATION.id, "test", f"{name}_independent_samples")
+        assert n == pytest.approx(100 * 0.05 / (2 * tau), rel=1e-5)
+
+
+# drawing
+
+
+def scripts_draw() -> tuple:
+    """DRAW of scripts/07_figures.py."""
+    spec = importlib.util.spec_from_file_location("figures_script", ROOT / "scripts/07_figures.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.DRAW
+
+
+DRAW = scripts_draw()
+
+
+def test_every_figure_is_drawn_by_the_script():
+    shared = {"__init__", "style", "rmse", "rows"}
+    modules = {p.stem for p in (ROOT / "figures").glob("*.py")} - shared
+    assert {draw.__module__ for draw in DRAW} == {f"{figures.__name__}.{m}" for m in modules}
+
+
+@pytest.mark.parametrize("draw", DRAW, ids=lambda d: d.__module__)
+def test_nothing_is_drawn_of_nothing(draw, tmp_path):
+    assert draw(tmp_path) == []
+
+
+def test_a_few_results_give_figures_that_say_what_is_missing(gathered, tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(gathered / "results", folder)
+    drawn = {path.name: path for draw in DRAW for path in draw(folder)}
+    expected = {"data", "energy_rmse", "correlation_au6", "parity_energy_au6"}
+    assert {name.split(".")[0] for name in drawn} == expected
+    assert all(path.stat().st_size > 5000 for path in drawn.values())
+    # Text is drawn as outlines, each with what it says in a comment.
+    svg = drawn["energy_rmse.svg"].read_text()
+    rows = sum(e.table in ("table4", "section6", "gradient") for e in EXPERIMENTS.values())
+    assert svg.count("<!-- not run yet -->") == 3 + rows - 1
+    assert "<!-- Behler (10, 10, 10) -->" in svg
+    again = energy_rmse.draw(folder)
+    assert again[0].read_text() == svg
+
+
+def test_a_periodic_dataset_is_drawn_beside_the_first(gathered, tmp_path, monkeypatch):
+    folder = tmp_path / "results"
+    shutil.copytree(gathered / "results", folder)
+    rng = np.random.default_rng(0)
+    grid = 2.8 * np.stack(np.meshgrid([0, 1], [0, 1], [0, 1, 2], indexing="ij"), -1).reshape(-1, 3)
+    x = grid[:10] + 0.1 * rng.standard_normal((50, 10, 3))
+    slab = Dataset(
+        positions=x,
+        numbers=np.array([78] * 8 + [79] * 2),
+        energies=rng.standard_normal(50),
+        forces=np.zeros_like(x),
+        cell=np.diag([5.6, 5.6, 25.0]),
+        pbc=np.array([True, True, False]),
+    )
+    keep.write_trajectory(folder, "pt8au2", slab, [])
+    monkeypatch.setattr(figure_1, "DATASETS", {"au6": None, "pt8au2": None})
+    one = (gathered / "results", folder)
+    svgs = [figure_1.draw(place)[0].read_text() for place in one]
+    assert ["periodic" in svg for svg in svgs] == [False, True]
+
+
+def test_all_figures_come_from_committed_results_alone(tmp_path):
+    """`make figures` needs neither runs/ nor data/, nor TensorFlow, nor a minute."""
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    shutil.rmtree(tmp_path / "results/figures", ignore_errors=True)
+    code = (
+        "import runpy, sys\n"
+        "script, folder = sys.argv[1:]\n"
+        "sys.argv = [script, '--folder', folder]\n"
+        "try:\n"
+        "    runpy.run_path(script, run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
+    )
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", code, ROOT / "scripts/07_figures.py", tmp_path],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    # Of the processor: on a busy machine the clock says nothing.
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime < 60
+    drawn = {path.name for path in (tmp_path / "results/figures").iterdir()}
+    for name in ("energy_rmse", "force_rmse", "learning_curves_energy", "learning_curves_force"):
+        assert {f"{name}.svg", f"{name}.png"} <= drawn
+    text = (ROOT / "results/metrics.csv").read_text()
+    assert (tmp_path / "results/metrics.csv").read_text() == text
+
+
+def test_quick_figures_say_so(gathered, monkeypatch, tmp_path):
+    shutil.copytree(gathered / "results", tmp_path / "results")
+    monkeypatch.setattr(style, "_marks", [])
+    style.mark("quick, not the report's settings")
+    assert "quick, not the report's settings" in figure_1.draw(tmp_path / "results")[0].read_text()
+
+
+def test_results_stay_small():
+    sizes = [path.stat().st_size for path in (ROOT / "results").rglob("*") if path.is_file()]
+    assert sum(sizes) < 20e6 and max(sizes) < 5e6
+
+
+def test_units_of_small_errors():
+    assert [with_unit(v, "eV") for v in (0.17, 0.05, 0.1, 1.3e-5, 45.3)] == [
+        "0.17 eV",
+        "50 meV",
+        "0.10 eV",
+        "0.013 meV",
+        "45 eV",
+    ]
