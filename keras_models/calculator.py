@@ -18,6 +18,7 @@ from ase.calculators.calculator import (
 
 from keras_models import load_model
 from keras_models.backend import keras, tf
+from keras_models.behler import for_structure, is_behler
 from keras_models.gradient import energy_and_forces
 from keras_models.saving import read_about
 from keras_models.training import dtype_of, predict
@@ -32,7 +33,8 @@ class KerasCalculator(Calculator):
     Properties: "energy" (eV), "forces" (eV/Å); with several models these are means, and
     "energy_std" and "forces_std" their standard deviations over the models (n - 1). Models whose
     output is forces (Eq. 6 to 9) have no energy. Compiles once for each number of atoms, which
-    takes about a second.
+    takes about a second; Behler's model, the only one that knows several elements and periodic
+    images, once for each composition and cell, which takes longer.
 
     Args:
         models: path of a saved model or a model, or a sequence of either: the same equation with
@@ -61,7 +63,7 @@ class KerasCalculator(Calculator):
             if not isinstance(model, keras.Model):
                 model, about = _open(model)
                 known.update(about.get("elements", ()))
-            if tuple(model.input_shape) != (None, None, 3):
+            if tuple(model.input_shape) != (None, None, 3) and not is_behler(model):
                 raise CalculatorSetupError(f"{model.name} does not take positions (B, N, 3)")
             opened.append(model)
         if not opened:
@@ -81,12 +83,10 @@ class KerasCalculator(Calculator):
         self.size = len(opened)
         self.dtype = dtype_of(self.model)
         self.has_energy = self.model.output_shape[-1] == 1
-        self._weights = [
-            tf.constant(np.stack([np.asarray(v) for v in parts]))
-            for parts in zip(*[m.trainable_variables for m in opened], strict=True)
-        ]
-        self._functions: dict[int, object] = {}
-        self._origin_counts = self._depends_on_origin()
+        self.is_behler = is_behler(self.model)
+        self._models = opened
+        self._functions: dict[object, object] = {}
+        self._origin_counts = not self.is_behler and self._depends_on_origin()
 
     def _depends_on_origin(self) -> bool:
         """A shifted molecule is another one to a network on raw coordinates."""
@@ -102,7 +102,7 @@ class KerasCalculator(Calculator):
         # Centred: in float32 a far-away origin would cost digits.
         origin = 0.0 if self._origin_counts else positions.mean(axis=0)
         x = tf.constant((positions - origin)[None], self.dtype)
-        outputs = self._function(len(positions))(x)
+        outputs = self._function()(x)
         arrays = [output.numpy().astype(float) for output in outputs]
         forces = arrays[-1][:, 0]
         self.results = {"forces": forces.mean(axis=0)}
@@ -125,7 +125,7 @@ class KerasCalculator(Calculator):
             raise PropertyNotImplementedError(
                 "one model has no spread: give several, such as the seeds of an experiment"
             )
-        if len(atoms) < 2:
+        if len(atoms) < 2 and not self.is_behler:
             raise CalculatorSetupError("the models need at least two atoms")
         unknown = set(atoms.symbols) - self.elements
         if unknown:
@@ -133,23 +133,39 @@ class KerasCalculator(Calculator):
                 f"the model was trained on {', '.join(sorted(self.elements))} and does not know "
                 f"{', '.join(sorted(unknown))}"
             )
-        if atoms.pbc.any():
+        if atoms.pbc.any() and not self.is_behler:
             raise CalculatorSetupError(
                 "the model knows no periodic images: set atoms.pbc = False if none are meant"
             )
         x = atoms.positions
         if not np.isfinite(x).all():
             raise CalculatorSetupError("positions are not finite (NaN or infinite)")
-        squares = ((x[:, None] - x[None]) ** 2).sum(axis=-1)
-        squares[np.diag_indices(len(x))] = np.inf
-        if squares.min() < CLOSEST_A**2:
-            i, j = np.unravel_index(squares.argmin(), squares.shape)
+        distances = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
+        distances[np.diag_indices(len(x))] = np.inf
+        if distances.min() < CLOSEST_A:
+            i, j = np.unravel_index(distances.argmin(), distances.shape)
             raise CalculatorSetupError(f"atoms {i} and {j} are on one point")
 
-    def _function(self, n_atoms: int):
+    def _function(self):
         """Compiled positions (1, N, 3) -> energies (models, 1) and forces (models, 1, N, 3)."""
-        if n_atoms not in self._functions:
-            weights, model = self._weights, self.model
+        atoms, models = self.atoms, self._models
+        key: object = len(atoms)
+        if self.is_behler:
+            key = (atoms.numbers.tobytes(), np.array(atoms.cell).tobytes(), tuple(atoms.pbc))
+        if key not in self._functions:
+            if self.is_behler:
+                try:
+                    models = [
+                        for_structure(m, atoms.numbers, np.array(atoms.cell), atoms.pbc)
+                        for m in models
+                    ]
+                except ValueError as error:
+                    raise CalculatorSetupError(str(error)) from None
+            model = models[0]
+            weights = [
+                tf.constant(np.stack([np.asarray(v) for v in parts]))
+                for parts in zip(*[m.trainable_variables for m in models], strict=True)
+            ]
 
             def one(parts, positions):
                 if self.has_energy:
@@ -159,11 +175,10 @@ class KerasCalculator(Calculator):
             def every(positions):
                 return tf.vectorized_map(lambda parts: one(parts, positions), weights)
 
-            spec = tf.TensorSpec((1, n_atoms, 3), self.dtype)
-            self._functions[n_atoms] = tf.function(every, jit_compile=True).get_concrete_function(
-                spec
-            )
-        return self._functions[n_atoms]
+            spec = tf.TensorSpec((1, len(atoms), 3), self.dtype)
+            compiled = tf.function(every, jit_compile=True)
+            self._functions[key] = compiled.get_concrete_function(spec)
+        return self._functions[key]
 
 
 def _open(path):

@@ -1,0 +1,282 @@
+"""Amp in its own process, and beside its Keras twin."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize, rosen, rosen_der
+
+from amp_baseline import AmpError, log, training
+from amp_baseline.optimiser import bfgs
+from amp_baseline.potential import AmpPotential, backend
+from amp_baseline.settings import AmpSettings
+from data_gen.dataset import Dataset
+from data_gen.dynamics import DynamicsSettings, run_dynamics
+from keras_models import behler
+from keras_models.gradient import EnergyForcePredictor
+
+needs_amp = pytest.mark.skipif(
+    importlib.util.find_spec("amp") is None, reason="Amp is not installed: make setup"
+)
+SHORT = AmpSettings((4, 3), max_steps=15, minutes=2.0)
+
+
+@pytest.fixture(scope="session")
+def slab() -> Dataset:
+    return run_dynamics(DynamicsSettings("pt8au2-slab", steps=1500))
+
+
+@pytest.fixture(scope="session")
+def clusters(au6) -> Dataset:
+    return au6[::8]
+
+
+@pytest.fixture(scope="session")
+def trained(clusters, slab, tmp_path_factory):
+    """Short trainings: of Au6 on energies, of the periodic slab on energies and forces."""
+    found = {}
+    for name, data, forces in (("au6", clusters, False), ("pt8au2", slab, True)):
+        folder = tmp_path_factory.mktemp(name)
+        n = len(data) - 5
+        found[name] = (
+            data,
+            training.train(data[:n], data[n:], replace(SHORT, forces=forces), 0, folder),
+        )
+    return found
+
+
+@needs_amp
+@pytest.mark.parametrize("name", ["au6", "pt8au2"])
+def test_amp_and_its_twin_are_the_same(trained, name):
+    """Fingerprints to 1e-8; energies and forces, by Amp's trained weights, to 1e-6."""
+    data, run = trained[name]
+    potential = AmpPotential(run.potential)
+    some = data[::9]
+    twin = behler.from_amp(potential.parameters(), data.numbers, data.cell, data.pbc)
+    layer = twin.get_layer("symmetry_functions")
+    elements = sorted(potential.elements)
+    assert layer.functions == [
+        {**f, "elements": sorted(f["elements"])} if "elements" in f else f
+        for f in behler.default_symmetry_functions(elements)
+    ]
+    ours, theirs = behler.fingerprints(layer, some.positions), potential.fingerprints(some)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-8)
+    energies, forces = potential.predict(some, True)
+    found = EnergyForcePredictor(twin)(some.positions)
+    np.testing.assert_allclose(found[0], energies, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found[1], forces, rtol=0, atol=1e-6)
+    assert np.ptp(energies) > 1e-3 and abs(forces).max() > 1e-2  # not both nothing
+
+
+@needs_amp
+def test_training_gives_predictions_and_how_it_ended(trained, clusters):
+    _, run = trained["au6"]
+    n = len(clusters) - 5
+    assert run.ended == "stopped by the limit of steps" and run.steps == 15
+    assert run.fortran == (backend() == "fortran")
+    assert [len(e) for e in run.energies] == [n, 5] and len(run.history) == 15
+    # Amp's log speaks per atom; the state of the lowest loss is what counts.
+    rmse = np.sqrt(np.mean((run.energies[0] - clusters.energies[:n]) ** 2)) / 6
+    assert rmse == pytest.approx(run.history[:, 1].min(), rel=1e-3)
+    assert run.best_step == run.history[:, 0].argmin() + 1
+
+
+@needs_amp
+def test_forces_train(trained, slab):
+    _, run = trained["pt8au2"]
+    assert np.isfinite(run.history[:, 2]).all() and run.history[-1, 2] < run.history[0, 2]
+
+
+@needs_amp
+def test_writes_into_its_folder_alone(clusters, tmp_path):
+    here = set(os.listdir("."))
+    folder = tmp_path / "run"
+    training.train(clusters[:20], clusters[20:25], replace(SHORT, max_steps=3), 0, folder)
+    assert set(os.listdir(".")) == here and os.listdir(tmp_path) == ["run"]
+    assert (folder / "amp-log.txt").is_file()
+
+
+@needs_amp
+def test_time_limit_counts_the_best_so_far(clusters, tmp_path):
+    settings = replace(SHORT, minutes=0.02, max_steps=100_000)
+    run = training.train(clusters[:40], clusters[40:], settings, 0, tmp_path)
+    assert run.ended == "stopped by the time limit"
+    assert 1.0 < run.seconds < 10.0 and run.steps < 100_000
+
+
+@needs_amp
+def test_stopped_training_goes_on_where_it_was(clusters, tmp_path):
+    """What ``report`` raises stops Amp, which keeps its state."""
+    settings = replace(SHORT, max_steps=5000)
+
+    def stop(fraction, text):
+        if text.startswith("step"):
+            raise KeyboardInterrupt
+
+    parts = clusters[:40], clusters[40:]
+    with pytest.raises(KeyboardInterrupt):
+        training.train(*parts, settings, 0, tmp_path, stop)
+    with np.load(tmp_path / "state.npz") as kept:
+        before, loss = int(kept["steps"]), float(kept["loss"])
+    assert 0 < before < 5000 and str(kept.files)
+    run = training.train(*parts, replace(settings, max_steps=before + 20), 0, tmp_path)
+    assert run.resumed == 1 and before < run.steps <= before + 20
+    # It begins with the best weights that there were.
+    assert run.history[before, 0] <= loss * (1 + 1e-3)
+
+
+@needs_amp
+def test_killed_process_is_an_error_that_says_so(clusters, tmp_path):
+    seen = threading.Event()
+
+    def kill(fraction, text):
+        if not seen.is_set() and text.startswith("step"):
+            seen.set()
+            children = subprocess.run(
+                ["pgrep", "-P", str(os.getpid()), "-f", "amp_baseline.process"],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.split()
+            os.kill(int(children[-1]), signal.SIGKILL)
+
+    with pytest.raises(AmpError, match="killed by signal 9"):
+        training.train(
+            clusters[:40], clusters[40:], replace(SHORT, max_steps=10_000), 0, tmp_path, kill
+        )
+
+
+@needs_amp
+def test_process_ends_with_its_parent(clusters, tmp_path):
+    """A parent that is killed leaves nothing running."""
+    training._write_job(clusters[:40], clusters[40:], replace(SHORT, max_steps=10**6), 0, tmp_path)
+    code = (
+        "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-m', "
+        f"'amp_baseline.process', {str(tmp_path)!r}]); print(p.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=training.ROOT
+    )
+    child = int(parent.stdout.readline())
+    time.sleep(2.0)
+    parent.kill()
+    parent.wait()
+    for _ in range(100):
+        if not os.path.exists(f"/proc/{child}") or _is_zombie(child):
+            return
+        time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the process outlived its parent")
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@needs_amp
+def test_unknown_element_is_refused(trained, slab):
+    _, run = trained["au6"]
+    with pytest.raises(AmpError, match="trained on Au and does not know Pt"):
+        AmpPotential(run.potential).predict(slab[:1], False)
+
+
+@needs_amp
+def test_file_that_ends_early_is_refused(trained, tmp_path):
+    _, run = trained["au6"]
+    text = run.potential.read_text()
+    (tmp_path / "half.amp").write_text(text[: len(text) // 2])
+    with pytest.raises(AmpError, match=r"half.amp: not a potential that Amp saved, or not whole"):
+        AmpPotential(tmp_path / "half.amp")
+
+
+@needs_amp
+def test_equal_frames_are_predicted_one_by_one(trained, clusters):
+    """Amp's hash would make one image of them."""
+    _, run = trained["au6"]
+    one, two = clusters[:1], clusters[3:4]
+    twice = Dataset(
+        np.concatenate([d.positions for d in (one, two, one)]),
+        one.numbers,
+        np.concatenate([d.energies for d in (one, two, one)]),
+        np.concatenate([d.forces for d in (one, two, one)]),
+        one.cell,
+        one.pbc,
+    )
+    energies, _ = AmpPotential(run.potential).predict(twice, False)
+    assert energies[0] == energies[2] != energies[1]
+
+
+def test_without_amp_or_its_fortran_module(monkeypatch):
+    found = {"amp": True, "amp.fmodules": None}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: found.get(name))
+    assert backend() == "python"
+    found["amp.fmodules"] = True
+    assert backend() == "fortran"
+    found["amp"] = None
+    with pytest.raises(AmpError, match="make setup"):
+        backend()
+
+
+LOG = """Step   Time   Loss (SSD)   EnergyRMSE     MaxResid    ForceRMSE     MaxResid
+===== =================== ============ ============ ============ ============ ============
+    1 2026-01-01T00:00:00   2.2488e+00 1.7886e-02 - 3.8982e-02 C 5.2259e-01 - 3.2584e+00 C
+    2 2026-01-01T00:00:01   1.2488e+00 1.2886e-02 - 3.8982e-02 C 4.2259e-01 - 3.2584e+00 C
+...optimization successful. 35.3 s
+    1 2026-01-01T00:00:02   9.9e-01 1.1e-02 - 3.8982e-02 C
+    2 2026-01-01T00:00:03   9.8e-01 1.0e-02 - 3.89"""
+
+
+def test_log_is_read_to_where_it_ends():
+    """Energies alone or with forces, after a resume, and cut off in a line."""
+    np.testing.assert_array_equal(
+        log.parse(LOG),
+        [[2.2488, 0.017886, 0.52259], [1.2488, 0.012886, 0.42259], [0.99, 0.011, np.nan]],
+    )
+    assert log.parse("").shape == (0, 3)
+
+
+@needs_amp
+def test_result_that_is_missing_is_an_error_with_what_was_said(tmp_path, clusters):
+    """A folder whose data cannot be read: the process ends by itself, early."""
+    good = training._write_job
+
+    def bad(*arguments):
+        good(*arguments)
+        (tmp_path / "job.json").write_text(json.dumps({"settings": {}, "seed": -1}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_write_job", bad)
+        with pytest.raises(AmpError, match=r"Amp's process ended with status 1: \S+"):
+            training.train(clusters[:20], clusters[20:], SHORT, 0, tmp_path)
+
+
+def test_cheaper_update_makes_the_steps_of_scipy():
+    """The same evaluations of Rosenbrock's function in 12 dimensions, up to rounding."""
+    paths = {"scipy": [], "ours": []}
+
+    def function(name):
+        def both(x):
+            paths[name].append(x.copy())
+            return rosen(x), rosen_der(x)
+
+        return both
+
+    x0 = np.linspace(-1.0, 2.0, 12)
+    minimize(function("scipy"), x0, jac=True, method="BFGS", options={"gtol": 1e-6})
+    found = bfgs(function("ours"), x0, options={"gtol": 1e-6})
+    assert found.success and np.allclose(found.x, 1.0, atol=1e-5)
+    first = 40
+    np.testing.assert_allclose(paths["ours"][:first], paths["scipy"][:first], rtol=1e-6)
+    assert len(paths["ours"]) == pytest.approx(len(paths["scipy"]), rel=0.1)
