@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from data_gen.dynamics import DynamicsSettings
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.errors import ReproductionError
+from reproduction.partition import PARTS
 
 FIVE_SEEDS = (0, 1, 2, 3, 4)
 
@@ -29,7 +30,9 @@ class Experiment:
         loss_weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2), where both are
             trained.
         dataset: name in :data:`DATASETS`.
-        split: frames of training and test part, in time order.
+        split: frames of training and test part.
+        part: how they are chosen: "time", "random" or "blocked"
+            (:func:`reproduction.partition.folds`).
         seeds: of first weights and batch orders; (0,) where nothing is random.
         lanes: how many seeds are trained side by side. A run's bits depend on it, so that it
             is the same whichever seeds are asked for. Measured to be the fastest for the model.
@@ -48,6 +51,7 @@ class Experiment:
     loss_weights: tuple[float, float] | None = None
     dataset: str = "au6"
     split: tuple[int, int] = (2000, 500)
+    part: str = "time"
     seeds: tuple[int, ...] = FIVE_SEEDS
     lanes: int = 1
     assumed: tuple[str, ...] = ()
@@ -71,6 +75,8 @@ class Experiment:
         }
         if self.loss_weights:
             settings["loss_weights"] = list(self.loss_weights)
+        if self.part != "time":
+            settings["part"] = {"kind": self.part, **PARTS[self.part]}
         # Through JSON, as run.json has it: tuples become lists.
         return json.loads(json.dumps(settings))
 
@@ -101,6 +107,12 @@ def _table4(model: str, label: str, epochs: int, lanes: int) -> list[Experiment]
     )
     return [row, longer]
 
+
+_EQ3, _EQ3_LONGER = _table4("eq3", "Eq. 3", 200, 5)
+_EQ2, _EQ2_LONGER = _table4("eq2", "Eq. 2", 200, 5)
+_EQ4, _EQ4_LONGER = _table4("eq4", "Eq. 4", 400, 1)
+_EQ5, _EQ5_LONGER = _table4("eq5", "Eq. 5", 200, 5)
+_TABLE4 = [_EQ3, _EQ2, _EQ4, _EQ5]
 
 # The report's widths of Eq. 2, F = -dE/dX, E and F weighed alike in eV^2 and (eV/Å)^2.
 _GRADIENT = Experiment(
@@ -203,7 +215,7 @@ _FRAMES = [
     for n in (250, 500, 1000)
     for experiment in (
         replace(
-            _table4("eq2", f"Eq. 2 on E, {n} frames", 200, 5)[1],
+            _EQ2_LONGER,
             id=f"beyond/eq2-frames-{n}",
             table="frames",
             label=f"Eq. 2 on E, {n} frames",
@@ -277,8 +289,64 @@ _USES = [
 ]
 
 
+# Appendix A: how much other partitions than the report's flatter. The rows in time order are
+# Table 4's and the longer ones beside it.
+_PARTITIONED = [
+    replace(
+        row,
+        id=f"appendix-a/{row.id.split('/')[1]}-{part}",
+        table="appendix-a",
+        label=f"{row.label}, {part}",
+        part=part,
+        assumed=(*row.assumed, "partition"),
+    )
+    for row in (*_TABLE4, _EQ2_LONGER)
+    for part in ("random", "blocked")
+]
+
+_NEIGHBOURS = [
+    Experiment(
+        f"appendix-a/{name}-{called}",
+        "appendix-a",
+        f"{label}, {called}",
+        "neighbours",
+        model,
+        part=part,
+        seeds=(0,),
+        assumed=("data", "partition"),
+    )
+    for name, model, label in (
+        ("neighbours", "in_shape", "Mean of the two nearest frames in shape"),
+        ("neighbours-in-time", "in_time", "Mean of the two nearest frames in time"),
+    )
+    for called, part in (("ordered", "time"), ("random", "random"), ("blocked", "blocked"))
+]
+
+# Appendix B: Table 4's rows with one choice of preprocessing changed at a time.
+_PREPROCESSED = [
+    replace(
+        row,
+        id=f"appendix-b/{row.model}-{name}",
+        table="appendix-b",
+        label=f"{row.label}, {label}",
+        options={"preprocessing": name},
+        assumed=(*row.assumed, "preprocessing"),
+    )
+    for row in _TABLE4
+    if row.model != "eq3"
+    for name, label in (
+        ("unit-range", "C2 in (0,1)"),
+        ("unit-range-all", "C2 and E in (0,1)"),
+        ("no-diagonal", "i = j terms left out"),
+        ("zero-diagonal", "diagonal 0 after standardising"),
+        ("distances", "R instead of 1/R"),
+    )
+]
+
+
 _ALL = [
-    *_table4("eq3", "Eq. 3", 200, 5),
+    _EQ3,
+    _EQ3_LONGER,
     Experiment(
         "beyond/pair-floor",
         "table4",
@@ -287,9 +355,15 @@ _ALL = [
         seeds=(0,),
         assumed=("data",),
     ),
-    *_table4("eq2", "Eq. 2", 200, 5),
-    *_table4("eq4", "Eq. 4", 400, 1),
-    *_table4("eq5", "Eq. 5", 200, 5),
+    _EQ2,
+    _EQ2_LONGER,
+    _EQ4,
+    _EQ4_LONGER,
+    _EQ5,
+    _EQ5_LONGER,
+    *_PARTITIONED,
+    *_NEIGHBOURS,
+    *_PREPROCESSED,
     *_TABLE5,
     *_SECTION6,
     *_FRAMES,
@@ -345,11 +419,12 @@ def quick(experiment: Experiment) -> Experiment:
 
 
 def quick_set() -> list[str]:
-    """Ids that a quick run takes: the first of each task and model."""
+    """Ids that a quick run takes: the first of each task and model, and of each task and part."""
     first: dict[tuple, str] = {}
-    for experiment in EXPERIMENTS.values():
-        first.setdefault((experiment.task, experiment.model), experiment.id)
-    return list(first.values())
+    for e in EXPERIMENTS.values():
+        for kind in ((e.task, "model", e.model), (e.task, "part", e.part)):
+            first.setdefault(kind, e.id)
+    return list(dict.fromkeys(first.values()))
 
 
 def select(patterns: Iterable[str], among: Iterable[str] = EXPERIMENTS) -> list[str]:
