@@ -192,8 +192,8 @@ def test_neighbours_in_time_average_the_frames_beside(au6, tmp_path):
     assert checked > 30
 
 
-def test_memory_helps_where_neighbours_train_and_only_there(au6, tmp_path):
-    """What appendix A warns of, on 400 frames."""
+def test_frames_beside_say_more_than_the_nearest_beyond_a_gap(au6, tmp_path):
+    """What appendix A warns of: a random split lets a memory in time look better."""
     found = {}
     for called in ("random", "blocked"):
         experiment = replace(
