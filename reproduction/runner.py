@@ -263,7 +263,11 @@ def explain(error: Exception) -> str:
 def do(
     work: Work, data: Dataset, store: Store, report: Callable[[float, str], None]
 ) -> dict[int, str]:
-    """Run one group here and now; what failed, by seed."""
+    """Run one group here and now; what failed, by seed.
+
+    Where the partition has several folds, a model is trained for each. A group that was stopped
+    takes up the checkpoint of its first fold alone: later ones are trained anew.
+    """
     from reproduction.tasks import perform
     from reproduction.tasks.common import Job
 
@@ -274,26 +278,25 @@ def do(
     begin = time.perf_counter()
     of_folds = []
     for k, (train, test) in enumerate(parts):
-        # A fold's checkpoint must not be taken up by another.
-        fold = f" fold {k}" if len(parts) > 1 else ""
+        # A block's checkpoint must not be taken up by another.
+        block = f" block {k + 1}" if len(parts) > 1 else ""
         job = Job(
             experiment,
             work.seeds,
             train,
             test,
-            data_sha256 + fold,
+            data_sha256 + block,
             checkpoint,
             store.folder,
-            lambda fraction, text, k=k, fold=fold: report((k + fraction) / len(parts), text + fold),
+            lambda done, text, k=k, block=block: report((k + done) / len(parts), text + block),
         )
         of_folds.append(perform(job))
     results = [pooled(of_seed, parts) for of_seed in zip(*of_folds, strict=True)]
     seconds = time.perf_counter() - begin
-    if len(parts) > 1:
-        train, test = (
-            data[np.concatenate([p.metadata["frames"] for p in side])]
-            for side in zip(*parts, strict=True)
-        )
+    train, test = (
+        data[np.concatenate([part.metadata["frames"] for part in side])]
+        for side in zip(*parts, strict=True)
+    )
     failures = {}
     for seed, result in zip(work.seeds, results, strict=True):
         if isinstance(result, RunResult):

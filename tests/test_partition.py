@@ -1,6 +1,5 @@
 """Appendix A: which frames train and test, runs of several folds, and models that memorise."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -78,9 +77,10 @@ def test_settings_name_the_partition_where_it_is_not_the_report_s():
     assert blocked == {**table4, "part": {"kind": "blocked", "gap": 20}}
 
 
+# Two blocks: each fold is compiled anew.
 EQ2 = replace(
     quick(EXPERIMENTS["appendix-a/eq2-blocked"]),
-    split=(300, 100),
+    split=(200, 200),
     training=AdamSettings(epochs=3),
 )
 
@@ -89,58 +89,60 @@ def ignore(*_):
     pass
 
 
-def test_a_blocked_run_is_its_folds_together(au6, tmp_path):
-    """Against the same folds run one by one, as experiments in time order of other data."""
-    kept = Store(tmp_path / "blocked")
-    assert do(Work(EQ2, (0,)), au6, kept, ignore) == {}
+@pytest.fixture(scope="module")
+def whole(au6, tmp_path_factory):
+    """A blocked run's store, and the progress that it reported."""
+    kept, seen = Store(tmp_path_factory.mktemp("whole")), []
+    assert do(Work(EQ2, (0,)), au6, kept, lambda done, _: seen.append(done)) == {}
+    return kept, seen
+
+
+def test_a_blocked_run_is_its_folds_together(au6, whole, tmp_path):
+    """Against the same folds run one by one, as experiments in time order on other data."""
+    kept, _ = whole
     run, arrays = kept.read(EQ2.id, 0), kept.arrays(EQ2.id, 0)
-    assert run["settings"] == json.loads(json.dumps(EQ2.settings()))
-    assert len(run["folds"]) == 4 and run["ended"] == "all epochs done"
-    assert not (tmp_path / "blocked" / EQ2.id / "seed0/model.keras").exists()
+    assert run["settings"] == EQ2.settings()
+    assert len(run["folds"]) == 2 and run["ended"] == "all epochs done"
+    assert not (kept.run_folder(EQ2.id, 0) / "model.keras").exists()
     values = {(m["split"], m["metric"]): m["value"] for m in run["metrics"]}
     # All frames are tested once, so that the predictions are in the order of the data.
     off = arrays["energy_test"] - au6.energies
     assert values["test", "energy_rmse"] == pytest.approx(np.sqrt((off**2).mean()))
-    alone = Store(tmp_path / "alone")
+    alone = Store(tmp_path)
     for k, (train, test) in enumerate(folds(au6, "blocked", EQ2.split)):
-        block = off[100 * k : 100 * (k + 1)]
+        block = slice(200 * k, 200 * (k + 1))
         expected = values[f"block{k + 1}", "energy_rmse"]
-        assert expected == pytest.approx(np.sqrt((block**2).mean()))
-        both = [np.concatenate([getattr(p, n) for p in (train, test)]) for n in ARRAYS]
-        data = replace(au6, **dict(zip(ARRAYS, both, strict=True)))
-        ordered = replace(EQ2, part="time", split=(len(train), 100))
-        do(Work(ordered, (0,)), data, alone, ignore)
+        assert expected == pytest.approx(np.sqrt((off[block] ** 2).mean()))
+        names = ("positions", "energies", "forces")
+        both = {n: np.concatenate([getattr(p, n) for p in (train, test)]) for n in names}
+        ordered = replace(EQ2, part="time", split=(len(train), 200))
+        do(Work(ordered, (0,)), replace(au6, **both), alone, ignore)
         one = alone.arrays(EQ2.id, 0)
-        np.testing.assert_array_equal(one["energy_test"], arrays["energy_test"][100 * k :][:100])
+        np.testing.assert_array_equal(one["energy_test"], arrays["energy_test"][block])
         np.testing.assert_array_equal(one["losses"], arrays["losses"][:, k])
         np.testing.assert_array_equal(one["curve_energy"], arrays["curve_energy"][..., k])
     np.testing.assert_array_equal(one["curve_epochs"], arrays["curve_epochs"])
 
 
-ARRAYS = ("positions", "energies", "forces")
+def test_a_run_stopped_in_a_later_block_comes_to_the_same_bits(au6, whole, tmp_path):
+    """Its checkpoint is of the second block, and is not taken for the first one's."""
+    torn = Store(tmp_path)
 
+    def stop_in_the_second(done, text):
+        if done > 0.6:
+            raise Interrupted
 
-def test_an_interrupted_fold_goes_on_to_the_same_bits(au6, tmp_path):
-    whole, torn = Store(tmp_path / "whole"), Store(tmp_path / "torn")
-    do(Work(EQ2, (0,)), au6, whole, ignore)
-    for stop in (0.15, 0.6):
-
-        def report(fraction, text, stop=stop):
-            if fraction >= stop and "compiling" not in text:
-                raise Interrupted
-
-        with pytest.raises(Interrupted):
-            do(Work(EQ2, (0,)), au6, torn, report)
-        assert torn.read(EQ2.id, 0) is None
+    with pytest.raises(Interrupted):
+        do(Work(EQ2, (0,)), au6, torn, stop_in_the_second)
+    assert torn.read(EQ2.id, 0) is None and torn.checkpoint(EQ2.id, (0,)).is_file()
     do(Work(EQ2, (0,)), au6, torn, ignore)
     assert not torn.checkpoint(EQ2.id, (0,)).exists()
-    for name, array in whole.arrays(EQ2.id, 0).items():
+    for name, array in whole[0].arrays(EQ2.id, 0).items():
         np.testing.assert_array_equal(torn.arrays(EQ2.id, 0)[name], array)
 
 
-def test_progress_of_folds_runs_from_0_to_1(au6, tmp_path):
-    seen = []
-    do(Work(EQ2, (0,)), au6, Store(tmp_path), lambda fraction, _: seen.append(fraction))
+def test_progress_of_folds_runs_from_0_to_1(whole):
+    seen = whole[1]
     assert seen == sorted(seen) and seen[0] == 0 and seen[-1] == 1
 
 
