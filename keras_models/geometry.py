@@ -83,8 +83,25 @@ def unique_distances(positions):
 @keras.saving.register_keras_serializable(PACKAGE)
 def unique_inverse_distances(distances):
     """The diagonal's 0, then 1/r_ij. (B, P) Å -> (B, 1 + P) 1/Å."""
-    inverse = 1.0 / distances
-    return K.concatenate([K.zeros_like(inverse[:, :1]), inverse], axis=1)
+    return with_diagonal(1.0 / distances)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def with_diagonal(x):
+    """The diagonal's 0, then the unique pairs. (B, P) -> (B, 1 + P)."""
+    return K.concatenate([K.zeros_like(x[:, :1]), x], axis=1)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def zero_first(x):
+    """Unique pairs with 0 for the diagonal, whatever it was. (B, 1 + P) -> (B, 1 + P)."""
+    return with_diagonal(x[:, 1:])
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def zero_diagonal(x):
+    """All pairs with 0 on the diagonal, whatever it was. (B, N, N) -> (B, N, N)."""
+    return K.where(tf.eye(natom(x), dtype=tf.bool), 0.0, x)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

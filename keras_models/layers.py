@@ -193,17 +193,43 @@ def filtered_messages(inputs):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+def sum_over_other_atoms(x):
+    """Sum over j, i = j left out. (B, N, N, W) -> (B, N, W)."""
+    others = 1.0 - tf.eye(natom(x), dtype=x.dtype)
+    return K.sum(x * others[:, :, None], axis=-2)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def sum_over_third_atoms(x):
+    """Sum over k that is neither i nor j. (B, N, N, N, W) -> (B, N, N, W).
+
+    The i = j entries have a sum, too: they are for :func:`sum_over_other_atoms` to leave out.
+    """
+    others = 1.0 - tf.eye(natom(x), dtype=x.dtype)
+    return K.sum(x * (others[:, None, :] * others[None, :, :])[..., None], axis=-2)
+
+
+def _natom_of_pairs(pairs):
+    """N of P = N(N-1)/2 pairs, P an int or a scalar tensor."""
+    if isinstance(pairs, int):
+        return round((1 + (1 + 8 * pairs) ** 0.5) / 2)
+    # The rounding takes care of the square root's.
+    return tf.cast(
+        tf.round((1.0 + tf.sqrt(1.0 + 8.0 * tf.cast(pairs, tf.float64))) / 2.0), tf.int32
+    )
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+def sum_over_other_neighbours(x):
+    """Sum over j of unique pairs, i = j left out. (B, P, W) -> (B, N, W)."""
+    pairs = x.shape[1] if x.shape[1] is not None else tf.shape(x)[1]
+    return tf.einsum("pn,bpw->bnw", incidence(_natom_of_pairs(pairs), x.dtype), x)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 def sum_over_neighbours(x):
     """Sum over j of unique pairs, i = j included. (B, 1 + P, W) -> (B, N, W).
 
     Equal to K.sum over j of the all-pairs tensor (B, N, N, W) that the unique pairs stand for.
     """
-    pairs = x.shape[1]
-    if pairs is None:
-        # P = N(N-1)/2; the rounding takes care of the square root's.
-        p = tf.cast(tf.shape(x)[1] - 1, tf.float64)
-        n = tf.cast(tf.round((1.0 + tf.sqrt(1.0 + 8.0 * p)) / 2.0), tf.int32)
-    else:
-        n = round((1 + (1 + 8 * (pairs - 1)) ** 0.5) / 2)
-    own, others = x[:, :1], x[:, 1:]
-    return own + tf.einsum("pn,bpw->bnw", incidence(n, x.dtype), others)
+    return x[:, :1] + sum_over_other_neighbours(x[:, 1:])

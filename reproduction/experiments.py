@@ -11,6 +11,7 @@ from data_gen.dataset import Dataset
 from data_gen.dynamics import DynamicsSettings
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.errors import ReproductionError
+from reproduction.partition import PARTS
 
 FIVE_SEEDS = (0, 1, 2, 3, 4)
 
@@ -32,7 +33,9 @@ class Experiment:
             trained.
         dataset: name in :data:`DATASETS`.
         frames: how many of the dataset's frames, the first ones; None for all.
-        split: frames of training and test part, in time order.
+        split: frames of training and test part.
+        part: how they are chosen: "time", "random" or "blocked"
+            (:func:`reproduction.partition.folds`).
         seeds: of first weights and batch orders; (0,) where nothing is random.
         lanes: how many seeds are trained side by side. A run's bits depend on it, so that it
             is the same whichever seeds are asked for. Measured to be the fastest for the model.
@@ -52,6 +55,7 @@ class Experiment:
     dataset: str = "au6"
     frames: int | None = None
     split: tuple[int, int] = (2000, 500)
+    part: str = "time"
     seeds: tuple[int, ...] = FIVE_SEEDS
     lanes: int = 1
     assumed: tuple[str, ...] = ()
@@ -65,7 +69,7 @@ class Experiment:
     @property
     def nothing_random(self) -> bool:
         """It gives the same whatever the seed."""
-        return self.task in ("pair-floor", "correlation") or self.model == "emt"
+        return self.task in ("pair-floor", "correlation", "neighbours") or self.model == "emt"
 
     def parts(self, data: Dataset) -> tuple[Dataset, Dataset]:
         """Its training and test part of a dataset. Raises DataError where there are too few."""
@@ -86,6 +90,8 @@ class Experiment:
             settings["frames"] = self.frames
         if self.loss_weights:
             settings["loss_weights"] = list(self.loss_weights)
+        if self.part != "time":
+            settings["part"] = {"kind": self.part, **PARTS[self.part]}
         # Through JSON, as run.json has it: tuples become lists.
         return json.loads(json.dumps(settings))
 
@@ -284,6 +290,12 @@ def _table4(model: str, label: str, epochs: int, lanes: int) -> list[Experiment]
     return [row, longer]
 
 
+_EQ3, _EQ3_LONGER = _table4("eq3", "Eq. 3", 200, 5)
+_EQ2, _EQ2_LONGER = _table4("eq2", "Eq. 2", 200, 5)
+_EQ4, _EQ4_LONGER = _table4("eq4", "Eq. 4", 400, 1)
+_EQ5, _EQ5_LONGER = _table4("eq5", "Eq. 5", 200, 5)
+_TABLE4 = [_EQ3, _EQ2, _EQ4, _EQ5]
+
 # The report's widths of Eq. 2, F = -dE/dX, E and F weighed alike in eV^2 and (eV/Å)^2.
 _GRADIENT = Experiment(
     "beyond/eq2-gradient",
@@ -385,7 +397,7 @@ _FRAMES = [
     for n in (250, 500, 1000)
     for experiment in (
         replace(
-            _table4("eq2", f"Eq. 2 on E, {n} frames", 200, 5)[1],
+            _EQ2_LONGER,
             id=f"beyond/eq2-frames-{n}",
             table="frames",
             label=f"Eq. 2 on E, {n} frames",
@@ -502,10 +514,66 @@ _LEARNED = [
 ]
 
 
+# Appendix A: how much other partitions than the report's flatter. The rows in time order are
+# Table 4's and the longer ones beside it.
+_PARTITIONED = [
+    replace(
+        row,
+        id=f"appendix-a/{row.id.split('/')[1]}-{part}",
+        table="appendix-a",
+        label=f"{row.label}, {part}",
+        part=part,
+        assumed=(*row.assumed, "partition"),
+    )
+    for row in (*_TABLE4, _EQ2_LONGER)
+    for part in ("random", "blocked")
+]
+
+_NEIGHBOURS = [
+    Experiment(
+        f"appendix-a/{name}-{called}",
+        "appendix-a",
+        f"{label}, {called}",
+        "neighbours",
+        model,
+        part=part,
+        seeds=(0,),
+        assumed=("data", "partition"),
+    )
+    for name, model, label in (
+        ("neighbours", "in_shape", "Mean of the two nearest frames in shape"),
+        ("neighbours-in-time", "in_time", "Mean of the two nearest frames in time"),
+    )
+    for called, part in (("ordered", "time"), ("random", "random"), ("blocked", "blocked"))
+]
+
+# Appendix B: Table 4's rows with one choice of preprocessing changed at a time.
+_PREPROCESSED = [
+    replace(
+        row,
+        id=f"appendix-b/{row.model}-{name}",
+        table="appendix-b",
+        label=f"{row.label}, {label}",
+        options={"preprocessing": name},
+        assumed=(*row.assumed, "preprocessing"),
+    )
+    for row in _TABLE4
+    if row.model != "eq3"
+    for name, label in (
+        ("unit-range", "C2 in (0,1)"),
+        ("unit-range-all", "C2 and E in (0,1)"),
+        ("no-diagonal", "i = j terms left out"),
+        ("zero-diagonal", "diagonal 0 after standardising"),
+        ("distances", "R instead of 1/R"),
+    )
+]
+
+
 _ALL = [
     *_BEHLER,
     *_TWINS,
-    *_table4("eq3", "Eq. 3", 200, 5),
+    _EQ3,
+    _EQ3_LONGER,
     Experiment(
         "beyond/pair-floor",
         "table4",
@@ -514,9 +582,15 @@ _ALL = [
         seeds=(0,),
         assumed=("data",),
     ),
-    *_table4("eq2", "Eq. 2", 200, 5),
-    *_table4("eq4", "Eq. 4", 400, 1),
-    *_table4("eq5", "Eq. 5", 200, 5),
+    _EQ2,
+    _EQ2_LONGER,
+    _EQ4,
+    _EQ4_LONGER,
+    _EQ5,
+    _EQ5_LONGER,
+    *_PARTITIONED,
+    *_NEIGHBOURS,
+    *_PREPROCESSED,
     *_TABLE5,
     *_SECTION6,
     *_FRAMES,
@@ -582,11 +656,12 @@ def quick(experiment: Experiment) -> Experiment:
 
 
 def quick_set() -> list[str]:
-    """Ids that a quick run takes: the first of each task and model."""
+    """Ids that a quick run takes: the first of each task and model, and of each task and part."""
     first: dict[tuple, str] = {}
-    for experiment in EXPERIMENTS.values():
-        first.setdefault((experiment.task, experiment.model), experiment.id)
-    return list(first.values())
+    for e in EXPERIMENTS.values():
+        for kind in ((e.task, "model", e.model), (e.task, "part", e.part)):
+            first.setdefault(kind, e.id)
+    return list(dict.fromkeys(first.values()))
 
 
 def select(patterns: Iterable[str], among: Iterable[str] = EXPERIMENTS) -> list[str]:

@@ -82,6 +82,8 @@ def write_predictions(
         What is wrong, in a sentence, where the run's predictions on these data do not give its
         own errors: nothing is written then. None where all is well.
     """
+    if experiment.part != "time":
+        return None  # of no figure
     arrays = store.arrays(experiment.id, SEED)
     parts = dict(zip(("train", "test"), experiment.parts(data), strict=True))
     stated = {(m["split"], m["metric"]): m["value"] for m in run["metrics"]}

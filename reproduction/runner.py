@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+import numpy as np
 from ase.data import chemical_symbols
 
 from amp_baseline.errors import AmpError
@@ -25,6 +26,7 @@ from data_gen.errors import DataError
 from reproduction.errors import Interrupted, ReproductionError
 from reproduction.experiments import Experiment
 from reproduction.metrics import errors
+from reproduction.partition import folds
 from reproduction.provenance import code_checksum, provenance
 from reproduction.store import RunResult, Store, finite
 
@@ -262,18 +264,40 @@ def explain(error: Exception) -> str:
 def do(
     work: Work, data: Dataset, store: Store, report: Callable[[float, str], None]
 ) -> dict[int, str]:
-    """Run one group here and now; what failed, by seed."""
+    """Run one group here and now; what failed, by seed.
+
+    Where the partition has several folds, a model is trained for each. A group that was stopped
+    takes up the checkpoint of its first fold alone: later ones are trained anew.
+    """
     from reproduction.tasks import perform
     from reproduction.tasks.common import Job
 
     experiment = work.experiment
-    train, test = experiment.parts(data)
+    parts = folds(data[: experiment.frames], experiment.part, experiment.split)
     data_sha256 = data.checksum()
     checkpoint = store.checkpoint(experiment.id, work.seeds)
     begin = time.perf_counter()
-    job = Job(experiment, work.seeds, train, test, data_sha256, checkpoint, store.folder, report)
-    results = perform(job)
+    of_folds = []
+    for k, (train, test) in enumerate(parts):
+        # A block's checkpoint must not be taken up by another.
+        block = f" block {k + 1}" if len(parts) > 1 else ""
+        job = Job(
+            experiment,
+            work.seeds,
+            train,
+            test,
+            data_sha256 + block,
+            checkpoint,
+            store.folder,
+            lambda done, text, k=k, block=block: report((k + done) / len(parts), text + block),
+        )
+        of_folds.append(perform(job))
+    results = [pooled(of_seed, parts) for of_seed in zip(*of_folds, strict=True)]
     seconds = time.perf_counter() - begin
+    train, test = (
+        data[np.concatenate([part.metadata["frames"] for part in side])]
+        for side in zip(*parts, strict=True)
+    )
     failures = {}
     for seed, result in zip(work.seeds, results, strict=True):
         if isinstance(result, RunResult):
@@ -304,6 +328,45 @@ def do(
         )
     checkpoint.unlink(missing_ok=True)
     return failures
+
+
+def pooled(results: Sequence, parts: Sequence[tuple[Dataset, Dataset]]):
+    """One seed's folds as one run: their predictions one after the other.
+
+    Its errors then are over all test blocks together. Each block's own error of E is kept as
+    split "block1", "block2", ...; curves get the folds as their last axis; no model is kept. A
+    fold that failed makes the whole seed fail.
+    """
+    if len(results) == 1:
+        return results[0]
+    for result in results:
+        if isinstance(result, Exception):
+            return result
+    first = results[0]
+    metrics = {
+        key: sum(r.metrics[key] for r in results) if key[1].endswith("seconds") else value
+        for key, value in first.metrics.items()
+    }
+    for k, (result, (_, test)) in enumerate(zip(results, parts, strict=True), start=1):
+        found = errors("energy", result.predictions["energy"][1], test.energies)
+        metrics[f"block{k}", "energy_rmse"] = found["energy_rmse"]
+    return RunResult(
+        first.seed,
+        {
+            kind: tuple(
+                map(np.concatenate, zip(*(r.predictions[kind] for r in results), strict=True))
+            )
+            for kind in first.predictions
+        },
+        metrics,
+        {
+            name: array
+            if name == "curve_epochs"
+            else np.stack([r.arrays[name] for r in results], axis=-1)
+            for name, array in first.arrays.items()
+        },
+        {"ended": first.info["ended"], "folds": [r.info for r in results]},
+    )
 
 
 def _used(experiment: Experiment, store: Store) -> dict[str, str]:

@@ -144,6 +144,108 @@ def section6(metrics: Metrics) -> Table:
     return rmse_table(metrics, "section6", title, {"energy_rmse": ""}, OURS_NOTE, splits)
 
 
+def ratio(a: Spread | None, b: Spread | None) -> str:
+    """Mean over mean, with its standard error where seeds give one."""
+    if not (a and b):
+        return NOT_RUN
+    value = a.mean / b.mean
+    if a.n < 2 or b.n < 2:
+        return f"{value:.2f}"
+    error = value * sum((s.std / s.mean) ** 2 / s.n for s in (a, b)) ** 0.5
+    return f"{value:.2f} ± {error:.2f}"
+
+
+def appendix_a(metrics: Metrics) -> Table:
+    """Appendix A: how much a random split flatters."""
+    ordered = {
+        **{f"appendix-a/{m}": f"table4/{m}" for m in ("eq3", "eq2", "eq4", "eq5")},
+        "appendix-a/eq2-longer": "beyond/eq2-longer",
+        "appendix-a/neighbours": "appendix-a/neighbours-ordered",
+        "appendix-a/neighbours-in-time": "appendix-a/neighbours-in-time-ordered",
+    }
+    rows = []
+    for stem, in_order in ordered.items():
+        names = (in_order, f"{stem}-random", f"{stem}-blocked")
+        time, random, blocked = (metrics.spread(n, "test", "energy_rmse") for n in names)
+        late = [metrics.spread(n, "test", "energy_rmse_late") for n in names]
+        epochs = metrics.spread(names[1], "", "epochs")
+        blocks = [metrics.spread(names[2], f"block{k}", "energy_rmse") for k in range(1, 6)]
+        means = [s.mean for s in blocks if s]
+        rows.append(
+            (
+                EXPERIMENTS[in_order].label.removesuffix(", ordered"),
+                f"{epochs.mean:.0f}" if epochs else "-",
+                str(random.n) if random else "-",
+                *map(with_spread, (time, random, blocked)),
+                f"{min(means):.2g} to {max(means):.2g}" if means else NOT_RUN,
+                ratio(random, time),
+                ratio(random, blocked),
+                ratio(late[1], late[2]) if epochs else "",
+            )
+        )
+    return Table(
+        "appendix-a",
+        "Appendix A: test RMSE of E on Au6 by the choice of test frames, eV per cluster",
+        (
+            "model",
+            "epochs",
+            "seeds",
+            "last 500 (the report's)",
+            "random 500",
+            "five blocks",
+            "block by block",
+            "random / last",
+            "random / blocks",
+            "the same, medians of last quarter",
+        ),
+        tuple(rows),
+        f"{SPREAD_NOTE} Ratios are those of means, ± standard error. Block by block: lowest and "
+        "highest of the five blocks' errors, each the mean over seeds.",
+    )
+
+
+def appendix_b(metrics: Metrics) -> Table:
+    """Appendix B: preprocessing, each choice beside Table 4's."""
+    rows = []
+    for model in ("eq2", "eq5", "eq4"):
+        table4_row = EXPERIMENTS[f"table4/{model}"]
+        changed = [e for e in EXPERIMENTS.values() if e.table == "appendix-b" and e.model == model]
+        reference = [
+            metrics.spread(table4_row.id, "test", m) for m in ("energy_rmse", "energy_rmse_late")
+        ]
+        for experiment in (table4_row, *changed):
+            train = metrics.spread(experiment.id, "train", "energy_rmse")
+            test = metrics.spread(experiment.id, "test", "energy_rmse")
+            late = metrics.spread(experiment.id, "test", "energy_rmse_late")
+            is_table4 = experiment is table4_row
+            rows.append(
+                (
+                    f"{experiment.label}, as in Table 4" if is_table4 else experiment.label,
+                    str(test.n) if test else "-",
+                    *map(with_spread, (train, test)),
+                    "" if is_table4 else ratio(test, reference[0]),
+                    with_spread(late),
+                    "" if is_table4 else ratio(late, reference[1]),
+                )
+            )
+    return Table(
+        "appendix-b",
+        "Appendix B: RMSE of E on Au6 by the preparation of the data, eV per cluster",
+        (
+            "model",
+            "seeds",
+            "train",
+            "test",
+            "test / Table 4's",
+            "test, median of last quarter",
+            "the same / Table 4's",
+        ),
+        tuple(rows),
+        f"{SPREAD_NOTE} Ratios are those of means, ± standard error. As in Table 4: C2 = 1/R with "
+        "0 on the diagonal, standardised. Epochs and all else are Table 4's in every row.",
+    )
+
+
 def gradient(metrics: Metrics) -> Table:
     """Energy models trained on E and F."""
     kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
@@ -440,10 +542,24 @@ def tables(results: Path, metrics: Metrics | None = None) -> dict[str, Table]:
     metrics = metrics or Metrics.read(results)
     path = results / "benchmark.json"
     benchmark = json.loads(path.read_text()) if path.is_file() else {}
-    makers = (data, table4, table5, section6, gradient, elsewhere, frames, nve, uses, uncertainty)
-    ours = (learned, inner)
-    made = [make(metrics) for make in (claims, *makers, *ours)]
-    made += [speed(benchmark), latency(benchmark)]
+    makers = (
+        claims,
+        data,
+        table4,
+        table5,
+        section6,
+        appendix_a,
+        appendix_b,
+        gradient,
+        elsewhere,
+        frames,
+        nve,
+        uses,
+        uncertainty,
+        learned,
+        inner,
+    )
+    made = [*(make(metrics) for make in makers), speed(benchmark), latency(benchmark)]
     return {table.name: table for table in made}
 
 

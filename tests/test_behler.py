@@ -136,7 +136,7 @@ def test_energy_is_invariant(rng):
     model = model_for(numbers, cell, pbc)
     q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     order = rng.permutation(len(x))
-    same = np.stack([x, x @ q, x[order], x + [5.0, -3.0, 2.0]])
+    same = np.stack([x, x @ q, x[order], x + np.array([5.0, -3.0, 2.0])])
     found = predict(model, same)[:, 0]
     assert np.ptp(found) < 1e-10
     assert abs(predict(model, x[None] * 1.02)[0, 0] - found[0]) > 1e-4

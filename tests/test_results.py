@@ -16,7 +16,7 @@ from reproduction.provenance import code_files
 from reproduction.results import Metrics, Row, gather, reported
 from reproduction.runner import Work, do
 from reproduction.store import Store
-from reproduction.tables import fill, table4, tables, with_spread
+from reproduction.tables import appendix_a, appendix_b, fill, ratio, table4, tables, with_spread
 from reproduction.tasks.pair_floor import PairFloor, pair_distances
 
 
@@ -88,6 +88,38 @@ def test_table_puts_ours_beside_the_reports():
     line = next(r for r in table4(Metrics(rows)).rows if r[0] == "Eq. 2")
     assert line[5:8] == ("0.014", "0.012 ± 0.002", "0.86")
     assert line[4] == "not run yet"
+
+
+def test_ratio_by_hand():
+    a, b = spread([1.0, 3.0]), spread([4.0])
+    assert ratio(a, b) == "0.50"
+    # Relative standard errors 0.5 and 0.25 of the means 2 and 4.
+    assert ratio(a, spread([3.0, 5.0])) == f"0.50 ± {0.5 * math.hypot(0.5, 0.25):.2f}"
+    assert ratio(a, None) == ratio(None, b) == "not run yet"
+
+
+def test_appendix_a_puts_partitions_beside_each_other():
+    values = {"table4/eq2": 0.02, "appendix-a/eq2-random": 0.01, "appendix-a/eq2-blocked": 0.04}
+    rows = [
+        Row(name, k, split, metric, value)
+        for name, value in values.items()
+        for k in range(2)
+        for split, metric in (("test", "energy_rmse"), ("test", "energy_rmse_late"))
+    ]
+    rows += [Row("appendix-a/eq2-random", 0, "", "epochs", 200.0)]
+    rows += [Row("appendix-a/eq2-blocked", 0, f"block{k}", "energy_rmse", k) for k in range(1, 6)]
+    line = next(r for r in appendix_a(Metrics(rows)).rows if r[0] == "Eq. 2")
+    assert line[1:3] == ("200", "2") and line[6] == "1 to 5"
+    assert line[7:] == ("0.50 ± 0.00", "0.25 ± 0.00", "0.25 ± 0.00")
+
+
+def test_appendix_b_is_beside_table_4():
+    rows = [Row("table4/eq5", 0, "test", "energy_rmse", 0.01)]
+    rows += [Row("appendix-b/eq5-distances", 0, "test", "energy_rmse", 0.03)]
+    lines = {r[0]: r for r in appendix_b(Metrics(rows)).rows}
+    assert lines["Eq. 5, R instead of 1/R"][3:5] == ("0.030", "3.00")
+    assert lines["Eq. 5, as in Table 4"][3:5] == ("0.010", "")
+    assert len(lines) == 18
 
 
 def test_fill_wants_both_markers():

@@ -61,10 +61,13 @@ def test_curves_of_unlike_length_are_kept_one_by_one(tmp_path):
         assert kept["total_energy_emt_seed1"].tolist() == [0.0, 1.0]
 
 
-def test_quick_takes_each_model_once_and_what_it_needs():
+def test_quick_takes_each_model_and_partition_once_and_what_it_needs():
     chosen = [EXPERIMENTS[name] for name in quick_set()]
-    assert {(e.task, e.model) for e in chosen} == {(e.task, e.model) for e in EXPERIMENTS.values()}
-    assert len({(e.task, e.model) for e in chosen}) == len(chosen)
+    for kind in (lambda e: (e.task, e.model), lambda e: (e.task, e.part)):
+        assert {kind(e) for e in chosen} == {kind(e) for e in EXPERIMENTS.values()}
+    ordered = [(e.task, e.model) for e in chosen if e.part == "time"]
+    other = [(e.task, e.part) for e in chosen if e.part != "time"]
+    assert len(set(ordered)) == len(ordered) and len(set(other)) == len(other)
     for experiment in chosen:
         assert experiment.uses in ("", *quick_set())
         assert quick(experiment).seeds == experiment.seeds[:1]

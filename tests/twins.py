@@ -46,13 +46,85 @@ def add(vectors):
     return [sum(parts) for parts in zip(*vectors, strict=True)]
 
 
+def distance(positions, i, j):
+    return math.sqrt(sum((positions[i][a] - positions[j][a]) ** 2 for a in range(3)))
+
+
 def feature(positions, i, j, statistics):
     """Standardised 1/r_ij, where the diagonal's 1/r is 0."""
-    if i == j:
-        inverse = 0.0
-    else:
-        inverse = 1.0 / math.sqrt(sum((positions[i][a] - positions[j][a]) ** 2 for a in range(3)))
+    inverse = 0.0 if i == j else 1.0 / distance(positions, i, j)
     return (inverse - statistics.inverse_distance_mean) / statistics.inverse_distance_std
+
+
+def prepared(kind, positions, i, j, numbers):
+    """A pair's feature by one of appendix B's treatments; None where it is not in the sums.
+
+    ``numbers`` are those of the training part that the treatment needs.
+    """
+    if i == j and kind == "no-diagonal":
+        return None
+    if i == j and kind == "zero-diagonal":
+        return 0.0
+    r = distance(positions, i, j)
+    if kind == "distances":
+        return (r - numbers["r_mean"]) / numbers["r_std"]
+    inverse = 0.0 if i == j else 1.0 / r
+    if kind.startswith("unit-range"):
+        return (inverse - numbers["c2_min"]) / (numbers["c2_max"] - numbers["c2_min"])
+    return (inverse - numbers["c2_mean"]) / numbers["c2_std"]
+
+
+def in_ev(kind, output, numbers):
+    """The network's output in eV."""
+    if kind == "unit-range-all":
+        return numbers["e_min"] + (numbers["e_max"] - numbers["e_min"]) * output
+    return numbers["e_mean"] + numbers["e_std"] * output
+
+
+def eq2_prepared(kind, x, w, numbers, act):
+    return in_ev(kind, sum(v[0] for v in _atoms_prepared(kind, x, w, numbers, act)), numbers)
+
+
+def eq5_prepared(kind, x, w, numbers, act):
+    total = mlp(add(_atoms_prepared(kind, x, w, numbers, act)), w, "total_mlp", act)[0]
+    return in_ev(kind, total, numbers)
+
+
+def _atoms_prepared(kind, x, w, numbers, act):
+    out = []
+    for i in range(len(x)):
+        features = [prepared(kind, x, i, j, numbers) for j in range(len(x))]
+        terms = [mlp([c], w, "pair_mlp", act) for c in features if c is not None]
+        out.append(mlp(add(terms), w, "atom_mlp", act))
+    return out
+
+
+def eq3_prepared(kind, x, w, numbers, act):
+    total = 0.0
+    for i in range(len(x)):
+        for j in range(len(x)):
+            c = prepared(kind, x, i, j, numbers)
+            if c is not None:
+                total += mlp(mlp([c], w, "inner_mlp", act), w, "outer_mlp", act)[0]
+    return in_ev(kind, total, numbers)
+
+
+def eq4_prepared(kind, x, w, numbers, act):
+    atoms = range(len(x))
+    total = 0.0
+    for i in atoms:
+        pairs = [[0.0] * 10]
+        for j in atoms:
+            if prepared(kind, x, i, j, numbers) is None:
+                continue
+            triplets = [[0.0] * 10]
+            for k in atoms:
+                three = [prepared(kind, x, *ab, numbers) for ab in ((i, j), (i, k), (j, k))]
+                if None not in three:
+                    triplets.append(mlp(three, w, "triplet_mlp", act))
+            pairs.append(mlp(add(triplets), w, "pair_mlp", act))
+        total += mlp(add(pairs), w, "atom_mlp", act)[0]
+    return in_ev(kind, total, numbers)
 
 
 def eq2(x, w, s, act):
