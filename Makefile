@@ -1,12 +1,13 @@
 # Each target sets up .venv by itself; the README says how long each takes.
 PY := .venv/bin/python
 STEPS := $(sort $(wildcard scripts/0*.py))
-export PYTHON
+export PYTHON AMP
 
 .PHONY: help setup reproduce quick test benchmark figures report lint check-dgl
 
 help:
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
+	@echo "                 AMP=stored leaves Amp's rows, the slowest, as they are committed"
 	@echo "make quick       the same, small, into quick/: does it run here?"
 	@echo "make test        unit tests"
 	@echo "make report      tables, verdicts, README and results/report.html from the runs there"

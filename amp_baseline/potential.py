@@ -1,5 +1,6 @@
 """A trained Amp potential: its file, its predictions, its parameters as plain arrays."""
 
+import ast
 import contextlib
 import importlib.util
 import warnings
@@ -89,6 +90,24 @@ def in_memory(descriptor, elements: list[str], report=None) -> None:
     descriptor.fingerprintprimes = Computed(
         gaussian.FingerprintPrimeCalculator(**common), told("fingerprint derivatives")
     )
+
+
+def read_descriptor(text: str) -> dict:
+    """Cutoff (Å) and symmetry functions of each element, from the text of Amp's file, without Amp.
+
+    Raises:
+        AmpError: not such a text, or not with the cosine cutoff.
+    """
+    try:
+        outer = {k.arg: k.value for k in ast.parse(text.strip(), mode="eval").body.keywords}
+        inner = ast.parse(ast.literal_eval(outer["descriptor"]), mode="eval").body
+        found = {k.arg: k.value for k in inner.keywords}
+        cutoff, functions = (ast.literal_eval(found[name]) for name in ("cutoff", "Gs"))
+        if cutoff["name"] != "Cosine":
+            raise AmpError(f"the cutoff function is {cutoff['name']}, not Cosine")
+        return {"cutoff": float(cutoff["kwargs"]["Rc"]), "functions": functions}
+    except (SyntaxError, AttributeError, KeyError, ValueError, TypeError) as error:
+        raise AmpError(f"not the text of a potential that Amp saved ({error})") from None
 
 
 class AmpPotential:

@@ -481,7 +481,7 @@ def fingerprint_range(fingerprints: np.ndarray, numbers) -> dict[str, np.ndarray
 
 def fingerprints(layer: SymmetryFunctions, positions: np.ndarray, chunk: int = 16) -> np.ndarray:
     """(n, N, 3) Å -> (n, N, G), in float64."""
-    return _in_chunks(tf.function(layer.call, jit_compile=True), positions, chunk)
+    return _in_chunks(layer.call, positions, chunk)
 
 
 def fingerprints_and_gradients(
@@ -491,8 +491,7 @@ def fingerprints_and_gradients(
 
     ``on_chunk`` is called with (samples so far, samples in all).
     """
-    compiled = tf.function(layer.with_gradients, jit_compile=True)
-    return _in_chunks(compiled, positions, chunk, on_chunk)
+    return _in_chunks(layer.with_gradients, positions, chunk, on_chunk)
 
 
 def most_neighbours(layer: SymmetryFunctions, positions: np.ndarray) -> int:
@@ -506,7 +505,10 @@ def most_neighbours(layer: SymmetryFunctions, positions: np.ndarray) -> int:
 
 
 def _in_chunks(function, positions: np.ndarray, chunk: int, on_chunk=None) -> np.ndarray:
-    """Chunks of one size, so that the function compiles once."""
+    """Chunks of one size, so that the function compiles once; or, of one chunk, not at all."""
+    if len(positions) <= chunk:
+        return function(tf.constant(np.asarray(positions, float))).numpy()
+    function = tf.function(function, jit_compile=True)
     found = []
     for k in range(0, len(positions), chunk):
         part = np.asarray(positions[k : k + chunk], float)

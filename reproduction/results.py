@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from amp_baseline.potential import read_descriptor
 from data_gen.dataset import Dataset
 from reproduction import keep
 from reproduction.errors import ReproductionError
@@ -22,6 +23,8 @@ from reproduction.store import Store
 COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
 # Beginnings of the names of arrays that are kept of every run.
 CURVES = ("curve_", "total_energy_", "frequencies_", "frame_force_", "covariance_")
+# Figure 2 shows the symmetry functions that this row's Amp used.
+FINGERPRINTED = "table1/behler-10-10-10"
 REPORTED = Path(__file__).with_name("reported.csv")
 
 
@@ -145,6 +148,11 @@ def gather(
             for seed, run in runs.items()
         }
         fresh.append(experiment.id)
+        if experiment.id == FINGERPRINTED and "potential" in runs.get(0, {}):
+            _write_text(
+                folder / "symmetry-functions.json",
+                json.dumps(read_descriptor(runs[0]["potential"]), indent=1) + "\n",
+            )
         _keep_curves(folder, experiment, store, runs)
         if experiment.shipped:
             _keep_models(folder, experiment, store, runs)

@@ -91,7 +91,7 @@ def rmse_table(
                 f"{called}{split_called}, here" if has_printed else called + split_called
             )
         if has_printed:
-            columns.append("test, here / report")
+            columns.append(f"{called}test, here / report")
         if late:
             columns.append("test, median of last quarter")
     rows = []
@@ -122,6 +122,64 @@ def rmse_table(
 
 SPREAD_NOTE = "Mean ± standard deviation over seeds."
 OURS_NOTE = f"{SPREAD_NOTE} Rows without a number of the report's are ours."
+
+
+ENDINGS = {
+    "converged": "converged",
+    "the optimiser gave up": "gave up",
+    "stopped by the time limit": "time limit",
+    "stopped by the limit of steps": "limit of steps",
+    "all iterations done": "all done",
+    "no way down": "no way down",
+}
+
+
+def behler_table(metrics: Metrics, about: dict, name: str, title: str, note: str = "") -> Table:
+    """Errors of E and F of Amp's rows and their twins', and how many seeds ended in which way.
+
+    Args:
+        metrics: our numbers.
+        about: of provenance.json.
+        name, title: of the table.
+        note: more to say below it.
+    """
+    kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
+    table = rmse_table(metrics, name, title, kinds, f"{OURS_NOTE} {note}".strip(), count="steps")
+    rows = []
+    experiments = [e for e in EXPERIMENTS.values() if e.table == name]
+    for experiment, row in zip(experiments, table.rows, strict=True):
+        counts: dict[str, int] = {}
+        for run in about.get(experiment.id, {}).values():
+            how = ENDINGS.get(run["ended"], run["ended"])
+            counts[how] = counts.get(how, 0) + 1
+        ended = ", ".join(f"{how} ({n})" for how, n in sorted(counts.items()))
+        rows.append((*row, ended or "-"))
+    return replace(table, columns=(*table.columns, "ended (seeds)"), rows=tuple(rows))
+
+
+def table1(metrics: Metrics, about: dict) -> Table:
+    """Table 1: the Behler model on Au6."""
+    title = "Table 1: the Behler model on Au6, E trained: RMSE of E (eV per cluster) and F (eV/Å)"
+    return behler_table(metrics, about, "table1", title)
+
+
+def table2(metrics: Metrics, about: dict) -> Table:
+    """Table 2: the Behler model on Pt8Au2, energies alone."""
+    title = "Table 2: the Behler model on Pt8Au2, E trained: RMSE of E (eV per cell) and F (eV/Å)"
+    return behler_table(metrics, about, "table2", title)
+
+
+def table3(metrics: Metrics, about: dict) -> Table:
+    """Table 3: the Behler model on Pt8Au2, energies and forces."""
+    title = "Table 3: the Behler model on Pt8Au2, E and F trained: RMSE of E (eV) and F (eV/Å)"
+    return behler_table(metrics, about, "table3", title)
+
+
+def why(metrics: Metrics, about: dict) -> Table:
+    """What changes the forces of the Behler model."""
+    title = "Why forces fail, or do not: the Keras twin, RMSE of E (eV) and F (eV/Å)"
+    note = "On Pt8Au2 but for the last. Iterations are the second-order method's."
+    return behler_table(metrics, about, "why", title, note)
 
 
 def table4(metrics: Metrics) -> Table:
@@ -542,9 +600,16 @@ def tables(results: Path, metrics: Metrics | None = None) -> dict[str, Table]:
     metrics = metrics or Metrics.read(results)
     path = results / "benchmark.json"
     benchmark = json.loads(path.read_text()) if path.is_file() else {}
+    path = results / "provenance.json"
+    about = json.loads(path.read_text()) if path.is_file() else {}
+    behler = {
+        make.__name__: (lambda m, make=make: make(m, about))
+        for make in (table1, table2, table3, why)
+    }
     makers = (
         claims,
         data,
+        *behler.values(),
         table4,
         table5,
         section6,

@@ -1,13 +1,54 @@
-"""Section 3, Tables 1 to 3: the Behler-Parrinello model by Amp."""
+"""Section 3, Tables 1 to 3: the Behler-Parrinello model by Amp, and by its Keras twin."""
+
+import os
 
 from reproduction import cli
+from reproduction.errors import ReproductionError
 from reproduction.experiments import EXPERIMENTS
+from reproduction.provenance import ROOT
+from reproduction.results import Metrics
+from reproduction.store import Store
 
-OWN = [name for name, experiment in EXPERIMENTS.items() if experiment.task in ("amp", "behler")]
+AMP = [name for name, e in EXPERIMENTS.items() if e.task == "amp"]
+TWIN = [name for name, e in EXPERIMENTS.items() if e.task == "behler"]
+
+
+def amp_minutes(space):
+    """What Amp's missing rows will take, by the seconds of the committed ones."""
+    known, store, seconds = Metrics.read(ROOT / "results"), Store(space.runs), 0.0
+    for name in AMP:
+        one = known.spread(name, "", "train_seconds")
+        missing = [k for k in EXPERIMENTS[name].seeds if store.read(name, k) is None]
+        limit = 60 * EXPERIMENTS[name].training.minutes
+        seconds += len(missing) * (one.mean if one else limit)
+    return seconds / 60 / cli.cores()
 
 
 def main(argv):
-    return cli.run_own_experiments(__doc__, OWN, argv)
+    p = cli.parser(__doc__)
+    cli.add_run_arguments(p)
+    p.add_argument(
+        "--amp",
+        default=os.environ.get("AMP") or "run",
+        metavar="run|stored",
+        help="train Amp, or leave its rows as they are committed (default: AMP, or run)",
+    )
+    arguments = p.parse_args(argv)
+    if arguments.amp not in ("run", "stored"):
+        raise ReproductionError(f"--amp (or AMP) is run or stored, not {arguments.amp!r}")
+    space, out = cli.workspace(arguments), cli.console()
+    own = AMP + TWIN
+    if not space.is_quick and not arguments.only:
+        minutes = amp_minutes(space)
+        if arguments.amp == "stored":
+            own = TWIN
+            out.print("Amp's rows are left out: their committed errors and predictions count")
+        elif minutes > 1:
+            out.print(
+                f"Amp's rows take about {minutes:.0f} minutes on {cli.cores()} cores; "
+                "AMP=stored leaves them as they are committed"
+            )
+    return cli.EXIT_FAILED if cli.run_experiments(arguments, own).failed else 0
 
 
 if __name__ == "__main__":

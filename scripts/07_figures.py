@@ -5,6 +5,7 @@ from figures import (
     correlation,
     data,
     energy_rmse,
+    fingerprints,
     force_rmse,
     learned,
     learning_curves,
@@ -16,6 +17,7 @@ from reproduction import cli
 
 DRAW = (
     data.draw,  # Figure 1
+    fingerprints.draw,  # Figure 2
     behler_parity.draw,  # Figure 3
     energy_rmse.draw,  # Figure 4
     correlation.draw,  # Figure 5

@@ -6,6 +6,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import CalculatorSetupError
 from ase.calculators.fd import calculate_numerical_forces
+from ase.data import chemical_symbols
 from twins_behler import fingerprint
 
 from data_gen.structures import build_structure
@@ -34,26 +35,21 @@ def shaken(name, rng, size=0.1):
     return x, atoms.numbers, np.array(atoms.cell), atoms.pbc
 
 
-# One of each kind, for tests that any functions will do for: the default set compiles for seconds.
-FEW = {
-    elements: [
+def symbols_of(numbers):
+    return sorted({chemical_symbols[z] for z in numbers})
+
+
+def few(elements):
+    """One function of each kind, for tests that any will do for: the default set compiles long."""
+    pair = [elements[0], elements[-1]]
+    return [
         {"type": "G2", "element": elements[-1], "eta": 0.2, "offset": 0.0},
-        {
-            "type": "G4",
-            "elements": sorted({elements[0], elements[-1]} | {elements[0]})
-            * (1 if len(elements) > 1 else 2),
-            "eta": 0.005,
-            "zeta": 4.0,
-            "gamma": 1.0,
-        },
+        {"type": "G4", "elements": pair, "eta": 0.005, "zeta": 4.0, "gamma": 1.0},
     ]
-    for elements in (("Au",), ("Au", "Pt"))
-}
 
 
-def layer_for(numbers, cell, pbc, **options):
-    elements = sorted({Atoms(numbers=[z]).get_chemical_formula() for z in numbers})
-    functions = options.pop("functions", behler.default_symmetry_functions(elements))
+def layer_for(numbers, cell, pbc, functions=None, **options):
+    functions = few(symbols_of(numbers)) if functions is None else functions
     return behler.SymmetryFunctions(
         numbers, cell, pbc, functions, CUTOFF, dtype="float64", **options
     )
@@ -61,19 +57,20 @@ def layer_for(numbers, cell, pbc, **options):
 
 def model_for(numbers, cell, pbc, seed=0, **options):
     """A small network with ranges that scale typical fingerprints to order one."""
-    elements = sorted({Atoms(numbers=[z]).get_chemical_formula() for z in numbers})
-    count = len(behler.default_symmetry_functions(elements))
-    ranges = {e: np.tile([0.0, 3.0], (count, 1)) for e in elements}
+    elements = symbols_of(numbers)
+    ranges = {e: np.tile([0.0, 3.0], (2, 1)) for e in elements}
     with precision("float64"):
         return build_seeded(
-            lambda: behler.behler(numbers, cell, pbc, ranges, (5, 4), **options), seed
+            lambda: behler.behler(numbers, cell, pbc, ranges, (5, 4), few(elements), **options),
+            seed,
         )
 
 
 @pytest.mark.parametrize("name", ["cluster", "slab", "skew"])
 def test_fingerprints_are_those_of_plain_loops(name, rng):
     x, numbers, cell, pbc = shaken(name, rng)
-    layer = layer_for(numbers, cell, pbc)
+    functions = behler.default_symmetry_functions(symbols_of(numbers))
+    layer = layer_for(numbers, cell, pbc, functions)
     found = behler.fingerprints(layer, x[None])[0]
     for i in range(len(x)):
         slow = fingerprint(x, numbers, cell, pbc, i, layer.functions, CUTOFF)
@@ -88,7 +85,7 @@ def test_other_parameters_than_the_default(rng):
         {"type": "G4", "elements": ["Pt", "Pt"], "eta": 0.1, "zeta": 3.0, "gamma": 1.0},
         {"type": "G2", "element": "Cu", "eta": 3.0, "offset": 0.0},
     ]
-    found = behler.fingerprints(layer_for(numbers, cell, pbc, functions=functions), x[None])[0]
+    found = behler.fingerprints(layer_for(numbers, cell, pbc, functions), x[None])[0]
     slow = [fingerprint(x, numbers, cell, pbc, i, functions, CUTOFF) for i in range(len(x))]
     np.testing.assert_allclose(found, slow, rtol=1e-12, atol=1e-12)
     assert (found[:, 3] == 0.0).all()  # an element that is not there
@@ -97,7 +94,7 @@ def test_other_parameters_than_the_default(rng):
 @pytest.mark.parametrize("name", ["cluster", "slab", "skew"])
 def test_derivatives_are_the_gradient(name, rng):
     x, numbers, cell, pbc = shaken(name, rng)
-    layer = layer_for(numbers, cell, pbc)
+    layer = layer_for(numbers, cell, pbc, behler.default_symmetry_functions(symbols_of(numbers)))
     both = behler.fingerprints_and_gradients(layer, x[None])[0]
     np.testing.assert_allclose(both[..., 0], behler.fingerprints(layer, x[None])[0], rtol=1e-13)
     step = 1e-5
@@ -221,8 +218,21 @@ def test_calculator_knows_elements_images_and_other_cells(rng, tmp_path):
 
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="G5"):
-        layer_for([79, 79], np.eye(3), (False,) * 3, functions=[{"type": "G5"}])
+        layer_for([79, 79], np.eye(3), (False,) * 3, [{"type": "G5"}])
     with pytest.raises(ValueError, match="no length"):
         layer_for([79, 79], np.zeros((3, 3)), (True, False, False))
     with pytest.raises(ValueError, match="no range of fingerprints for Pt"):
         behler.behler([78], np.eye(3), (False,) * 3, {"Au": np.zeros((8, 2))}, (5,))
+
+
+def test_many_samples_as_one_by_one(rng):
+    """Chunks, the last of them filled up, and the compiled function: the same numbers."""
+    x, numbers, cell, pbc = shaken("cluster", rng)
+    layer = layer_for(numbers, cell, pbc)
+    many = x + rng.normal(0, 0.1, (7, *x.shape))
+    told = []
+    for function in (behler.fingerprints, behler.fingerprints_and_gradients):
+        one_by_one = np.concatenate([function(layer, m[None]) for m in many])
+        np.testing.assert_allclose(function(layer, many, chunk=3), one_by_one, atol=1e-13)
+    behler.fingerprints_and_gradients(layer, many, 3, lambda *counts: told.append(counts))
+    assert told == [(3, 7), (6, 7), (7, 7)]
