@@ -27,25 +27,35 @@ def au6_octahedron() -> Atoms:
     return atoms
 
 
-def pt8au2_slab() -> Atoms:
+def pt8au2_slab(height: float | None = None) -> Atoms:
     """Two gold atoms on Pt(110), periodic in the surface plane (report, section 3.4).
 
     fcc110, two layers of 2 x 2 platinum atoms at ASE's lattice constant (3.92 Å), the lower layer
     fixed; gold in two of the four hollow sites, diagonally, where the next layer's atoms of the
     crystal would be. The cell of 7.84 x 5.54 Å is smaller than twice EMT's cutoff: atoms meet
-    their own images.
+    their own images. Another ``height`` of the gold above the upper layer (Å) starts with more
+    energy.
     """
     atoms = fcc110("Pt", size=(2, 2, 2))
     spacing = atoms.positions[:, 2].max() - atoms.positions[:, 2].min()
     for site in ((0, 0), (1, 1)):
-        add_adsorbate(atoms, "Au", spacing, "hollow", offset=site)
+        add_adsorbate(atoms, "Au", height or spacing, "hollow", offset=site)
     atoms.pbc = (True, True, False)
     atoms.center(vacuum=SLAB_VACUUM, axis=2)
     atoms.set_constraint(FixAtoms(mask=atoms.get_tags() == 2))
     return atoms
 
 
-STRUCTURES = {"au6-octahedron": au6_octahedron, "pt8au2-slab": pt8au2_slab}
+def pt8au2_slab_high() -> Atoms:
+    """The same with the gold 1.8 Å above the upper layer: 2 eV above where it comes to move."""
+    return pt8au2_slab(1.8)
+
+
+STRUCTURES = {
+    "au6-octahedron": au6_octahedron,
+    "pt8au2-slab": pt8au2_slab,
+    "pt8au2-slab-high": pt8au2_slab_high,
+}
 
 
 def build_structure(name: str) -> Atoms:
