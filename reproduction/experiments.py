@@ -267,6 +267,7 @@ _TWINS = [
         (1.0, 1.0),
         2500,
         dataset="pt8au2-hot",
+        seeds=(0,),
     ),
     _why(
         "twin-2500-10-10-10-forces",
