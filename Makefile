@@ -42,6 +42,7 @@ figures: setup
 
 benchmark: setup
 	@$(PY) scripts/benchmark.py
+	@$(PY) scripts/benchmark_behler.py
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

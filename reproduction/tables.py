@@ -582,6 +582,35 @@ def latency(benchmark: dict) -> Table:
     return Table("latency", "A call of an ASE calculator on Au6", ("calculator", "ms"), rows, note)
 
 
+def behler_speed(benchmark: dict) -> Table:
+    """A pass over the data by Amp and its twin, as scripts/benchmark_behler.py measured it."""
+    rows = []
+    for row, one in benchmark.get("passes", {}).items():
+        kind = "E and F" if one["forces"] else "E"
+        ratio = one["amp_ms"] / one["twin_ms"]
+        rows.append(
+            (
+                f"{row}, {one['frames']:,} frames, {kind}",
+                f"{one['amp_ms']:.1f}",
+                f"{one['twin_ms']:.1f}",
+                f"{ratio:.1f}",
+                f"{one['twin_preparation_s']:.0f}",
+            )
+        )
+    note = "`make benchmark` has not been run yet."
+    if rows:
+        over = benchmark["hand_over_ms_a_frame"]
+        parts = ", ".join(f"{ms:.1f} ms a frame with {name}" for name, ms in over.items())
+        note = (
+            f"Loss and gradient over the training part, one thread of {benchmark['processor']}, "
+            f"Amp with its {'Fortran module' if benchmark['amp'] == 'fortran' else 'Python code'}. "
+            f"Amp's hand-over of the derivatives before its first step on forces: {parts}."
+        )
+    columns = ("row", "Amp, ms", "twin, ms", "times as fast", "twin's fingerprints, s, once")
+    title = "A pass over the data: Amp and its Keras twin"
+    return Table("behler-speed", title, columns, tuple(rows), note)
+
+
 def claims(metrics: Metrics) -> Table:
     """Verdicts; the page says by which rules, and with which numbers."""
     judged = verdicts(metrics)
@@ -595,13 +624,15 @@ def claims(metrics: Metrics) -> Table:
     )
 
 
+def _json(path: Path) -> dict:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
 def tables(results: Path, metrics: Metrics | None = None) -> dict[str, Table]:
     """All tables of a results folder, by name."""
     metrics = metrics or Metrics.read(results)
-    path = results / "benchmark.json"
-    benchmark = json.loads(path.read_text()) if path.is_file() else {}
-    path = results / "provenance.json"
-    about = json.loads(path.read_text()) if path.is_file() else {}
+    benchmark = _json(results / "benchmark.json")
+    about = _json(results / "provenance.json")
     behler = {
         make.__name__: (lambda m, make=make: make(m, about))
         for make in (table1, table2, table3, why)
@@ -625,6 +656,7 @@ def tables(results: Path, metrics: Metrics | None = None) -> dict[str, Table]:
         inner,
     )
     made = [*(make(metrics) for make in makers), speed(benchmark), latency(benchmark)]
+    made.append(behler_speed(_json(results / "benchmark-behler.json")))
     return {table.name: table for table in made}
 
 

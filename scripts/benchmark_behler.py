@@ -1,0 +1,135 @@
+"""Speed of the Behler model: a pass over the data by Amp and by its Keras twin, in one run.
+
+Writes results/benchmark-behler.json, from which the README's table comes. Takes about two minutes.
+"""
+
+import json
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from amp_baseline.potential import backend, frames, in_memory, quiet
+from amp_baseline.settings import AmpSettings
+from amp_baseline.training import train
+from data_gen.dataset import load
+from keras_models import behler
+from keras_models.quasi_newton import FullBatch
+from keras_models.training import build_seeded, flat_weights, precision
+from reproduction import cli
+from reproduction.experiments import EXPERIMENTS
+from reproduction.provenance import processor
+
+# (row, evaluations of Amp's loss to time)
+ROWS = (("table1/behler-10-10-10", 200), ("table3/250-5-5", 40))
+HANDED_OVER = 30
+
+
+def amp_seconds(experiment, data, steps):
+    """Of one evaluation of Amp's loss with its gradient and its optimiser's work."""
+    part = experiment.parts(data)[0]
+    seconds = []
+    for n in (10, 10 + steps):
+        settings = replace(experiment.training, max_steps=n, minutes=30.0)
+        with tempfile.TemporaryDirectory() as folder:
+            seconds.append(train(part, part[:2], settings, 0, Path(folder)).seconds)
+    return (seconds[1] - seconds[0]) / steps
+
+
+def twin_seconds(experiment, data, steps):
+    """Of one evaluation of the twin's loss with its gradient."""
+    part = experiment.parts(data)[0]
+    settings: AmpSettings = experiment.training
+    plain = behler.SymmetryFunctions(
+        part.numbers,
+        part.cell,
+        part.pbc,
+        behler.default_symmetry_functions(sorted(set(frames(part[:1])[0].symbols))),
+        dtype="float64",
+    )
+    plain.room = behler.most_neighbours(plain, part.positions)
+    begin = time.perf_counter()
+    if settings.forces:
+        features = behler.fingerprints_and_gradients(plain, part.positions)
+        values = features[..., 0]
+    else:
+        features = values = behler.fingerprints(plain, part.positions)
+    prepared = time.perf_counter() - begin
+    with precision("float64"):
+        model = build_seeded(
+            lambda: behler.behler(
+                part.numbers,
+                part.cell,
+                part.pbc,
+                behler.fingerprint_range(values, part.numbers),
+                settings.hidden_layers,
+            ),
+            0,
+        )
+    network = behler.network(model)
+    forces = part.forces if settings.forces else None
+    objective = behler.fingerprint_objective(network, part.energies, forces, 0.01, 0.04)
+    batch, theta = FullBatch(objective, features), flat_weights(network)
+    batch(theta)
+    begin = time.perf_counter()
+    for _ in range(steps):
+        batch(theta)
+    return (time.perf_counter() - begin) / steps, prepared
+
+
+def hand_over_seconds(data):
+    """Of Amp's hand-over of fingerprint derivatives to Fortran, from disk and from memory."""
+    from amp import Amp
+    from amp.descriptor.gaussian import Gaussian
+    from amp.model import ravel_data
+    from amp.model.neuralnetwork import NeuralNetwork
+    from amp.utilities import hash_images
+
+    found = {}
+    for name in ("Amp's pickles", "containers in memory"):
+        with tempfile.TemporaryDirectory() as folder, quiet():
+            images = hash_images(frames(data[:HANDED_OVER]))
+            amp = Amp(Gaussian(), NeuralNetwork(), label=f"{folder}/amp", cores=1, logging=False)
+            d = amp.descriptor
+            if name != "Amp's pickles":
+                in_memory(d, sorted(set(frames(data[:1])[0].symbols)))
+            d.calculate_fingerprints(images, calculate_derivatives=True)
+            begin = time.perf_counter()
+            ravel_data(True, "atom-centered", images, d.fingerprints, d.fingerprintprimes, False)
+            found[name] = 1000 * (time.perf_counter() - begin) / HANDED_OVER
+    return found
+
+
+def main(argv):
+    p = cli.parser(__doc__)
+    space, out = cli.workspace(p.parse_args(argv)), cli.console()
+    results = {"processor": processor(), "cores": cli.cores(), "amp": backend(), "passes": {}}
+    for row, steps in ROWS:
+        experiment = EXPERIMENTS[row]
+        data = load(space.data / f"{experiment.dataset}.traj")
+        amp = amp_seconds(experiment, data, steps)
+        twin, prepared = twin_seconds(experiment, data, steps)
+        results["passes"][row] = {
+            "frames": experiment.split[0],
+            "forces": experiment.training.forces,
+            "amp_ms": 1000 * amp,
+            "twin_ms": 1000 * twin,
+            "twin_preparation_s": prepared,
+        }
+        out.print(
+            f"{row}: a pass takes Amp {1000 * amp:.1f} ms, its twin {1000 * twin:.1f} ms, "
+            f"{amp / twin:.0f} times as fast after {prepared:.0f} s of preparation"
+        )
+    slab = load(space.data / "pt8au2.traj")
+    results["hand_over_ms_a_frame"] = hand_over_seconds(slab)
+    for name, ms in results["hand_over_ms_a_frame"].items():
+        out.print(f"hand-over of derivatives to Fortran, {name}: {ms:.1f} ms a frame")
+    path = space.results / "benchmark-behler.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    out.print(f"written to {path.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run_script(main)
