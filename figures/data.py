@@ -28,12 +28,12 @@ def draw(results: Path) -> list[Path]:
         return []
     figure = plt.figure(figsize=(WIDTH, 3.6 * len(found)))
     parts = figure.subfigures(len(found), 1, squeeze=False)[:, 0]
-    for part, trajectory in zip(parts, found.values(), strict=True):
-        _panels(part, trajectory, "Figure 1: " if part is parts[0] else "")
+    for part, (name, trajectory) in zip(parts, found.items(), strict=True):
+        _panels(part, trajectory, "Figure 1: " if part is parts[0] else "", name)
     return save(figure, results / "figures", "data")
 
 
-def _panels(figure, data: Trajectory, head: str) -> None:
+def _panels(figure, data: Trajectory, head: str, dataset: str) -> None:
     """Molecules above, energies below."""
     n = len(data.energies)
     known = np.isfinite(data.interval_ps)
@@ -78,7 +78,9 @@ def _panels(figure, data: Trajectory, head: str) -> None:
     axes.set_xlabel(f"time / {unit}" if known else "frame")
     axes.set_ylabel("E / eV")
     apart = f", one every {1000 * data.interval_ps:.0f} fs" if known else ""
-    name = _formula(data) + (", periodic (images pale)" if data.pbc.any() else "")
+    # "pt8au2-hot": another trajectory of the same atoms.
+    name = " ".join([_formula(data), *dataset.split("-")[1:]])
+    name += ", periodic (images pale)" if data.pbc.any() else ""
     figure.suptitle(
         f"{head}{name}: {n:,} frames{apart}; dots: the frames drawn",
         fontsize=10,

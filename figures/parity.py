@@ -19,7 +19,7 @@ TABLES = {
     "force": ("table3", "table5", "gradient"),
 }
 SYMBOL = {"energy": "E", "force": "F"}
-FORMULA = {"au6": "Au$_6$", "pt8au2": "Pt$_8$Au$_2$"}
+FORMULA = {"au6": "Au$_6$", "pt8au2": "Pt$_8$Au$_2$", "pt8au2-hot": "Pt$_8$Au$_2$ hot"}
 COLUMNS = 5
 # Of the test part, for forces: a panel of 9,000 points hides the others.
 TEST_STRIDE = {"energy": 1, "force": 5}
