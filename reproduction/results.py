@@ -17,7 +17,7 @@ from data_gen.dataset import Dataset
 from reproduction import keep
 from reproduction.errors import ReproductionError
 from reproduction.experiments import EXPERIMENTS, Experiment
-from reproduction.metrics import UNITS, Spread, spread
+from reproduction.metrics import UNITS, Spread, errors, spread
 from reproduction.store import Store
 
 COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
@@ -134,7 +134,12 @@ def gather(
         rows[experiment.id] = [
             Row(experiment.id, seed, m["split"], m["metric"], m["value"])
             for seed, run in runs.items()
-            for m in [*run["metrics"], *_late(store.arrays(experiment.id, seed))]
+            for arrays in [store.arrays(experiment.id, seed)]
+            for m in [
+                *run["metrics"],
+                *_newer(experiment, run, arrays, datasets.get(experiment.dataset)),
+                *_late(arrays),
+            ]
         ]
         about[experiment.id] = {
             str(seed): {
@@ -166,6 +171,21 @@ def gather(
         json.dumps({name: about[name] for name in order if name in about}, indent=1) + "\n",
     )
     return metrics, fresh
+
+
+def _newer(experiment: Experiment, run: dict, arrays: dict, data: Dataset | None) -> list[dict]:
+    """What the metric function says of a run's predictions that it did not say yet back then."""
+    known = {(m["split"], m["metric"]) for m in run["metrics"]}
+    if data is None or experiment.part != "time":
+        return []
+    found = []
+    for split, part in zip(("train", "test"), experiment.parts(data), strict=True):
+        for kind, reference in (("energy", part.energies), ("force", part.forces)):
+            if f"{kind}_{split}" in arrays:
+                for metric, value in errors(kind, arrays[f"{kind}_{split}"], reference).items():
+                    if (split, metric) not in known:
+                        found.append({"split": split, "metric": metric, "value": value})
+    return found
 
 
 def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> None:

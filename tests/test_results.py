@@ -1,5 +1,6 @@
 """Numbers on their way from runs to tables, and that the README shows the committed ones."""
 
+import json
 import math
 import subprocess
 import sys
@@ -184,3 +185,21 @@ def test_pair_floor_finds_a_pair_potential_and_only_that(rng):
     np.testing.assert_allclose(model.predict(x[:300]), truth[:300], atol=1e-8)
     emt = PairFloor.fit(data.positions[:300], data.energies[:300])
     assert np.std(emt.predict(x[:300]) - data.energies[:300]) > 0.1
+
+
+def test_errors_that_a_run_did_not_have_are_found_from_its_predictions(tmp_path, au6):
+    """A run of before a metric was thought of."""
+    experiment = replace(EXPERIMENTS["beyond/pair-floor"], split=(300, 100))
+    store = Store(tmp_path / "runs")
+    assert do(Work(experiment, (0,)), au6, store, lambda *_: None) == {}
+    path = store.run_folder(experiment.id, 0) / "run.json"
+    run = json.loads(path.read_text())
+    whole = {(m["split"], m["metric"]): m["value"] for m in run["metrics"]}
+    run["metrics"] = [m for m in run["metrics"] if m["metric"] != "energy_bias"]
+    path.write_text(json.dumps(run))
+    sums, folder = {"au6": au6.checksum()}, tmp_path / "results"
+    metrics, _ = gather(store, [experiment], sums, folder, {"au6": au6})
+    for split in ("train", "test"):
+        found = metrics.values(experiment.id, split, "energy_bias")
+        assert found == pytest.approx([whole[split, "energy_bias"]])
+        assert len(metrics.values(experiment.id, split, "energy_rmse")) == 1
