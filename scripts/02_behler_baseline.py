@@ -57,8 +57,8 @@ def main(argv):
             with contextlib.suppress(AmpError):
                 if backend() == "python":
                     out.print(
-                        "Amp has no Fortran module here, and its Python code gets nowhere within the "
-                        "limits of these rows: install gfortran, then make setup"
+                        "Amp has no Fortran module here, and its Python code gets nowhere within "
+                        "the limits of these rows: install gfortran, then make setup"
                     )
     return cli.EXIT_FAILED if cli.run_experiments(arguments, own).failed else 0
 
