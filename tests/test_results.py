@@ -16,7 +16,16 @@ from reproduction.provenance import code_files
 from reproduction.results import Metrics, Row, gather, reported
 from reproduction.runner import Work, do
 from reproduction.store import Store
-from reproduction.tables import appendix_a, appendix_b, fill, ratio, table4, tables, with_spread
+from reproduction.tables import (
+    appendix_a,
+    appendix_b,
+    fill,
+    ratio,
+    table1,
+    table4,
+    tables,
+    with_spread,
+)
 from reproduction.tasks.pair_floor import PairFloor, pair_distances
 
 
@@ -88,6 +97,20 @@ def test_table_puts_ours_beside_the_reports():
     line = next(r for r in table4(Metrics(rows)).rows if r[0] == "Eq. 2")
     assert line[5:8] == ("0.014", "0.012 ± 0.002", "0.86")
     assert line[4] == "not run yet"
+
+
+def test_behler_tables_say_how_training_ended():
+    """Seeds by ending; steps and seconds mean different things for Amp and its twin."""
+    row = "table1/behler-5-5"
+    numbers = {("", "epochs"): 2214.0, ("", "train_seconds"): 40.6, ("test", "energy_rmse"): 0.1}
+    rows = [Row(row, k, *key, value) for k in range(3) for key, value in numbers.items()]
+    about = {row: {str(k): {"ended": "the optimiser gave up"} for k in range(2)}}
+    about[row]["2"] = {"ended": "stopped by the time limit"}
+    table = table1(Metrics(rows), about)
+    line = next(r for r in table.rows if r[0] == "(5, 5)")
+    assert table.columns[-1] == "ended (seeds)" and line[-1] == "gave up (2), time limit (1)"
+    assert line[1:3] == ("2214", "3") and "evaluations of Amp's loss" in table.note
+    assert table.rows[-1][-1] == "-"  # not run
 
 
 def test_ratio_by_hand():
