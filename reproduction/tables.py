@@ -81,9 +81,12 @@ def rmse_table(
     """
     printed = reported()
     experiments = [e for e in EXPERIMENTS.values() if e.table == name]
-    has_printed = any(key[0] == e.id for e in experiments for key in printed)
+    ids = {e.id for e in experiments}
+    # Of which errors the report has any.
+    compared = {metric for row, _, metric in printed if row in ids}
     columns = ["model", count, "seeds"]
-    for called in kinds.values():
+    for metric, called in kinds.items():
+        has_printed = metric in compared
         for split, split_called in splits.items():
             if has_printed and split != "rotated":
                 columns.append(f"{called}{split_called}, report")
@@ -104,6 +107,7 @@ def rmse_table(
             str(first.n) if first else "-",
         ]
         for metric in kinds:
+            has_printed = metric in compared
             for split in splits:
                 if has_printed and split != "rotated":
                     cells.append(printed.get((experiment.id, split, metric), ""))
