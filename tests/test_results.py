@@ -111,6 +111,8 @@ def test_behler_tables_say_how_training_ended():
     assert table.columns[-1] == "ended (seeds)" and line[-1] == "gave up (2), time limit (1)"
     assert line[1:3] == ("2214", "3") and "evaluations of Amp's loss" in table.note
     assert table.rows[-1][-1] == "-"  # not run
+    # The report has no errors of F here: no columns that stay empty.
+    assert [c for c in table.columns if c.startswith("F")] == ["F, train", "F, test"]
 
 
 def test_ratio_by_hand():
@@ -196,6 +198,9 @@ def test_code_of_a_task_holds_what_it_predicts_with():
     names = {str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.tasks.energy")}
     assert {"keras_models/training.py", "keras_models/geometry.py", "data_gen/dataset.py"} <= names
     assert not any("runner" in name or "experiments" in name for name in names)
+    # Amp trains in another process, whose code is found all the same.
+    names = {str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.tasks.amp")}
+    assert {"amp_baseline/process.py", "amp_baseline/optimiser.py"} <= names
 
 
 def test_pair_floor_finds_a_pair_potential_and_only_that(rng):
