@@ -1,10 +1,11 @@
 """SciPy's BFGS, which Amp calls, with a cheaper update of the inverse Hessian.
 
-SciPy multiplies whole matrices for each update, 4 n^3 operations for n weights: a second a step for
-the 2,106 weights of hidden layers (50, 25, 10, 10), more than Amp's loss takes. Here it is the sum
-of two rank-one terms, 4 n^2. Line search, stopping rules and defaults are SciPy's own functions and
-numbers, so that the steps are the same up to rounding (tested). Rounding is also what ends SciPy's
-on Amp's loss, so that this one ends elsewhere: it is for where SciPy's is too slow.
+SciPy multiplies whole matrices twice for each update, 4 n^3 operations for n weights: a second a
+step for the 2,108 of hidden layers (50, 25, 10, 10), more than Amp's loss takes. Here the same
+update, of rank two, is written out: of the order of n^2. Line search and stopping rules are SciPy's
+own functions and numbers but for its limit of 200 n steps, so that the steps are the same up to
+rounding (tested). Rounding is also what ends SciPy's on Amp's loss; this one then ends elsewhere:
+it is for where SciPy's is too slow.
 """
 
 import numpy as np

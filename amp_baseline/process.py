@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,10 @@ def main(folder: Path) -> None:
     os.chdir(folder)
     # Amp moves old files to the temporary folder when it saves.
     os.environ["TMPDIR"] = str(folder)
+    # Ctrl-C reaches the whole process group; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _end_with_parent()
     about = json.loads(Path("job.json").read_text())
     settings, seed = AmpSettings(**about["settings"]), about["seed"]
@@ -50,9 +55,14 @@ def main(folder: Path) -> None:
         for part in ("train", "test")
     )
     state = _State.read()
-    with quiet():
-        trained = _train(train, settings, seed, state)
-        predicted = _predict(train, test, trained)
+    try:
+        with quiet():
+            trained = _train(train, settings, seed, state, stop)
+            predicted = _predict(train, test, trained, stop)
+    except Stopped:
+        if state.steps:
+            state.write()
+        sys.exit("asked to stop (SIGTERM); its state is kept")
     np.savez("predictions.npz", **predicted)
     _write_json(
         "result.json",
@@ -82,9 +92,10 @@ class _State:
             with np.load("state.npz") as stored:
                 for name in vars(state):
                     setattr(state, name, stored[name][()])
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return cls()
-        state.resumed = int(state.resumed) + 1
+        if not state.ended:
+            state.resumed = int(state.resumed) + 1
         return state
 
     def write(self) -> None:
@@ -92,17 +103,18 @@ class _State:
         os.replace(".state.npz", "state.npz")
 
 
-def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State):
-    """Train from a state; leaves potential.amp with the weights of the lowest loss."""
+def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop: threading.Event):
+    """Train from a state; leaves potential.amp with the weights of the lowest loss.
+
+    Raises:
+        Stopped: ``stop`` was set.
+    """
     from amp import Amp
     from amp.descriptor.gaussian import Gaussian
     from amp.model import LossFunction
     from amp.model.neuralnetwork import NeuralNetwork
     from amp.regression import Regressor
-    from amp.utilities import ConvergenceOccurred, TrainingConvergenceError
-
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    from amp.utilities import TrainingConvergenceError
 
     class Watched(NeuralNetwork):
         """Amp's network, which remembers its best weights and stops when it is told."""
@@ -110,7 +122,9 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State):
         def get_loss(self, vector, lossprime):
             if stop.is_set():
                 raise Stopped("asked to")
-            if time.perf_counter() - begin + before > 60 * settings.minutes:
+            # One evaluation at least, however long the fingerprints took: weights that no loss is
+            # known of are no result.
+            if state.steps and time.perf_counter() - begin + before > 60 * settings.minutes:
                 raise Stopped("the time limit")
             if state.steps >= settings.max_steps:
                 raise Stopped("the limit of steps")
@@ -149,9 +163,14 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State):
     )
     descriptor = Gaussian(fortran=fortran)
     amp = Amp(descriptor, model, label=LABEL, cores=1)
-    elements = {atom for atom in frames(train[:1])[0].symbols}
-    in_memory(descriptor, sorted(elements), lambda word, k, n: amp._log(f" {word} {k} of {n}"))
-    images = dict_of(train)
+
+    def told(word: str, k: int, n: int) -> None:
+        amp._log(f" {word} {k} of {n}")
+        if stop.is_set():
+            raise Stopped("asked to")
+
+    in_memory(descriptor, sorted(set(frames(train[:1])[0].symbols)), told)
+    images = _training_images(train)
     begin = kept = time.perf_counter()
     before = float(state.seconds)
     if not state.ended:
@@ -165,11 +184,12 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State):
             state.ended = "converged"
         except TrainingConvergenceError:
             state.ended = "the optimiser gave up"
-        except (Stopped, ConvergenceOccurred) as why:
+        except Stopped as why:
             if stop.is_set():
-                state.write()
-                sys.exit(0)
+                raise
             state.ended = f"stopped by {why}"
+        if not len(state.vector):
+            sys.exit("its loss was never finite")
         state.write()
     else:
         _set_up(amp, images, False)
@@ -178,8 +198,8 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State):
     return amp
 
 
-def dict_of(data: Dataset):
-    """Images by key, with the metadata that Amp's loss looks for."""
+def _training_images(data: Dataset):
+    """Images by number, with the metadata that Amp's loss looks for."""
     from amp.utilities import MetaDict
 
     images = MetaDict(enumerate(frames(data)))
@@ -193,14 +213,24 @@ def _set_up(amp, images, forces: bool) -> None:
     amp.model.fit(images, amp.descriptor, amp._log, amp._parallel, only_setup=True)
 
 
-def _predict(train: Dataset, test: Dataset, amp) -> dict[str, np.ndarray]:
-    """Energies of both parts, and forces of some frames, by the potential as it was saved."""
+def _predict(train: Dataset, test: Dataset, amp, stop: threading.Event) -> dict[str, np.ndarray]:
+    """Energies of both parts, and forces of some frames, by the potential as it was saved.
+
+    Raises:
+        Stopped: ``stop`` was set.
+    """
+
+    def told(k: int) -> None:
+        amp._log(f" predictions {k} of {total}")
+        if stop.is_set():
+            raise Stopped("asked to")
+
     potential = AmpPotential(Path("potential.amp"))
     found = {}
     total = len(train) + len(test)
     for part, data, done in (("train", train, 0), ("test", test, len(train))):
         found[f"energy_{part}"], _ = potential.predict(
-            data, False, lambda k, n, done=done: amp._log(f" predictions {done + k} of {total}")
+            data, False, lambda k, n, done=done: told(done + k)
         )
         some = np.unique(np.linspace(0, len(data) - 1, FORCE_FRAMES).astype(int))
         found[f"force_frames_{part}"] = some

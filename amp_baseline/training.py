@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from amp_baseline import log
+from amp_baseline import process as child  # imported, so that its code counts in a run's checksum
 from amp_baseline.errors import AmpError
 from amp_baseline.potential import backend
 from amp_baseline.settings import AmpSettings
@@ -80,7 +81,7 @@ def train(
     _write_job(train, test, settings, seed, folder)
     with open(folder / "process-output.txt", "w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "amp_baseline.process", str(folder)],
+            [sys.executable, "-m", child.__name__, str(folder)],
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -47,7 +47,7 @@ def pt8au2_slab(height: float | None = None) -> Atoms:
 
 
 def pt8au2_slab_high() -> Atoms:
-    """The same with the gold 1.8 Å above the upper layer: 2 eV above where it comes to move."""
+    """The same with the gold 1.8 Å above the upper layer: it starts with 1.9 eV more."""
     return pt8au2_slab(1.8)
 
 

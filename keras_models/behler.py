@@ -71,7 +71,8 @@ def _spoilt(values, overflow):
     """NaN where an atom had more neighbours than there was room for: never a wrong number."""
     if overflow is None:
         return values
-    return K.where(overflow[..., None], K.full_like(values, np.nan), values)
+    # Added, not put in place: forces go by the derivative of what follows, which is NaN as well.
+    return values + K.where(overflow[..., None], K.full_like(values, np.nan), K.zeros_like(values))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -141,7 +141,7 @@ def _hot(table: str) -> dict:
 _BEHLER = [
     _amp("table1/behler-5-5", "(5, 5)", (5, 5), 5),
     _amp("table1/behler-10-10-10", "(10, 10, 10)", (10, 10, 10), 6),
-    # SciPy's update takes longer than Amp's loss for 2,106 weights.
+    # SciPy's update takes longer than Amp's loss for 2,108 weights.
     _amp("table1/behler-50-25-10-10", "(50, 25, 10, 10)", (50, 25, 10, 10), 3, "rank-two"),
     _amp(
         "beyond/amp-5-5-rank-two",

@@ -81,9 +81,12 @@ def rmse_table(
     """
     printed = reported()
     experiments = [e for e in EXPERIMENTS.values() if e.table == name]
-    has_printed = any(key[0] == e.id for e in experiments for key in printed)
+    ids = {e.id for e in experiments}
+    # Of which errors the report has any.
+    compared = {metric for row, _, metric in printed if row in ids}
     columns = ["model", count, "seeds"]
-    for called in kinds.values():
+    for metric, called in kinds.items():
+        has_printed = metric in compared
         for split, split_called in splits.items():
             if has_printed and split != "rotated":
                 columns.append(f"{called}{split_called}, report")
@@ -104,6 +107,7 @@ def rmse_table(
             str(first.n) if first else "-",
         ]
         for metric in kinds:
+            has_printed = metric in compared
             for split in splits:
                 if has_printed and split != "rotated":
                     cells.append(printed.get((experiment.id, split, metric), ""))
@@ -134,7 +138,13 @@ ENDINGS = {
 }
 
 
-def behler_table(metrics: Metrics, about: dict, name: str, title: str, note: str = "") -> Table:
+STEPS_NOTE = (
+    "Steps are evaluations of Amp's loss, and iterations of the twins' second-order method. Amp's "
+    "seconds hold its fingerprints, the twins' do not."
+)
+
+
+def behler_table(metrics: Metrics, about: dict, name: str, title: str, note=STEPS_NOTE) -> Table:
     """Errors of E and F of Amp's rows and their twins', and how many seeds ended in which way.
 
     Args:
@@ -144,7 +154,8 @@ def behler_table(metrics: Metrics, about: dict, name: str, title: str, note: str
         note: more to say below it.
     """
     kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
-    table = rmse_table(metrics, name, title, kinds, f"{OURS_NOTE} {note}".strip(), count="steps")
+    note = f"{SPREAD_NOTE if name == 'why' else OURS_NOTE} {note}"
+    table = rmse_table(metrics, name, title, kinds, note, count="steps")
     rows = []
     experiments = [e for e in EXPERIMENTS.values() if e.table == name]
     for experiment, row in zip(experiments, table.rows, strict=True):
@@ -178,7 +189,7 @@ def table3(metrics: Metrics, about: dict) -> Table:
 def why(metrics: Metrics, about: dict) -> Table:
     """What changes the forces of the Behler model."""
     title = "Why forces fail, or do not: the Keras twin, RMSE of E (eV) and F (eV/Å)"
-    note = "On Pt8Au2 but for the last. Iterations are the second-order method's."
+    note = "On Pt8Au2 but for the last. Steps are iterations of the second-order method."
     return behler_table(metrics, about, "why", title, note)
 
 

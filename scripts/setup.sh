@@ -5,10 +5,16 @@ cd "$(dirname "$0")/.."
 
 wanted=$(cat requirements.txt amp_baseline/*requirements.txt setup.py | sha256sum | cut -d ' ' -f 1)
 amp_has_fortran() { ls .venv/lib/python3*/site-packages/amp/fmodules*.so >/dev/null 2>&1; }
-# A virtual environment does not survive being moved: its Python must still start. A gfortran that
-# was installed since is a reason to build Amp again.
-if [ "$(cat .venv/ready 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null &&
-   { amp_has_fortran || ! command -v gfortran >/dev/null; }; then
+# In a checkout that was moved or copied, the environment starts, but its packages are those of the
+# old place: -P takes the current folder out of the search.
+is_of_here() {
+    .venv/bin/python -P -c 'import data_gen, os, sys
+sys.exit(not os.path.samefile(os.path.dirname(data_gen.__file__), "data_gen"))' 2>/dev/null
+}
+# A gfortran that was installed since is a reason to build Amp again; one that Amp would not build
+# with (second line of the file) is none.
+if [ "$(sed -n 1p .venv/ready 2>/dev/null)" = "$wanted" ] && is_of_here &&
+   { amp_has_fortran || ! command -v gfortran >/dev/null || grep -q '^gfortran' .venv/ready; }; then
     exit 0
 fi
 
@@ -22,6 +28,7 @@ command -v g++ >/dev/null || stop "asap3 compiles with g++, which is not here; o
 # Amp is of use with its Fortran module alone: its Python is very slow.
 if ! command -v gfortran >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing gfortran for Amp (apt-get) ..."
+    export DEBIAN_FRONTEND=noninteractive
     { apt-get update && apt-get install -y --no-install-recommends gfortran; } >/dev/null 2>&1 || true
 fi
 
@@ -49,6 +56,12 @@ if ! PIP_CONSTRAINT=requirements.txt .venv/bin/python -m pip install \
     tail -n 25 "$log" >&2
     stop "set-up failed; the whole story is in $log"
 fi
-amp_has_fortran || echo "Amp runs its slow Python code: no gfortran here; as root on Debian:" \
-    "apt-get install gfortran, then make setup" >&2
-echo "$wanted" >.venv/ready
+built_with=""
+if command -v gfortran >/dev/null; then
+    built_with="gfortran was here"
+    amp_has_fortran || echo "Amp runs its slow Python code: its Fortran module did not build; $log" >&2
+else
+    echo "Amp runs its slow Python code: no gfortran here; as root on Debian:" \
+        "apt-get install gfortran, then make setup" >&2
+fi
+printf '%s\n%s\n' "$wanted" "$built_with" >.venv/ready

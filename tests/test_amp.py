@@ -113,6 +113,88 @@ def test_time_limit_counts_the_best_so_far(clusters, tmp_path):
 
 
 @needs_amp
+def test_time_limit_leaves_one_evaluation(clusters, tmp_path):
+    """Where the fingerprints alone take longer, there still are weights whose loss is known."""
+    settings = replace(SHORT, minutes=1e-6)
+    run = training.train(clusters[:40], clusters[40:], settings, 0, tmp_path)
+    assert run.ended == "stopped by the time limit" and run.steps == run.best_step == 1
+    assert np.isfinite(run.energies[0]).all()
+
+
+@needs_amp
+def test_state_that_is_damaged_is_not_taken_up(clusters, tmp_path):
+    settings = replace(SHORT, max_steps=3)
+    training.train(clusters[:20], clusters[20:], settings, 0, tmp_path)
+    whole = (tmp_path / "state.npz").read_bytes()
+    (tmp_path / "state.npz").write_bytes(whole[: len(whole) // 2])
+    run = training.train(clusters[:20], clusters[20:], settings, 0, tmp_path)
+    assert run.steps == 3 and run.resumed == 0
+
+
+@needs_amp
+def test_what_is_left_after_training_is_done_again_alone(clusters, tmp_path):
+    """Stopped while it predicts: trained it is already."""
+    settings = replace(SHORT, max_steps=30)
+
+    def stop(fraction, text):
+        if text.startswith("predictions"):
+            raise KeyboardInterrupt
+
+    parts = clusters[:40], clusters[40:]
+    with pytest.raises(KeyboardInterrupt):
+        training.train(*parts, settings, 0, tmp_path, stop)
+    with np.load(tmp_path / "state.npz") as kept:
+        assert str(kept["ended"]) == "stopped by the limit of steps"
+        vector = kept["vector"]
+    run = training.train(*parts, settings, 0, tmp_path)
+    assert run.steps == len(run.history) == 30 and run.resumed == 0
+    weights = AmpPotential(run.potential).parameters()["elements"]["Au"]["weights"]
+    assert np.isin(np.concatenate([w.ravel() for w in weights]), vector).all()
+
+
+@needs_amp
+@pytest.mark.parametrize("when", ["fingerprints", "step"])
+def test_process_that_another_ends_says_so(clusters, tmp_path, when):
+    """SIGTERM, as from a system that shuts down; Ctrl-C is for the parent to decide about."""
+    sent = []
+
+    def end(fraction, text):
+        if not sent and text.startswith(when):
+            (child,) = _children()
+            os.kill(child, signal.SIGINT)
+            os.kill(child, signal.SIGTERM)
+            sent.append(child)
+
+    # Copies: enough for fingerprints to be under way for a while.
+    some = clusters if when == "step" else _repeated(clusters, 40)
+    with pytest.raises(AmpError, match=r"status 1: asked to stop \(SIGTERM\); its state is kept"):
+        training.train(some[:-5], some[-5:], replace(SHORT, max_steps=10**5), 0, tmp_path, end)
+    assert (tmp_path / "state.npz").is_file() == (when == "step")
+
+
+def _children() -> list[int]:
+    """Amp's processes that this one has started."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(os.getpid()), "-f", "amp_baseline.process"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def _repeated(data: Dataset, times: int) -> Dataset:
+    return Dataset(
+        np.tile(data.positions, (times, 1, 1)),
+        data.numbers,
+        np.tile(data.energies, times),
+        np.tile(data.forces, (times, 1, 1)),
+        data.cell,
+        data.pbc,
+    )
+
+
+@needs_amp
 def test_stopped_training_goes_on_where_it_was(clusters, tmp_path):
     """What ``report`` raises stops Amp, which keeps its state."""
     settings = replace(SHORT, max_steps=5000)
@@ -126,7 +208,7 @@ def test_stopped_training_goes_on_where_it_was(clusters, tmp_path):
         training.train(*parts, settings, 0, tmp_path, stop)
     with np.load(tmp_path / "state.npz") as kept:
         before, loss = int(kept["steps"]), float(kept["loss"])
-    assert 0 < before < 5000 and str(kept.files)
+    assert 0 < before < 5000
     run = training.train(*parts, replace(settings, max_steps=before + 20), 0, tmp_path)
     assert run.resumed == 1 and before < run.steps <= before + 20
     # It begins with the best weights that there were.
@@ -140,13 +222,7 @@ def test_killed_process_is_an_error_that_says_so(clusters, tmp_path):
     def kill(fraction, text):
         if not seen.is_set() and text.startswith("step"):
             seen.set()
-            children = subprocess.run(
-                ["pgrep", "-P", str(os.getpid()), "-f", "amp_baseline.process"],
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout.split()
-            os.kill(int(children[-1]), signal.SIGKILL)
+            os.kill(_children()[-1], signal.SIGKILL)
 
     with pytest.raises(AmpError, match="killed by signal 9"):
         training.train(

@@ -119,6 +119,15 @@ def test_room_for_fewer_neighbours_is_the_same_or_nan(rng):
     assert np.isnan(behler.fingerprints_and_gradients(short, x[None])[..., 0]).any()
 
 
+def test_too_little_room_gives_no_wrong_forces(rng):
+    x, numbers, cell, pbc = shaken("slab", rng)
+    model = model_for(numbers, cell, pbc)
+    layer = model.get_layer("symmetry_functions")
+    layer.room = behler.most_neighbours(layer, x[None]) - 1
+    energies, forces = EnergyForcePredictor(model)(x[None])
+    assert np.isnan(energies).all() and np.isnan(forces).any(axis=(1, 2)).all()
+
+
 def test_nothing_depends_on_which_image_an_atom_is_in(rng):
     x, numbers, cell, pbc = shaken("slab", rng)
     layer = layer_for(numbers, cell, pbc)

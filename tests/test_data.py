@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import asap3
@@ -9,6 +10,7 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import fcc110
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.lattice.compounds import B2
@@ -21,11 +23,17 @@ from data_gen.errors import DataError
 from data_gen.structures import build_structure
 
 SHORT = DynamicsSettings(steps=500)
+SLAB = DynamicsSettings("pt8au2-slab", steps=2000, max_displacement_A=1.385)
 
 
 @pytest.fixture
 def short() -> Dataset:
     return run_dynamics(SHORT)
+
+
+@pytest.fixture(scope="module")
+def slab() -> Dataset:
+    return run_dynamics(SLAB)
 
 
 def frames_of(data: Dataset) -> list[Atoms]:
@@ -58,6 +66,63 @@ def test_octahedron_is_cut_out_of_the_crystal():
     distances = np.sort(atoms.get_all_distances()[np.triu_indices(6, 1)])
     nearest = 4.08 / np.sqrt(2)
     np.testing.assert_allclose(distances, [nearest] * 12 + [4.08] * 3, rtol=1e-12)
+
+
+def test_gold_is_where_the_next_layer_of_platinum_would_be():
+    """Two Au in two of the third layer's four places, not in one row; the lowest layer fixed."""
+    atoms = build_structure("pt8au2-slab")
+    assert atoms.get_chemical_formula() == "Au2Pt8" and atoms.pbc.tolist() == [True, True, False]
+    three = fcc110("Pt", size=(2, 2, 3))
+    np.testing.assert_allclose(atoms.cell[:2], three.cell[:2], atol=1e-12)
+    moved = atoms.positions[8:] + three.positions[0] - atoms.positions[0]
+    three += Atoms("Au2", positions=moved)
+    assert (atoms.numbers[8:] == 79).all()
+    distances = three.get_all_distances(mic=True)
+    np.testing.assert_allclose(
+        np.sort(distances[12:, 8:12]), [[0, 2.77186, 3.92, 4.80100]] * 2, atol=1e-4
+    )
+    assert distances[12, 13] == pytest.approx(4.80100, abs=1e-4)  # the diagonal one
+    low = np.isclose(atoms.positions[:, 2], atoms.positions[:, 2].min())
+    (fixed,) = atoms.constraints
+    assert sorted(fixed.index) == np.flatnonzero(low).tolist() and low.sum() == 4
+
+
+def test_slab_stays_whole_and_its_lower_layer_where_it_is(slab):
+    moved = np.linalg.norm(slab.positions - slab.positions[0], axis=2)
+    about = slab.metadata["dynamics"]
+    assert about["largest_displacement_A"] < 1.385 and about["energy_drift_eV"] < 1e-3
+    assert moved.max() <= about["largest_displacement_A"] and moved[:, 4:].max() > 0.1
+    assert (moved[:, :4] == 0.0).all()
+
+
+def test_slab_is_periodic_and_has_all_its_forces(slab, tmp_path):
+    """ASE's EMT on a cell repeated beyond its cutoff; forces on fixed atoms are not zeroed."""
+    assert slab.pbc.tolist() == [True, True, False]
+    assert abs(slab.forces[1:, :4]).max() > 0.1
+    assert abs(slab.forces.sum(axis=1)).max() < 1e-6  # of fixed atoms too
+    for frame in frames_of(slab)[::13]:
+        energy, forces = frame.get_potential_energy(), frame.get_forces()
+        large = frame.repeat((2, 3, 1))
+        large.calc = EMT(asap_cutoff=True)
+        assert large.get_potential_energy() == pytest.approx(6 * energy, abs=1e-4)
+        np.testing.assert_allclose(large.get_forces()[:10], forces, atol=1e-5)
+    save(slab, tmp_path / "slab.traj")
+    again = load(tmp_path / "slab.traj")
+    np.testing.assert_array_equal(again.forces, slab.forces)
+    np.testing.assert_array_equal(again.pbc, slab.pbc)
+
+
+def test_slab_is_the_same_again(slab):
+    assert run_dynamics(SLAB).checksum() == slab.checksum()
+
+
+def test_atom_that_leaves_its_place_is_an_error():
+    """The start with the gold high up is hotter, and without a limit is accepted."""
+    settings = replace(SLAB, max_displacement_A=0.05)
+    with pytest.raises(DataError, match=r"0\.\d+ Å from where it started .*: 0\.05"):
+        run_dynamics(settings)
+    high = DynamicsSettings("pt8au2-slab-high", steps=2000)
+    assert run_dynamics(high).energies[0] > run_dynamics(replace(SLAB, steps=50)).energies[0] + 1.0
 
 
 def test_unknown_structure_names_the_close_ones():

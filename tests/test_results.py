@@ -17,7 +17,16 @@ from reproduction.provenance import code_files
 from reproduction.results import Metrics, Row, gather, reported
 from reproduction.runner import Work, do
 from reproduction.store import Store
-from reproduction.tables import appendix_a, appendix_b, fill, ratio, table4, tables, with_spread
+from reproduction.tables import (
+    appendix_a,
+    appendix_b,
+    fill,
+    ratio,
+    table1,
+    table4,
+    tables,
+    with_spread,
+)
 from reproduction.tasks.pair_floor import PairFloor, pair_distances
 
 
@@ -89,6 +98,22 @@ def test_table_puts_ours_beside_the_reports():
     line = next(r for r in table4(Metrics(rows)).rows if r[0] == "Eq. 2")
     assert line[5:8] == ("0.014", "0.012 ± 0.002", "0.86")
     assert line[4] == "not run yet"
+
+
+def test_behler_tables_say_how_training_ended():
+    """Seeds by ending; steps and seconds mean different things for Amp and its twin."""
+    row = "table1/behler-5-5"
+    numbers = {("", "epochs"): 2214.0, ("", "train_seconds"): 40.6, ("test", "energy_rmse"): 0.1}
+    rows = [Row(row, k, *key, value) for k in range(3) for key, value in numbers.items()]
+    about = {row: {str(k): {"ended": "the optimiser gave up"} for k in range(2)}}
+    about[row]["2"] = {"ended": "stopped by the time limit"}
+    table = table1(Metrics(rows), about)
+    line = next(r for r in table.rows if r[0] == "(5, 5)")
+    assert table.columns[-1] == "ended (seeds)" and line[-1] == "gave up (2), time limit (1)"
+    assert line[1:3] == ("2214", "3") and "evaluations of Amp's loss" in table.note
+    assert table.rows[-1][-1] == "-"  # not run
+    # The report has no errors of F here: no columns that stay empty.
+    assert [c for c in table.columns if c.startswith("F")] == ["F, train", "F, test"]
 
 
 def test_ratio_by_hand():
@@ -174,6 +199,9 @@ def test_code_of_a_task_holds_what_it_predicts_with():
     names = {str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.tasks.energy")}
     assert {"keras_models/training.py", "keras_models/geometry.py", "data_gen/dataset.py"} <= names
     assert not any("runner" in name or "experiments" in name for name in names)
+    # Amp trains in another process, whose code is found all the same.
+    names = {str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.tasks.amp")}
+    assert {"amp_baseline/process.py", "amp_baseline/optimiser.py"} <= names
 
 
 def test_pair_floor_finds_a_pair_potential_and_only_that(rng):

@@ -12,7 +12,7 @@ from data_gen.dataset import Dataset
 from keras_models.behler import from_amp, most_neighbours
 from keras_models.gradient import EnergyForcePredictor
 from reproduction.errors import ReproductionError
-from reproduction.store import RunResult
+from reproduction.store import RunResult, load_arrays, save_arrays
 from reproduction.tasks.common import Job
 
 # The two implementations add in another order; more than this is another function.
@@ -27,11 +27,10 @@ def run(job: Job) -> list[RunResult]:
 
 def _one(job: Job, seed: int) -> RunResult:
     folder = job.checkpoint.with_name(f".amp-seed{seed}")
-    stamp = folder / "stamp.json"
-    if not (stamp.is_file() and stamp.read_text() == job.stamp()):
+    # The checkpoint only says what the folder is of; without it (--fresh) nothing is taken up.
+    if load_arrays(job.checkpoint, job.stamp()) is None:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        stamp.write_text(job.stamp())
+        save_arrays(job.checkpoint, job.stamp())
     made = train(job.train, job.test, job.experiment.training, seed, folder, job.report)
     text = made.potential.read_text()
     job.report(0.99, "forces by the twin")

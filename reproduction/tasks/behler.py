@@ -111,7 +111,8 @@ def _by_positions(job: Job, model) -> list:
 
 def _features(job: Job, forces: bool) -> tuple[np.ndarray, np.ndarray]:
     """Of training and test part; kept for the next seed of the same data in this process."""
-    key = (job.data_sha256, job.experiment.frames, job.experiment.split, forces)
+    e = job.experiment
+    key = (job.data_sha256, e.frames, e.split, e.part, forces)
     if key not in _cached(key):
         job.report(0.0, "fingerprints")
         _cached(key)[key] = tuple(_compute(part, forces) for part in (job.train, job.test))
