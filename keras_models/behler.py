@@ -45,6 +45,31 @@ def default_symmetry_functions(elements: Sequence[str]) -> list[dict]:
     ]
 
 
+def shifted_symmetry_functions(elements: Sequence[str], cutoff: float = CUTOFF) -> list[dict]:
+    """A finer set: 16 radial functions an element, at 2.0 to 6.5 Å, 8 angular ones a pair.
+
+    Radial functions are Gaussians of a standard deviation of 0.3 Å, one every 0.3 Å, where the
+    default's are all centred at 0. Angular: zeta = 1, 2, 4, 16 with gamma = +1, -1.
+    """
+    elements = sorted(elements)
+    eta = cutoff**2 / (2.0 * 0.3**2)
+    functions = [
+        {"type": "G2", "element": element, "eta": eta, "offset": float(offset)}
+        for offset in np.linspace(2.0, 6.5, 16)
+        for element in elements
+    ]
+    return functions + [
+        {"type": "G4", "elements": list(pair), "eta": 0.005, "zeta": zeta, "gamma": gamma}
+        for zeta in (1.0, 2.0, 4.0, 16.0)
+        for gamma in (1.0, -1.0)
+        for pair in itertools.combinations_with_replacement(elements, 2)
+    ]
+
+
+# By name, for options in plain JSON.
+FUNCTION_SETS = {"default": default_symmetry_functions, "shifted": shifted_symmetry_functions}
+
+
 def cosine_cutoff(r, cutoff):
     """f_c of Eq. 1: 0.5 (1 + cos(pi r / R_c)) within R_c, 0 beyond. Å -> 1."""
     return K.where(r < cutoff, 0.5 * (1.0 + K.cos(np.pi * r / cutoff)), K.zeros_like(r))

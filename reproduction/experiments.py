@@ -164,7 +164,13 @@ _BEHLER = [
         **{**_pt8au2(2500), "seeds": (0,)},
     ),
     _amp("beyond/hot-250-10-10", "Hot slab, 250 frames, (10, 10)", (10, 10), 3, **_hot("table2")),
-    _amp("beyond/hot-250-5-5-forces", "Hot slab, 250 frames, (5, 5)", (5, 5), 3, **_hot("table3")),
+    _amp(
+        "beyond/hot-250-5-5-forces",
+        "Hot slab, 250 frames, (5, 5)",
+        (5, 5),
+        3,
+        **{**_hot("table3"), "seeds": (0,)},
+    ),
     _amp("table2/25000-10-10-10", "25,000 frames, (10, 10, 10)", (10, 10, 10), 8, **_pt8au2(25000)),
 ]
 
@@ -301,7 +307,30 @@ _TWINS = [
         2000,
         (1.0, 1.0),
         table="why",
-        shipped=True,
+    ),
+    _twin(
+        "behler-au6-shifted",
+        "Au6, 2,000 frames, (20, 20), finer functions, linear output, E and F alike",
+        (20, 20),
+        2000,
+        (1.0, 1.0),
+        table="why",
+        options={
+            "hidden_layers": (20, 20),
+            "functions": "shifted",
+            "output_activation": None,
+        },
+        seeds=(0, 1, 2),
+    ),
+    _why(
+        "behler-pt8au2-shifted",
+        "Pt8Au2, 2,000 frames, (20, 20), finer functions, linear output, E and F alike",
+        (20, 20),
+        500,
+        (1.0, 1.0),
+        2500,
+        options={"functions": "shifted", "output_activation": None},
+        seeds=(0,),
     ),
 ]
 

@@ -245,3 +245,19 @@ def test_many_samples_as_one_by_one(rng):
         np.testing.assert_allclose(function(layer, many, chunk=3), one_by_one, atol=1e-13)
     behler.fingerprints_and_gradients(layer, many, 3, lambda *counts: told.append(counts))
     assert told == [(3, 7), (6, 7), (7, 7)]
+
+
+def test_finer_functions_cover_the_neighbour_shells(rng):
+    """At every distance of neighbours one of them changes; angular ones as in plain loops."""
+    x, numbers, cell, pbc = shaken("slab", rng)
+    functions = behler.shifted_symmetry_functions(["Pt", "Au"])
+    assert len(functions) == 2 * 16 + 3 * 8
+    found = behler.fingerprints(layer_for(numbers, cell, pbc, functions), x[None])[0]
+    for i in (0, 9):
+        slow = fingerprint(x, numbers, cell, pbc, i, functions, CUTOFF)
+        np.testing.assert_allclose(found[i], slow, rtol=1e-10, atol=1e-12)
+    pair = [layer_for([79, 79], np.eye(3), (False,) * 3, functions)] * 2
+    for r in (2.2, 3.0, 4.1, 5.5):
+        ends = np.array([[[0, 0, 0], [0, 0, r + d]] for d in (-0.05, 0.05)])
+        low, high = behler.fingerprints(pair[0], ends)[:, 0]
+        assert abs(high - low).max() > 0.01

@@ -43,7 +43,8 @@ def _one(job: Job, seed: int):
                 # half of that range as the slope.
                 slope=np.ptp(energies) / 2,
                 intercept=(energies.max() + energies.min()) / 2,
-                **job.experiment.options,
+                functions=_functions(job),
+                **{k: v for k, v in job.experiment.options.items() if k != "functions"},
             ),
             seed,
         )
@@ -112,10 +113,13 @@ def _by_positions(job: Job, model) -> list:
 def _features(job: Job, forces: bool) -> tuple[np.ndarray, np.ndarray]:
     """Of training and test part; kept for the next seed of the same data in this process."""
     e = job.experiment
-    key = (job.data_sha256, e.frames, e.split, e.part, forces)
+    functions = _functions(job)
+    key = (job.data_sha256, e.frames, e.split, e.part, forces, e.options.get("functions"))
     if key not in _cached(key):
         job.report(0.0, "fingerprints")
-        _cached(key)[key] = tuple(_compute(part, forces) for part in (job.train, job.test))
+        _cached(key)[key] = tuple(
+            _compute(part, functions, forces) for part in (job.train, job.test)
+        )
     return _cached(key)[key]
 
 
@@ -125,10 +129,14 @@ def _cached(key) -> dict:
     return {}
 
 
-def _compute(data: Dataset, forces: bool) -> np.ndarray:
-    elements = {chemical_symbols[z] for z in data.numbers}
-    functions = behler.default_symmetry_functions(sorted(elements))
+def _functions(job: Job) -> list[dict]:
+    """The set that the row names, for the elements of its data."""
+    elements = {chemical_symbols[z] for z in job.train.numbers}
+    make = behler.FUNCTION_SETS[job.experiment.options.get("functions", "default")]
+    return make(sorted(elements))
 
+
+def _compute(data: Dataset, functions: list[dict], forces: bool) -> np.ndarray:
     def layer(room):
         return behler.SymmetryFunctions(
             data.numbers, data.cell, data.pbc, functions, room=room, dtype="float64"
