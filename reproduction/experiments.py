@@ -155,10 +155,10 @@ _BEHLER = [
     _amp("table2/250-10-10", "250 frames, (10, 10)", (10, 10), 3, **_pt8au2(250)),
     _amp("table2/2500-10-10", "2,500 frames, (10, 10)", (10, 10), 3, **_pt8au2(2500)),
     _amp("table2/2500-10-10-10", "2,500 frames, (10, 10, 10)", (10, 10, 10), 3, **_pt8au2(2500)),
-    _amp("table3/250-5-5", "250 frames, (5, 5)", (5, 5), 3, **_pt8au2(250)),
+    _amp("table3/250-5-5", "250 frames, (5, 5), E and F", (5, 5), 3, **_pt8au2(250)),
     _amp(
         "table3/2500-10-10-10",
-        "2,500 frames, (10, 10, 10)",
+        "2,500 frames, (10, 10, 10), E and F",
         (10, 10, 10),
         10,
         **{**_pt8au2(2500), "seeds": (0,)},
@@ -166,7 +166,7 @@ _BEHLER = [
     _amp("beyond/hot-250-10-10", "Hot slab, 250 frames, (10, 10)", (10, 10), 3, **_hot("table2")),
     _amp(
         "beyond/hot-250-5-5-forces",
-        "Hot slab, 250 frames, (5, 5)",
+        "Hot slab, 250 frames, (5, 5), E and F",
         (5, 5),
         3,
         **{**_hot("table3"), "seeds": (0,)},
@@ -228,7 +228,7 @@ _TWINS = [
     _twin2(25000, (10, 10, 10), 1000),
     _why(
         "twin-250-5-5-forces",
-        "250 frames, (5, 5), Keras twin",
+        "250 frames, (5, 5), E and F, Keras twin",
         (5, 5),
         3000,
         _AMP_LOSS,
@@ -277,7 +277,7 @@ _TWINS = [
     ),
     _why(
         "twin-2500-10-10-10-forces",
-        "2,500 frames, (10, 10, 10), Keras twin",
+        "2,500 frames, (10, 10, 10), E and F, Keras twin",
         (10, 10, 10),
         800,
         _AMP_LOSS,

@@ -189,7 +189,7 @@ def table3(metrics: Metrics, about: dict) -> Table:
 def why(metrics: Metrics, about: dict) -> Table:
     """What changes the forces of the Behler model."""
     title = "Why forces fail, or do not: the Keras twin, RMSE of E (eV) and F (eV/Å)"
-    note = "On Pt8Au2 but for the last. Steps are iterations of the second-order method."
+    note = "On Pt8Au2 where nothing else is said. Steps are iterations of the second-order method."
     return behler_table(metrics, about, "why", title, note)
 
 
