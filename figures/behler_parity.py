@@ -23,7 +23,8 @@ def draw(results: Path) -> list[Path]:
     n = {split: len(values) for split, values in predictions.reference["energy"].items()}
     axes.set_title(
         f"Figure 3: Behler model (10, 10, 10), seed {SEED}\n{n['train']} training frames (every "
-        f"{TRAIN_STRIDE['energy']}th), {n['test']} test frames;\nin the corner RMSE over all frames",
+        f"{TRAIN_STRIDE['energy']}th), {n['test']} test frames;\n"
+        "in the corner RMSE over all frames",
         fontsize=9,
     )
     axes.legend(loc="upper left", markerscale=2)
