@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import importlib.util
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,11 @@ def backend() -> str:
 
 @contextlib.contextmanager
 def quiet():
-    """Amp is older than its dependencies: what they say of it is no news to its user."""
+    """Amp is older than its dependencies: what they say of it is no news to its user.
+
+    It asks for the user's name as well, for its log, and fails where a container has none.
+    """
+    os.environ.setdefault("LOGNAME", "nobody")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,7 +1,6 @@
 """Section 3: the Behler-Parrinello model by Amp, each run checked by its Keras twin."""
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +55,6 @@ def _one(job: Job, seed: int) -> RunResult:
             "ended": made.ended,
             "amp": "Fortran module" if made.fortran else "Python code",
             "resumed": made.resumed,
-            "settings_of_amp": asdict(job.experiment.training),
             "potential": text,
         },
         model,
