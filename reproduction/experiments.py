@@ -321,6 +321,7 @@ _TWINS = [
             "output_activation": None,
         },
         seeds=(0, 1, 2),
+        shipped=True,
     ),
     _why(
         "behler-pt8au2-shifted",
@@ -331,6 +332,7 @@ _TWINS = [
         2500,
         options={"functions": "shifted", "output_activation": None},
         seeds=(0,),
+        shipped=True,
     ),
 ]
 
