@@ -52,7 +52,7 @@ class Computed:
     """Amp's container of what a calculator gives for images, in memory.
 
     Amp's own keeps a pickle an image on disk, and reads it again at each access: for the
-    derivatives of the fingerprints that is 333 times an image of ten atoms, nine tenths of the
+    derivatives of the fingerprints that is 333 times an image of ten atoms, most of the
     time before Amp's first step on forces (``make benchmark``).
     """
 

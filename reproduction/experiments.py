@@ -128,7 +128,7 @@ def _amp(row: str, label: str, layers, minutes: float, optimiser="scipy", **chan
 def _pt8au2(frames: int) -> dict:
     """The first so many frames of Pt8Au2, split 80/20 in time order."""
     few = {250: (200, 50), 2500: (2000, 500), 25000: (20000, 5000)}
-    # An hour is not enough for three seeds of the largest set.
+    # The fingerprints and predictions of the largest set alone take minutes: one seed.
     seeds = (0,) if frames == 25000 else (0, 1, 2)
     return {"dataset": "pt8au2", "frames": frames, "split": few[frames], "seeds": seeds}
 
@@ -564,7 +564,7 @@ _LEARNED = [
     ),
     _learned("table4/eq2", "Eq. 2", "eq2"),
     _learned("beyond/eq2-longer", "Eq. 2, longer", "eq2"),
-    # One seed: its inner functions are EMT's to seven digits.
+    # One seed: of the others the models are kept, but not the runs.
     replace(_learned("beyond/eq2-gradient", "Eq. 2, E and F", "eq2"), seeds=(0,)),
     _learned("table4/eq3", "Eq. 3", "eq3"),
     _learned("beyond/eq3-longer", "Eq. 3, longer", "eq3"),
