@@ -9,9 +9,16 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(
-        include=["amp_baseline*", "data_gen*", "keras_models*", "reproduction*", "figures*"]
+        include=[
+            "amp_baseline*",
+            "analysis*",
+            "data_gen*",
+            "keras_models*",
+            "reproduction*",
+            "figures*",
+        ]
     ),
-    package_data={"reproduction": ["reported.csv", "elsewhere.csv", "templates/*.j2"]},
+    package_data={"reproduction": ["reported.csv", "elsewhere.csv", "show/templates/*.j2"]},
     install_requires=[
         "ase>=3.29.0",
         "asap3>=3.13.11",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from figures.parity import errors_beside, scatter
 from figures.style import plt, save
-from reproduction.keep import SEED, TRAIN_STRIDE, read_predictions
-from reproduction.results import Metrics
+from reproduction.show.gather import Metrics
+from reproduction.show.predictions import SEED, TRAIN_STRIDE, read_predictions
 
 ROW = "table1/behler-10-10-10"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from figures.style import COLOURS, LINES, plt, save
-from reproduction.experiments import EXPERIMENTS
-from reproduction.keep import file_name
-from reproduction.results import Metrics
+from reproduction.sections.registry import EXPERIMENTS
+from reproduction.show.gather import Metrics
+from reproduction.show.predictions import file_name
 
 SERIES = {
     "coordinates": "coordinates, mean over atoms and components",

@@ -9,8 +9,8 @@ from ase.data.colors import jmol_colors
 from ase.neighborlist import neighbor_list
 
 from figures.style import TEST, TRAIN, WIDTH, plt, save
-from reproduction.experiments import DATASETS
-from reproduction.keep import Trajectory, read_trajectory
+from reproduction.sections.registry import DATASETS
+from reproduction.show.predictions import Trajectory, read_trajectory
 
 # Turned a little, so that no two atoms of an octahedron hide one another.
 VIEW = np.array([[0.89, -0.41, 0.19], [0.24, 0.80, 0.55], [-0.38, -0.44, 0.81]])

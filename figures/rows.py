@@ -3,8 +3,8 @@
 import textwrap
 from pathlib import Path
 
-from reproduction.experiments import EXPERIMENTS, Experiment
-from reproduction.keep import read_trajectory
+from reproduction.sections.registry import EXPERIMENTS, Experiment
+from reproduction.show.predictions import read_trajectory
 
 
 def short(experiment: Experiment) -> str:

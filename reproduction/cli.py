@@ -11,13 +11,13 @@ from rich.console import Console
 
 from data_gen.dataset import Dataset
 from data_gen.errors import DataError
+from reproduction.engine.provenance import ROOT
+from reproduction.engine.schedule import Outcome, Work, explain, load_dataset, plan, run
+from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
-from reproduction.experiments import EXPERIMENTS, Experiment, quick, quick_set, select
 from reproduction.progress import Bars
-from reproduction.provenance import ROOT
-from reproduction.results import Metrics, gather
-from reproduction.runner import Outcome, Work, explain, load_dataset, plan, run
-from reproduction.store import Store
+from reproduction.sections.registry import EXPERIMENTS, Experiment, quick, quick_set, select
+from reproduction.show.gather import Metrics, gather
 
 QUICK_NOTE = "quick, not the report's settings"
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reproduction.runner import Listener, Work
+from reproduction.engine.schedule import Listener, Work
 
 LINE_SECONDS = 30.0
 

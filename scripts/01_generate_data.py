@@ -7,7 +7,7 @@ from data_gen.dynamics import DynamicsSettings, run_dynamics
 from data_gen.structures import STRUCTURES
 from reproduction import cli
 from reproduction.errors import ReproductionError
-from reproduction.experiments import DATASETS, QUICK_STEPS
+from reproduction.sections.registry import DATASETS, QUICK_STEPS
 
 
 def fitting(path, settings):

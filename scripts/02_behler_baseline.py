@@ -6,11 +6,11 @@ import os
 from amp_baseline import AmpError
 from amp_baseline.potential import backend
 from reproduction import cli
+from reproduction.engine.provenance import ROOT
+from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
-from reproduction.experiments import EXPERIMENTS
-from reproduction.provenance import ROOT
-from reproduction.results import Metrics
-from reproduction.store import Store
+from reproduction.sections.registry import EXPERIMENTS
+from reproduction.show.gather import Metrics
 
 AMP = [name for name, e in EXPERIMENTS.items() if e.task == "amp"]
 TWIN = [name for name, e in EXPERIMENTS.items() if e.task == "behler"]

@@ -1,7 +1,7 @@
 """Section 4, Table 4 and appendices A and B: manybody expansion models of E(X), Eq. 2 to 5."""
 
 from reproduction import cli
-from reproduction.experiments import EXPERIMENTS
+from reproduction.sections.registry import EXPERIMENTS
 
 TASKS = ("energy", "pair-floor", "neighbours")
 OWN = [name for name, experiment in EXPERIMENTS.items() if experiment.task in TASKS]

@@ -1,7 +1,7 @@
 """Section 5, Table 5: Eq. 6 to 9, forces learned directly."""
 
 from reproduction import cli
-from reproduction.experiments import EXPERIMENTS
+from reproduction.sections.registry import EXPERIMENTS
 
 OWN = [name for name, experiment in EXPERIMENTS.items() if experiment.task == "force"]
 

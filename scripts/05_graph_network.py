@@ -1,7 +1,7 @@
 """Section 6: the graph network of Eq. 10 and 11, and one on distances."""
 
 from reproduction import cli
-from reproduction.experiments import EXPERIMENTS
+from reproduction.sections.registry import EXPERIMENTS
 
 OWN = [name for name, experiment in EXPERIMENTS.items() if experiment.task == "graph"]
 

@@ -1,7 +1,7 @@
 """Past the report: forces as gradients of energy models, their uses, correlation of samples."""
 
 from reproduction import cli
-from reproduction.experiments import EXPERIMENTS
+from reproduction.sections.registry import EXPERIMENTS
 
 OWN = [
     name

@@ -2,13 +2,14 @@
 
 import json
 
-from reproduction import cli, page
-from reproduction.claims import summary, verdicts
-from reproduction.experiments import EXPERIMENTS
-from reproduction.provenance import ROOT
-from reproduction.provenance import code_checksum as code
-from reproduction.store import Store
-from reproduction.tables import fill_file, tables
+from reproduction import cli
+from reproduction.engine.provenance import ROOT
+from reproduction.engine.provenance import code_checksum as code
+from reproduction.engine.store import Store
+from reproduction.sections.registry import EXPERIMENTS
+from reproduction.show import page
+from reproduction.show.claims import summary, verdicts
+from reproduction.show.tables import fill_file, tables
 
 
 def main(argv):

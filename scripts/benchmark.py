@@ -28,8 +28,8 @@ from keras_models.training import (
     flat_weights,
 )
 from reproduction import cli
-from reproduction.experiments import EXPERIMENTS
-from reproduction.provenance import ROOT, processor
+from reproduction.engine.provenance import ROOT, processor
+from reproduction.sections.registry import EXPERIMENTS
 
 BATCH = 32
 # The report's tensors in plain Keras: the yardstick.

@@ -19,8 +19,8 @@ from keras_models.backend import tf
 from keras_models.quasi_newton import FullBatch
 from keras_models.training import build_seeded, flat_weights, precision
 from reproduction import cli
-from reproduction.experiments import EXPERIMENTS
-from reproduction.provenance import processor
+from reproduction.engine.provenance import processor
+from reproduction.sections.registry import EXPERIMENTS
 
 # (row, evaluations of Amp's loss to time)
 ROWS = (("table1/behler-10-10-10", 500), ("table3/250-5-5", 40))

@@ -7,7 +7,7 @@ from ase.build import bulk
 from ase.calculators.calculator import CalculatorSetupError
 from ase.calculators.fd import calculate_numerical_forces
 from ase.data import chemical_symbols
-from twins_behler import fingerprint
+from twins.behler import fingerprint
 
 from data_gen.structures import build_structure
 from keras_models import behler, load_model

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from reproduction import claims, provenance
-from reproduction.claims import (
+from reproduction.engine import provenance
+from reproduction.sections.registry import EXPERIMENTS
+from reproduction.show import claims
+from reproduction.show.claims import (
     CLAIMS,
     IN_PART,
     NOT_REPRODUCED,
@@ -29,10 +31,9 @@ from reproduction.claims import (
     verdict,
     verdicts,
 )
-from reproduction.experiments import EXPERIMENTS
-from reproduction.metrics import NOT_RUN, UNITS, compare, errors
-from reproduction.results import Metrics, Row, reported
-from reproduction.tables import tables
+from reproduction.show.gather import Metrics, Row, reported
+from reproduction.show.metrics import NOT_RUN, UNITS, compare, errors
+from reproduction.show.tables import tables
 
 TESTABLE = [claim for claim in CLAIMS if claim.checks]
 # Five seeds about 15 % apart, as Table 4's are; their mean logarithm is 0.

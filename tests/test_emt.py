@@ -6,7 +6,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from data_gen.emt import EmtFunctions
+from analysis.emt import EmtFunctions
 from tests.conftest import cluster
 
 GOLD = EmtFunctions.of("Au")

@@ -5,17 +5,17 @@ import sys
 
 import numpy as np
 import pytest
-import twins
 from conftest import STATISTICS, cluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from twins import energy as twins
 
 from keras_models import energy, load_model
 from keras_models.backend import keras, tf
 from keras_models.geometry import pair_indices
 from keras_models.training import build_seeded, precision, predict
-from reproduction.experiments import EXPERIMENTS
+from reproduction.sections.registry import EXPERIMENTS
 
 # Every energy model that the registry runs is held to the contract.
 MODELS = sorted({e.model for e in EXPERIMENTS.values() if e.task == "energy"})

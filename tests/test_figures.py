@@ -15,15 +15,16 @@ from data_gen.dataset import Dataset
 from figures import data as figure_1
 from figures import energy_rmse, style
 from figures.style import with_unit
-from reproduction import keep, results
+from reproduction.engine.provenance import ROOT
+from reproduction.engine.schedule import Work, do
+from reproduction.engine.store import RunResult, Store
+from reproduction.engine.tasks.correlation import autocovariance, integrated_time, sorted_distances
 from reproduction.errors import ReproductionError
-from reproduction.experiments import EXPERIMENTS
-from reproduction.metrics import errors
-from reproduction.provenance import ROOT
-from reproduction.results import Metrics, gather
-from reproduction.runner import Work, do
-from reproduction.store import RunResult, Store
-from reproduction.tasks.correlation import autocovariance, integrated_time, sorted_distances
+from reproduction.sections.registry import EXPERIMENTS
+from reproduction.show import gather as results
+from reproduction.show import predictions as keep
+from reproduction.show.gather import Metrics, gather
+from reproduction.show.metrics import errors
 
 SPLIT = (300, 100)
 FLOOR = replace(EXPERIMENTS["beyond/pair-floor"], split=SPLIT)

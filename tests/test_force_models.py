@@ -7,12 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-import twins
-import twins_force
 from conftest import cluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from twins import energy as twins
+from twins import force as twins_force
 
 from data_gen.dataset import Statistics
 from keras_models import force, geometry

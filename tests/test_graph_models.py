@@ -6,12 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-import twins
-import twins_graph
 from conftest import cluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from twins import energy as twins
+from twins import graph as twins_graph
 
 from data_gen.dataset import Statistics
 from keras_models import graph

@@ -7,17 +7,13 @@ import sys
 import numpy as np
 import pytest
 
+from analysis.emt import EmtFunctions
 from data_gen.dataset import Statistics
-from data_gen.emt import EmtFunctions
 from keras_models import energy
 from keras_models.saving import save_model
 from keras_models.training import build_seeded, precision, predict
-from reproduction.experiments import EXPERIMENTS
-from reproduction.metrics import UNITS
-from reproduction.results import Metrics, Row
-from reproduction.tables import inner, learned
-from reproduction.tasks.common import Job
-from reproduction.tasks.learned import (
+from reproduction.engine.tasks.common import Job
+from reproduction.engine.tasks.learned import (
     AtomModel,
     Directions,
     Pairs,
@@ -33,6 +29,10 @@ from reproduction.tasks.learned import (
     run,
     unexplained,
 )
+from reproduction.sections.registry import EXPERIMENTS
+from reproduction.show.gather import Metrics, Row
+from reproduction.show.metrics import UNITS
+from reproduction.show.tables import inner, learned
 
 GOLD = EmtFunctions.of("Au")
 

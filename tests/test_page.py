@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from reproduction import claims, page
-from reproduction.metrics import with_spread
-from reproduction.provenance import ROOT
-from reproduction.results import Metrics
+from reproduction.engine.provenance import ROOT
+from reproduction.show import claims, page
+from reproduction.show.gather import Metrics
+from reproduction.show.metrics import with_spread
 
 RESULTS = ROOT / "results"
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -80,7 +80,7 @@ def test_the_committed_page_is_of_the_committed_results(text):
 def test_the_same_results_give_the_same_bytes(text):
     """In another process, whose hashes are seeded differently."""
     code = (
-        "import sys, pathlib, hashlib; from reproduction import page; "
+        "import sys, pathlib, hashlib; from reproduction.show import page; "
         "text = page.render(pathlib.Path(sys.argv[1])); "
         "print(hashlib.sha256(text.encode()).hexdigest(), 'tensorflow' in sys.modules)"
     )

@@ -5,8 +5,8 @@ import struct
 import pytest
 from browser import Browser, find
 
-from reproduction import page
-from reproduction.provenance import ROOT
+from reproduction.engine.provenance import ROOT
+from reproduction.show import page
 
 PROGRAM = find()
 pytestmark = pytest.mark.skipif(

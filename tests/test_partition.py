@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from data_gen.errors import DataError
+from data_gen.splits import GAP_FRAMES, folds
 from keras_models.settings import AdamSettings
+from reproduction.engine.schedule import Work, do, pooled
+from reproduction.engine.store import RunResult, Store
+from reproduction.engine.tasks.neighbours import in_shape, mean_of_nearest
+from reproduction.engine.tasks.pair_floor import pair_distances
 from reproduction.errors import Diverged, Interrupted
-from reproduction.experiments import EXPERIMENTS, quick
-from reproduction.partition import GAP_FRAMES, folds
-from reproduction.results import _late
-from reproduction.runner import Work, do, pooled
-from reproduction.store import RunResult, Store
-from reproduction.tasks.neighbours import in_shape, mean_of_nearest
-from reproduction.tasks.pair_floor import pair_distances
+from reproduction.sections.registry import EXPERIMENTS, quick
+from reproduction.show.gather import _late
 
 SPLIT = (320, 80)
 

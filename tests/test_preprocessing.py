@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-import twins
 from conftest import cluster
 from scipy.spatial.transform import Rotation
+from twins import energy as twins
 
 from data_gen.dataset import Statistics
 from keras_models import energy, load_model
 from keras_models.backend import keras, tf
 from keras_models.energy import Preprocessing
 from keras_models.training import build_seeded, precision, predict
-from reproduction.experiments import EXPERIMENTS
-from reproduction.tasks.energy import preprocess
+from reproduction.engine.tasks.energy import preprocess
+from reproduction.sections.registry import EXPERIMENTS
 
 MODELS = ("eq2", "eq3", "eq4", "eq5")
 # All that the registry runs.

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from data_gen.dynamics import DynamicsSettings, run_dynamics
-from reproduction import provenance, results
-from reproduction.experiments import EXPERIMENTS
-from reproduction.metrics import UNITS, spread
-from reproduction.provenance import code_files
-from reproduction.results import Metrics, Row, gather, reported
-from reproduction.runner import Work, do
-from reproduction.store import Store
-from reproduction.tables import (
+from reproduction.engine import provenance
+from reproduction.engine.provenance import code_files
+from reproduction.engine.schedule import Work, do
+from reproduction.engine.store import Store
+from reproduction.engine.tasks.pair_floor import PairFloor, pair_distances
+from reproduction.sections.registry import EXPERIMENTS
+from reproduction.show import gather as results
+from reproduction.show.gather import Metrics, Row, gather, reported
+from reproduction.show.metrics import UNITS, spread
+from reproduction.show.tables import (
     appendix_a,
     appendix_b,
     fill,
@@ -27,7 +29,6 @@ from reproduction.tables import (
     tables,
     with_spread,
 )
-from reproduction.tasks.pair_floor import PairFloor, pair_distances
 
 
 def test_readme_shows_the_committed_numbers():
@@ -179,7 +180,7 @@ def test_gather_writes_what_it_reads_and_a_part_does_not_replace_a_whole(au6, tm
 
 
 def test_code_checksum_sees_the_code_of_the_task_and_not_words(tmp_path):
-    package = tmp_path / "reproduction/tasks"
+    package = tmp_path / "reproduction/engine/tasks"
     package.mkdir(parents=True)
     (tmp_path / "keras_models").mkdir()
     (package / "a.py").write_text("from keras_models import used\n")
@@ -196,11 +197,15 @@ def test_code_checksum_sees_the_code_of_the_task_and_not_words(tmp_path):
 
 
 def test_code_of_a_task_holds_what_it_predicts_with():
-    names = {str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.tasks.energy")}
+    names = {
+        str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.engine.tasks.energy")
+    }
     assert {"keras_models/training.py", "keras_models/geometry.py", "data_gen/dataset.py"} <= names
     assert not any("runner" in name or "experiments" in name for name in names)
     # Amp trains in another process, whose code is found all the same.
-    names = {str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.tasks.amp")}
+    names = {
+        str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.engine.tasks.amp")
+    }
     assert {"amp_baseline/process.py", "amp_baseline/optimiser.py"} <= names
 
 

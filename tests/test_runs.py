@@ -18,13 +18,14 @@ from data_gen import dataset
 from keras_models import load_model
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from keras_models.training import predict
-from reproduction import runner, store, tasks
+from reproduction.engine import schedule as runner
+from reproduction.engine import store, tasks
+from reproduction.engine.provenance import code_checksum
+from reproduction.engine.schedule import Listener, Outcome, Work, do, plan, run
+from reproduction.engine.store import RunResult, Store, load_arrays, save_arrays
 from reproduction.errors import Interrupted, ReproductionError
-from reproduction.experiments import EXPERIMENTS, quick, select
-from reproduction.metrics import errors
-from reproduction.provenance import code_checksum
-from reproduction.runner import Listener, Outcome, Work, do, plan, run
-from reproduction.store import RunResult, Store, load_arrays, save_arrays
+from reproduction.sections.registry import EXPERIMENTS, quick, select
+from reproduction.show.metrics import errors
 
 ROOT = Path(__file__).parent.parent
 EQ2 = replace(

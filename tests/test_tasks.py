@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from data_gen.structures import build_structure
+from reproduction.engine.tasks import amp, behler
+from reproduction.engine.tasks.common import Job, random_turns, turned
+from reproduction.engine.tasks.force import _copied
 from reproduction.errors import Interrupted
-from reproduction.experiments import EXPERIMENTS, quick, quick_set
-from reproduction.results import _keep_curves, _late
-from reproduction.tasks import amp, behler
-from reproduction.tasks.common import Job, random_turns, turned
-from reproduction.tasks.force import _copied
+from reproduction.sections.registry import EXPERIMENTS, quick, quick_set
+from reproduction.show.gather import _keep_curves, _late
 
 
 def test_unfinished_amp_training_is_taken_up_with_its_checkpoint_alone(au6, tmp_path, monkeypatch):

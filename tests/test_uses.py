@@ -6,10 +6,10 @@ import asap3
 import numpy as np
 import pytest
 
+from reproduction.engine.tasks import minima, nve, uncertainty, uses, vibrations
+from reproduction.engine.tasks.common import Job
 from reproduction.errors import ReproductionError
-from reproduction.experiments import EXPERIMENTS
-from reproduction.tasks import minima, nve, uncertainty, uses, vibrations
-from reproduction.tasks.common import Job
+from reproduction.sections.registry import EXPERIMENTS
 
 
 class Emt(asap3.EMT):

@@ -1,0 +1,1 @@
+"""Showing results: errors, the gathered numbers, tables, verdicts, the page."""

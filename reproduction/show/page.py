@@ -1,0 +1,238 @@
+"""results/report.html: verdicts, tables, figures and provenance on one page, from stored results.
+
+The page holds everything it shows: images are data URIs, nothing is loaded from anywhere. The
+same results give the same bytes.
+"""
+
+import ast
+import base64
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import jinja2
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from reproduction.engine.provenance import ROOT
+from reproduction.sections.registry import EXPERIMENTS
+from reproduction.show import claims
+from reproduction.show.gather import Metrics
+from reproduction.show.metrics import SIGNIFICANCE
+from reproduction.show.tables import Table, tables
+
+NAME = "report.html"
+# A drawing larger than this is shown as its picture instead: a scatter of thousands of points.
+LARGEST_SVG = 400_000
+TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+# Tables of the report come first, then what goes past it.
+OF_THE_REPORT = ("data", "table", "section", "appendix", "figure")
+MARKS = {
+    claims.REPRODUCED: "full",
+    claims.IN_PART: "half",
+    claims.NOT_REPRODUCED: "cross",
+    claims.NOT_TESTABLE: "dash",
+    claims.NOT_RUN: "empty",
+}
+
+# HTML in the text is shown as text.
+_MARKDOWN = MarkdownIt("commonmark", {"html": False})
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An image of results/figures/ as the page shows it."""
+
+    name: str
+    uri: str
+    caption: str
+
+    @property
+    def order(self) -> tuple:
+        """The report's figures by their numbers, then ours by name."""
+        number = re.match(r"Figure (\d+)", self.caption)
+        return (0, int(number[1]), self.name) if number else (1, 0, self.name)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A machine and the packages on it, by a number."""
+
+    number: int
+    machine: str
+    versions: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Runs of one commit in one environment, and the rows that they made."""
+
+    commit: str
+    uncommitted_changes: bool
+    environment: Environment
+    runs: int
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Data:
+    """A trajectory by its checksum, and the rows that were trained on it."""
+
+    name: str
+    sha256: str
+    rows: tuple[str, ...]
+
+
+def caption(name: str, folder: Path = ROOT / "figures") -> str:
+    """The first paragraph of the docstring of the module that draws an image, or its name.
+
+    The module is read and not imported: drawing needs packages that the page does not.
+    Where a module draws several images, their names begin with its own; the rest is added.
+    """
+    modules = [p for p in folder.glob("*.py") if name == p.stem or name.startswith(f"{p.stem}_")]
+    if not modules:
+        return name
+    module = max(modules, key=lambda path: len(path.stem))
+    text = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    first = " ".join(text.split("\n\n")[0].split())
+    rest = name.removeprefix(module.stem).replace("_", " ").strip()
+    return f"{first} ({rest})" if rest else first
+
+
+def figures(folder: Path) -> list[Figure]:
+    """Images of a results folder's ``figures/``, each once."""
+    found = []
+    for name in sorted({path.stem for path in (folder / "figures").glob("*") if _is_image(path)}):
+        paths = [folder / "figures" / f"{name}{suffix}" for suffix in TYPES]
+        there = [path for path in paths if path.is_file()]
+        small = [path for path in there if path.stat().st_size <= LARGEST_SVG]
+        path = (small or there[-1:])[0]
+        encoded = base64.b64encode(path.read_bytes()).decode("ascii")
+        found.append(Figure(name, f"data:{TYPES[path.suffix]};base64,{encoded}", caption(name)))
+    return sorted(found, key=lambda figure: figure.order)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix in TYPES and not path.name.startswith(".")
+
+
+def _provenance(folder: Path) -> dict:
+    path = folder / "provenance.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def origins(folder: Path) -> list[Origin]:
+    """provenance.json, brought down to what differs; the most runs first."""
+    environments: dict[tuple[str, str], Environment] = {}
+    rows: dict[tuple[str, bool, Environment], list[str]] = defaultdict(list)
+    for experiment, runs in _provenance(folder).items():
+        for run in runs.values():
+            machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
+            versions = ", ".join(f"{name} {v}" for name, v in run["versions"].items())
+            new = Environment(len(environments) + 1, machine, versions)
+            where = environments.setdefault((machine, versions), new)
+            rows[run["commit"], run["uncommitted_changes"], where].append(experiment)
+    found = [Origin(*key, len(of), tuple(dict.fromkeys(of))) for key, of in rows.items()]
+    return sorted(found, key=lambda origin: -origin.runs)
+
+
+def data(folder: Path) -> list[Data]:
+    """Checksums of the trajectories that runs used."""
+    rows: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for experiment, runs in _provenance(folder).items():
+        name = EXPERIMENTS[experiment].dataset if experiment in EXPERIMENTS else "?"
+        for run in runs.values():
+            rows[name, run["data_sha256"]][experiment] = None
+    return [Data(*key, tuple(of)) for key, of in rows.items()]
+
+
+def training_hours(metrics: Metrics) -> float:
+    """Seconds of training of all runs together, in hours."""
+    return sum(row.value for row in metrics.rows if row.metric == "train_seconds") / 3600
+
+
+def markdown(text: str, deeper: int = 0) -> Markup:
+    """Markdown to HTML, its headings so many levels deeper."""
+    tokens = _MARKDOWN.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + deeper)}"
+    return Markup(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
+
+
+def inline(text: str) -> Markup:
+    """Markdown within a line, as table cells and notes have it."""
+    return Markup(_MARKDOWN.renderInline(text))
+
+
+def by_section(judged: list[claims.Verdict]) -> list[tuple[str, list[claims.Verdict]]]:
+    """Verdicts in the report's order, under the number of their section or appendix."""
+
+    def heading(one: claims.Verdict) -> str:
+        section = one.claim.section
+        return section if section.startswith("Appendix") else f"Section {section[0]}"
+
+    return [(name, list(some)) for name, some in groupby(judged, heading)]
+
+
+def render(results: Path, is_quick: bool = False) -> str:
+    """The page of a results folder.
+
+    Args:
+        results: with metrics.csv; what else is there is shown too.
+        is_quick: of a quick run, which has no verdicts and says so.
+    """
+    metrics = Metrics.read(results)
+    shown: list[Table] = list(tables(results, metrics).values())
+    if is_quick:
+        shown = [table.without_missing() for table in shown]
+    shown = [table for table in shown if table.rows and table.name != "claims"]
+    judged = [] if is_quick else claims.verdicts(metrics)
+    made_by = origins(results)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reproduction.show"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["inline"] = inline
+    return environment.get_template("report.html.j2").render(
+        is_quick=is_quick,
+        judged=judged,
+        counts=claims.counts(judged),
+        sections=by_section(judged),
+        marks=MARKS,
+        rules=claims,
+        significance=SIGNIFICANCE,
+        of_the_report=[table for table in shown if table.name.startswith(OF_THE_REPORT)],
+        past_it=[table for table in shown if not table.name.startswith(OF_THE_REPORT)],
+        figures=figures(results),
+        assumptions=markdown(_body(ROOT / "ASSUMPTIONS.md"), deeper=1),
+        origins=made_by,
+        environments=sorted({o.environment for o in made_by}, key=lambda e: e.number),
+        data=data(results),
+        hours=training_hours(metrics),
+        runs=len({(row.experiment, row.seed) for row in metrics.rows}),
+        rows=len(metrics.experiments()),
+    )
+
+
+def _body(path: Path) -> str:
+    """A Markdown file without its title."""
+    return path.read_text(encoding="utf-8").split("\n", 1)[1]
+
+
+def write(results: Path, is_quick: bool = False) -> Path:
+    """Make the page; returns where it is."""
+    path = results / NAME
+    text = render(results, is_quick)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        scratch = path.with_name(f".{path.name}.tmp")
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(path)
+    return path
