@@ -26,7 +26,9 @@ class Experiment:
         label: the row's name there.
         task: which function of :mod:`reproduction.engine.tasks` runs it.
         model: name of a builder, where the task has several.
-        options: keyword arguments of the builder.
+        widths: of the model's MLPs, as the report's tables write them; None where it has none.
+        activation: of the hidden layers; None where the model has none.
+        options: other keyword arguments of the builder.
         quick_options: options of a quick run, where they differ.
         training: settings of the optimiser, or None where nothing is trained step by step.
         loss_weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2), where both are
@@ -48,6 +50,8 @@ class Experiment:
     label: str
     task: str
     model: str = ""
+    widths: tuple | None = None
+    activation: str | None = None
     options: Mapping = field(default_factory=dict)
     quick_options: Mapping = field(default_factory=dict)
     training: AdamSettings | QuasiNewtonSettings | AmpSettings | None = None
