@@ -15,7 +15,7 @@ import pytest
 
 from reproduction.engine.provenance import ROOT
 from reproduction.show import claims, page
-from reproduction.show.gather import Metrics
+from reproduction.show.evidence import Metrics
 from reproduction.show.metrics import with_spread
 
 RESULTS = ROOT / "results"
