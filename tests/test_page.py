@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from reproduction.engine.provenance import ROOT
-from reproduction.show import claims, page
-from reproduction.show.evidence import Metrics
+from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
+from reproduction.show import page
+from reproduction.show.claims import STATUSES, counts, verdicts
+from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import with_spread
 
 RESULTS = ROOT / "results"
@@ -52,9 +54,15 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.elements if tag in tags]
 
 
+def render(folder: Path, is_quick: bool = False, make=page.render):
+    """The page of a results folder, as scripts/08_report.py makes it."""
+    evidence = Evidence.read(folder, EXPERIMENTS)
+    return make(evidence, all_tables(evidence), verdicts(CLAIMS, evidence), is_quick)
+
+
 @pytest.fixture(scope="module")
 def text() -> str:
-    return page.render(RESULTS)
+    return render(RESULTS)
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +88,8 @@ def test_the_committed_page_is_of_the_committed_results(text):
 def test_the_same_results_give_the_same_bytes(text):
     """In another process, whose hashes are seeded differently."""
     code = (
-        "import sys, pathlib, hashlib; from reproduction.show import page; "
-        "text = page.render(pathlib.Path(sys.argv[1])); "
+        "import sys, pathlib, hashlib; sys.path.insert(0, 'tests'); from test_page import render; "
+        "text = render(pathlib.Path(sys.argv[1])); "
         "print(hashlib.sha256(text.encode()).hexdigest(), 'tensorflow' in sys.modules)"
     )
     done = subprocess.run(
@@ -151,21 +159,21 @@ def test_it_is_small_enough_to_send(text):
 
 
 def test_verdicts_come_first_and_are_all_there(text, parsed):
-    judged = claims.verdicts(Metrics.read(RESULTS))
+    judged = verdicts(CLAIMS, Evidence.read(RESULTS, EXPERIMENTS))
     places = [text.index(f'id="{one.claim.id}"') for one in judged]
     assert places == sorted(places) and places[-1] < text.index("<table")
     words = " ".join(" ".join(parsed.words).split())
     for one in judged:
         assert " ".join(one.numbers.split()) in words
         assert one.claim.quote in words
-    for status, n in claims.counts(judged).items():
+    for status, n in counts(judged).items():
         assert f"<b>{n}</b><span>{status}</span>" in text
 
 
 def test_a_verdict_is_marked_without_colour(text):
     """Each status has a mark of its own shape, and its name beside it."""
-    assert set(page.MARKS) == set(claims.STATUSES)
-    assert len(set(page.MARKS.values())) == len(claims.STATUSES)
+    assert set(page.MARKS) == set(STATUSES)
+    assert len(set(page.MARKS.values())) == len(STATUSES)
     for name in page.MARKS.values():
         assert text.count(f'<symbol id="{name}"') == 1
 
@@ -177,32 +185,32 @@ def test_numbers_come_from_metrics_csv(copy):
         if row[0] == "table4/eq2" and row[2:4] == ["test", "energy_rmse"]:
             row[4] = repr(float(row[4]) * 3)
     old = with_spread(Metrics.read(copy).spread("table4/eq2", "test", "energy_rmse"))
-    before = page.render(copy)
+    before = render(copy)
     with open(copy / "metrics.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
     new = with_spread(Metrics.read(copy).spread("table4/eq2", "test", "energy_rmse"))
-    after = page.render(copy)
+    after = render(copy)
     assert f"<td>{old}</td>" in before and f"<td>{new}</td>" not in before
     assert f"<td>{new}</td>" in after
 
 
 def test_an_empty_folder_gives_a_page_that_says_so(tmp_path):
-    text = page.render(tmp_path)
+    text = render(tmp_path)
     found = Page(text)
     assert not found.all("img") and "not run yet" in text and "None is stored" in text
 
 
 def test_quick_results_have_no_verdicts(copy):
-    text = page.render(copy, is_quick=True)
+    text = render(copy, is_quick=True)
     Page(text)
     assert "not the report's settings" in text.replace("&#39;", "'")
-    assert 'id="verdicts"' not in text and claims.CLAIMS[-1].quote not in text
+    assert 'id="verdicts"' not in text and CLAIMS[-1].quote not in text
 
 
 def test_text_is_escaped(copy):
     lines = (copy / "provenance.json").read_text()
     (copy / "provenance.json").write_text(lines.replace("AMD EPYC", "<script>alert(1)</script>"))
-    text = page.render(copy)
+    text = render(copy)
     assert "<script" not in text and "&lt;script&gt;" in text
     assert "<script" not in page.markdown("a <script>b</script>")
     assert "<script" not in page.inline("a <script>b</script>")
@@ -243,19 +251,19 @@ def test_a_drawing_too_large_is_shown_as_its_picture(tmp_path):
 
 
 def test_provenance_is_summed_up(copy):
-    found = page.origins(copy)
-    runs = page._provenance(copy)
+    evidence = Evidence.read(copy, EXPERIMENTS)
+    found, runs = page.origins(evidence), evidence.provenance
     assert sum(origin.runs for origin in found) == sum(map(len, runs.values()))
     assert {row for origin in found for row in origin.rows} == set(runs)
-    assert {d.sha256 for d in page.data(copy)} == {
+    assert {d.sha256 for d in page.data(evidence)} == {
         run["data_sha256"] for seeds in runs.values() for run in seeds.values()
     }
 
 
 def test_write_leaves_a_page_that_is_right_alone(copy):
-    path = page.write(copy)
+    path = render(copy, make=page.write)
     first = path.stat().st_mtime_ns
-    assert page.write(copy).stat().st_mtime_ns == first
+    assert render(copy, make=page.write).stat().st_mtime_ns == first
     path.write_text("old")
-    assert page.write(copy).read_text(encoding="utf-8") == page.render(copy)
+    assert render(copy, make=page.write).read_text(encoding="utf-8") == render(copy)
     assert not list(copy.glob(".*"))
