@@ -98,14 +98,19 @@ def test_numbers_are_shown_with_two_significant_digits():
 def test_table_puts_ours_beside_the_reports():
     rows = [Value("table4/eq2", k, "test", "energy_rmse", 0.01 + 0.002 * k) for k in range(3)]
     line = next(r for r in table4(evidence(rows)).rows if r[0] == "Eq. 2")
-    assert line[5:8] == ("0.014", "0.012 ± 0.002", "0.86")
-    assert line[4] == "not run yet"
+    assert line[6:9] == ("0.014", "0.012 ± 0.002", "0.86")
+    assert line[5] == "not run yet"
+    assert line[1] == "(20,50,1),(1,50,20)"
 
 
 def test_behler_tables_say_how_training_ended():
     """Seeds by ending; steps and seconds mean different things for Amp and its twin."""
     row = "table1/behler-5-5"
-    numbers = {("", "epochs"): 2214.0, ("", "train_seconds"): 40.6, ("test", "energy_rmse"): 0.1}
+    numbers = {
+        ("", "loss_evaluations"): 2214.0,
+        ("", "train_seconds"): 40.6,
+        ("test", "energy_rmse"): 0.1,
+    }
     rows = [Value(row, k, *key, value) for k in range(3) for key, value in numbers.items()]
     about = {row: {str(k): {"ended": "the optimiser gave up"} for k in range(2)}}
     about[row]["2"] = {"ended": "stopped by the time limit"}

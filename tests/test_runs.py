@@ -215,7 +215,7 @@ def test_gradient_training_stops_and_goes_on_to_the_same_bits(au6, folder):
         np.testing.assert_array_equal(a[name], b[name])
     run_json = whole.read(experiment.id, 0)
     values = {(m["split"], m["metric"]): m["value"] for m in run_json["metrics"]}
-    assert values["", "epochs"] == 70
+    assert values["", "iterations"] == 70
     off = a["force_train"] - au6[:300].forces
     assert np.sqrt((off**2).mean()) < 0.3  # eV/Å; the data's spread is 1
 

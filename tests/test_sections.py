@@ -262,7 +262,10 @@ OLD = {
 
 @pytest.mark.parametrize("name", OLD)
 def test_runs_of_the_first_version_are_taken_for_what_they_are(name):
-    run = {"settings": OLD[name], "quick": False, "metrics": []}
+    metric = {"split": "", "metric": "epochs", "value": 7.0}
+    run = {"settings": OLD[name], "quick": False, "metrics": [metric]}
+    counted = "iterations" if "hot" in name else "epochs"
+    assert completed(run)["metrics"] == [{**metric, "metric": counted}]
     assert completed(run)["settings"] == EXPERIMENTS[name].settings()
     again = completed(run)
     assert completed(again) is again
