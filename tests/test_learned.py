@@ -7,28 +7,25 @@ import sys
 import numpy as np
 import pytest
 
+from analysis.atom_models import AtomModel, emt_model, eq2_model, eq3_pair_energy
+from analysis.distances import Pairs
 from analysis.emt import EmtFunctions
+from analysis.learned import (
+    Directions,
+    Reference,
+    compare,
+    g2,
+    how_many,
+    one_function_rmse,
+    unexplained,
+    unexplained_but_for_shift,
+)
 from data_gen.dataset import Statistics
 from keras_models import energy
 from keras_models.saving import save_model
 from keras_models.training import build_seeded, precision, predict
 from reproduction.engine.tasks.common import Job
-from reproduction.engine.tasks.learned import (
-    AtomModel,
-    Directions,
-    Pairs,
-    Reference,
-    compare,
-    emt_model,
-    eq2_model,
-    eq3_pair_energy,
-    g2,
-    how_many,
-    one_function_rmse,
-    pair_shift,
-    run,
-    unexplained,
-)
+from reproduction.engine.tasks.learned import run
 from reproduction.sections.registry import EXPERIMENTS
 from reproduction.show.gather import Metrics, Row
 from reproduction.show.metrics import UNITS
@@ -39,7 +36,7 @@ GOLD = EmtFunctions.of("Au")
 
 @pytest.fixture(scope="module")
 def reference(au6):
-    return Reference(au6.positions[:200], GOLD)
+    return Reference(au6.positions[:200], au6.energies[:200], GOLD)
 
 
 def disguised(mix: np.ndarray, model: AtomModel) -> AtomModel:
@@ -93,8 +90,10 @@ def test_emt_in_disguise_is_found_out(reference, rng):
     """
     mix = rng.standard_normal((2, 20))
     mix[:, 0] *= 30
-    plain, _, plain_found = compare(emt_model(GOLD), reference)
-    metrics, curves, found = compare(disguised(mix, emt_model(GOLD)), reference)
+    plain_model, model = emt_model(GOLD), disguised(mix, emt_model(GOLD))
+    plain, _ = compare(plain_model, reference)
+    metrics, curves = compare(model, reference)
+    plain_found, found = (Directions.of(m, reference.pairs) for m in (plain_model, model))
     np.testing.assert_allclose(found.responses[:2], plain_found.responses, rtol=1e-6)
     assert len(plain_found.responses) == 2 and found.responses[2:].sum() < 1e-8
     for name in ("f", "h", "rest"):
@@ -118,7 +117,7 @@ def test_a_model_of_one_function_is_told_from_emt(reference):
         sigma = s[:, 0]
         return GOLD.g(sigma) + np.polyval(slope, sigma), GOLD.g_slope(s) + slope[0]
 
-    metrics, _, _ = compare(AtomModel(lambda r: GOLD.f(r)[:, None], np.zeros(1), outer), reference)
+    metrics, _ = compare(AtomModel(lambda r: GOLD.f(r)[:, None], np.zeros(1), outer), reference)
     assert metrics["directions_999"] == 1
     assert metrics["f_unexplained"] < 1e-12
     assert metrics["h_unexplained"] < 2e-3
@@ -141,7 +140,7 @@ def test_a_direction_that_the_outer_function_ignores_does_not_matter(reference):
     numbers = found.metrics()
     assert numbers["components_99"] == 1  # the one that is not used
     assert numbers["directions_999"] == 2 and numbers["response_3"] < 1e-6
-    metrics, _, _ = compare(model, reference)
+    metrics, _ = compare(model, reference)
     assert metrics["rest_unexplained"] < 1e-9
 
 
@@ -159,8 +158,8 @@ def test_unexplained_by_hand():
     # y = (0, 1, 1, 2): slope 0.6, the rest has squares 0.2 of a total of 2.
     targets = np.array([[0.0, 5.0], [1.0, 3.0], [1.0, 1.0], [2.0, -1.0]])
     np.testing.assert_allclose(unexplained(targets, x), [0.1, 0.0], atol=1e-12)
-    assert pair_shift(np.array([1.0, 2.0, 3.0]), np.array([11.0, 12.0, 13.0])) == 0.0
-    assert pair_shift(np.array([1.0, 2.0, 3.0]), np.zeros(3)) == 1.0
+    assert unexplained_but_for_shift(np.array([1.0, 2.0, 3.0]), np.array([11.0, 12.0, 13.0])) == 0.0
+    assert unexplained_but_for_shift(np.array([1.0, 2.0, 3.0]), np.zeros(3)) == 1.0
     assert [how_many(np.array([1.0, 97.0, 2.0]), p) for p in (0.9, 0.98, 0.995)] == [1, 2, 3]
 
 
