@@ -35,6 +35,8 @@ def test_integrated_time_of_an_exponential_by_hand():
     assert window == 23
     assert tau == pytest.approx(0.5 + 4 * (1 - 0.8**23))
     assert error == pytest.approx(tau * np.sqrt(2 * 47 / 1000))
+    # tau = 1 from a lag of 1 on: the window closes at 5, where it is just as long as 5 tau.
+    assert integrated_time(np.array([1.0, 0.5, *np.zeros(20)]), 100)[::2] == (1.0, 5)
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.95])

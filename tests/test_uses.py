@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
-from ase.units import _amu, _c, _e
+from ase.units import _amu, _c, _e, fs
 
 from analysis.dynamics import drift_and_wander, run_nve
 from analysis.frames import atoms_at, evenly_chosen
@@ -98,6 +98,24 @@ def test_nve_with_emt_conserves_energy(au6):
     ]
     # 3/2 N k T: taking the drift of the centre of mass out leaves the temperature as it was.
     assert np.mean(kinetic) == pytest.approx(9 * 8.617333e-5 * 1000, rel=0.08)
+
+
+def test_nve_steps_are_of_one_femtosecond_and_the_centre_of_mass_rests(au6):
+    """Without forces the way in 50 fs says how fast each atom is."""
+    seen = []
+
+    class Nothing(Scaled):
+        def calculate(self, atoms=None, *args, **kwargs):
+            super().calculate(atoms, *args, **kwargs)
+            seen.append(atoms.positions.copy())
+            self.results = {"energy": 0.0, "forces": np.zeros((len(atoms), 3))}
+
+    start = first(au6)
+    found = run_nve(start, Nothing(), asap3.EMT(), 50)
+    way = (seen[-1] - start.positions) / (50 * fs)
+    masses = start.get_masses()
+    np.testing.assert_allclose(masses @ way, 0, atol=1e-9)
+    assert 0.5 * masses @ (way**2).sum(axis=1) == pytest.approx(found.own[0])
 
 
 def test_nve_judges_a_potential_by_the_reference(au6):
