@@ -1,6 +1,6 @@
-"""What can be learned from data and trained models: EMT taken apart, what the MLPs learned, how
-far samples repeat each other, and whether a model serves for dynamics, minima and vibrations.
+"""Analyses of data and of trained models: numbers out of arrays, datasets, models, calculators.
 
-Every module works on arrays, datasets, models and ASE calculators, and returns numbers; none knows
-of experiments, runs or tables.
+EMT taken apart, what the MLPs learned, how far samples repeat each other, what pairs alone can do,
+and whether a model serves for dynamics, minima, vibrations and error bars. Nothing here knows of
+experiments, runs or tables.
 """
