@@ -183,6 +183,24 @@ def test_behler_s_functions_are_explained_by_themselves(reference):
     assert metrics["g2_unexplained"] == pytest.approx(by_it.mean()) and by_it[3] < 1e-12
 
 
+def test_errors_of_atom_energies_by_hand(reference):
+    """EMT plus sigma^2/10 and a constant, which is free: what is said of E_i is of the square."""
+    plain = emt_model(GOLD)
+
+    def outer(s):
+        energies, slopes = plain.outer(s)
+        return energies + 0.1 * s[:, 0] ** 2 + 3.0, slopes + 0.2 * s[:, :1] * [1.0, 0.0]
+
+    metrics, curves = compare(AtomModel(plain.inner, plain.own, outer), reference)
+    off = 0.1 * reference.sigma**2
+    assert metrics["atom_unexplained"] == pytest.approx(off.var() / reference.atom_energies.var())
+    bent = reference.bent(reference.sigma)
+    assert metrics["outer_unexplained"] == pytest.approx(off.var() / bent.var())
+    np.testing.assert_allclose(
+        curves["curve_outer"], reference.binned(bent + off - off.mean()), atol=1e-9
+    )
+
+
 def test_responses_weigh_what_is_unexplained(reference):
     """cos(20 r) is no EMT: as much of it as the outer function reacts to counts."""
     found = {}

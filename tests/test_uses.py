@@ -219,6 +219,13 @@ def test_minima_of_one_energy_and_two_shapes_are_two(au6):
     assert both == [True, False]
 
 
+@pytest.mark.parametrize(("apart", "same"), [(0.5e-3, True), (-0.5e-3, True), (2e-3, False)])
+def test_minima_of_one_shape_and_two_energies_are_two(au6, apart, same):
+    """The potential's minimum is judged by a reference that is off by some meV."""
+    both = relax_all([first(au6)], asap3.EMT())
+    assert agreement(both, both, Scaled(shift=apart)).same.tolist() == [same]
+
+
 def test_displacement_is_after_the_best_turn_and_shift(au6):
     a, b = first(au6), first(au6)
     b.rotate(40, (1, 2, 3))
@@ -283,6 +290,7 @@ def test_frequencies_of_scaled_emt_are_scaled(au6):
 def test_lowest_minimum_is_the_lowest(au6):
     starts = evenly_chosen(au6, 5)
     energies = [minimum_near(x, asap3.EMT()).get_potential_energy() for x in starts]
+    starts.insert(0, starts.pop(int(np.argmax(energies))))  # not the lowest first
     assert lowest_minimum(starts, asap3.EMT()).get_potential_energy() == min(energies)
     assert np.ptp(energies) > 1e-3
 
