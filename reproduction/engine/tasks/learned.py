@@ -30,7 +30,7 @@ from scipy.optimize import minimize_scalar
 from analysis.emt import EmtFunctions
 from keras_models import load_model
 from keras_models.backend import K, keras, tf
-from keras_models.training import build_seeded
+from keras_models.building import build_seeded
 from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
 from reproduction.engine.tasks.pair_floor import DEGREE, PairFloor, pair_distances
