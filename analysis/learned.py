@@ -32,7 +32,7 @@ from analysis.distances import Pairs
 from analysis.emt import EmtFunctions
 from analysis.pair_floor import DEGREE, PairFloor, clamped_knots
 from keras_models.backend import keras
-from keras_models.behler import CUTOFF, default_symmetry_functions
+from keras_models.symmetry_functions import CUTOFF, default_symmetry_functions
 
 EMT_DIRECTIONS = 2
 GRID = 300

@@ -1,5 +1,8 @@
 """TensorFlow and Keras, imported quietly: every module takes ``tf``, ``keras`` and ``K`` from here.
 
+``register`` gives a function or layer its name in saved models, "keras_models>name": files open as
+long as the name stays, wherever the code is.
+
 TensorFlow's start-up messages bypass Python's logging; they are kept away from the user's screen.
 """
 
@@ -44,4 +47,6 @@ from keras import ops as K  # noqa: E402
 # Every objective and every number of atoms is traced once, by design: not worth a warning.
 tf.get_logger().setLevel("ERROR")
 
-__all__ = ["K", "keras", "tf"]
+register = keras.saving.register_keras_serializable("keras_models")
+
+__all__ = ["K", "keras", "register", "tf"]

@@ -19,9 +19,10 @@ from ase.calculators.calculator import (
 from keras_models import load_model
 from keras_models.backend import keras, tf
 from keras_models.behler import for_structure, is_behler
+from keras_models.building import dtype_of
 from keras_models.gradient import energy_and_forces
+from keras_models.prediction import predict
 from keras_models.saving import read_about
-from keras_models.training import dtype_of, predict
 
 # Nearer than this, 1/r means nothing; no training data of the project come near it.
 CLOSEST_A = 0.1

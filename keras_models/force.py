@@ -1,57 +1,47 @@
-"""Eq. 6 to 9: manybody-expansion models of the forces F(X), not derived from an energy.
+"""Eq. 6 to 9: manybody-expansion models of the forces F(X), written as the report's equations.
 
 Each builder returns a functional model from positions (B, N, 3) in Å to forces (B, N, 3) in eV/Å,
 with any number of atoms N. What goes in are vectors x_j - x_i, so that the models know
-translations and permutations, but not rotations, and their net force need not be zero. Sums run
-over all atoms, the i = j terms (a zero vector) included, as in the report's tensors. Forces are
-standardised by one number, their root mean square: a mean per component would have no meaning.
+translations and permutations, but not rotations, and their net force need not be zero. Sums are
+K.sum lambda layers over all atoms, the i = j terms (a zero vector) included, as in the report's
+tensors. Forces are standardised by one number, their root mean square: a mean per component would
+have no meaning. Shapes stand at the lines, with the report's widths. Arguments of all builders:
 
-An architecture is written as in Table 5, outermost first, each bracket one MLP's hidden and
-output widths; the input widths follow. Output layers are linear. Table 5 gives three brackets for
-the two MLPs of Eq. 6 and 7: the last is read as the inner MLP, the first two as blocks whose
-chain is the outer one, joined as Eq. 3's are, by the first block's linear output.
+* statistics: of the training part, for the standardisation.
+* widths: as Table 5 writes them, outermost first, each bracket one MLP's hidden and output widths;
+  the input widths follow. Table 5 gives three brackets for the two MLPs of Eq. 6 and 7: the last
+  is read as the inner MLP, the first two as blocks whose chain is the outer one, joined as Eq. 3's
+  are, by the first block's linear output.
+* activation: of the hidden layers; output layers are linear.
+* vectors: "inverse_square" or "raw", see :func:`keras_models.features.vectors`.
+* form: "literal", these tensors and nothing else, or "fast", the rewrites of
+  :mod:`keras_models.sums`, which are the same function of the same weights.
+
+They raise ValueError where ``vectors`` or ``form`` is neither, or the widths do not end in 3.
 """
 
 from data_gen.dataset import Statistics
-from keras_models import geometry
+from keras_models import features
 from keras_models.backend import keras
-from keras_models.layers import (
-    Affine,
-    apply,
+from keras_models.layers import Affine, apply
+from keras_models.sums import (
     for_every_atom,
-    mlp,
-    sum_of_mlp,
+    form_of,
     total_for_every_atom,
     vary_with_i,
     vary_with_j,
 )
 
-EQ6_WIDTHS = ((20, 3), (20, 20), (20, 20))
-EQ7_WIDTHS = ((20, 3), (20, 20), (20, 20))
-EQ8_WIDTHS = ((50, 3), (50, 20), (50, 20))
-EQ9_WIDTHS = ((50, 3), (50, 20, 20), (50, 20, 20))
+
+def _prepare(statistics, vectors, form):
+    """The form of the sums, the input (B, N, 3) Å, and scaled vectors along x_j - x_i."""
+    positions = features.positions_input()
+    return form_of(form), positions, features.vectors(positions, statistics, vectors)
 
 
-def _inputs(statistics, vectors):
-    """Positions, and the scaled vectors a_ij along x_j - x_i: (B, N, 3), (B, N, N, 3).
-
-    One scalar scales all components, without a shift: rotations act on a as on x, and the i = j
-    vectors stay zero.
-    """
-    positions = keras.Input((None, 3), name="positions")
-    a = apply(geometry.displacements, positions, "displacements")
-    if vectors == "inverse_square":
-        a = apply(geometry.over_squared_length, a, "over_squared_length")
-        rms = statistics.inverse_displacement_rms
-    elif vectors == "raw":
-        rms = statistics.displacement_rms
-    else:
-        raise ValueError(f'vectors="{vectors}": must be "inverse_square" or "raw"')
-    return positions, Affine(1.0 / rms, 0.0, name="scaled_vectors")(a)
-
-
-def _model(positions, standardised, statistics, name):
-    """Standardised forces -> eV/Å, as a model."""
+def _model(positions, standardised, statistics, f, name):
+    """Standardised forces (B, N, 3) as a model's, in eV/Å."""
+    standardised = f.tensor(standardised)
     if standardised.shape[-1] != 3:
         raise ValueError(f"{name}: a force has 3 components, not {standardised.shape[-1]}")
     forces = Affine(statistics.force_rms, 0.0, name="forces")(standardised)
@@ -60,120 +50,110 @@ def _model(positions, standardised, statistics, name):
 
 def eq6(
     statistics: Statistics,
-    widths=EQ6_WIDTHS,
-    activation: str = "relu",
+    widths,
+    activation,
     vectors: str = "inverse_square",
+    form: str = "fast",
 ) -> keras.Model:
-    """Eq. 6, an atom's force from its environment: f_i = MLP( sum_j MLP(x_j - x_i) ).
-
-    Args:
-        statistics: of the training part.
-        widths: Table 5's brackets. Here: two blocks of the outer MLP, and the inner MLP.
-        activation: of the hidden layers.
-        vectors: "inverse_square" divides each x_j - x_i by r_ij^2, which makes it the vector form
-            of appendix B's 1/R; "raw" takes it in Å. Either is then divided by its root mean
-            square component in the training part.
-
-    Raises:
-        ValueError: ``vectors`` is neither, or the widths do not end in 3 components.
-    """
+    """Eq. 6, an atom's force from its environment: f_i = MLP( sum_j MLP(x_j - x_i) )."""
     force_widths, atom_widths, pair_widths = widths
-    positions, a = _inputs(statistics, vectors)
-    environment = sum_of_mlp(a, (3, *pair_widths), activation, "pair_mlp", "sum_over_j")
-    atom = mlp(environment, (pair_widths[-1], *atom_widths), activation, "atom_mlp")
-    force = mlp(atom, (atom_widths[-1], *force_widths), activation, "force_mlp")
-    return _model(positions, force, statistics, "eq6")
+    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
+    pair = f.mlp(a, (3, *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
+    environment = f.sum_pairs(pair, "sum_over_j")  # (B, N, 20)
+    atom = f.mlp(environment, (pair_widths[-1], *atom_widths), activation, "atom_mlp")
+    force = f.mlp(atom, (atom_widths[-1], *force_widths), activation, "force_mlp")  # (B, N, 3)
+    return _model(positions, force, statistics, f, "eq6")
 
 
 def eq7(
     statistics: Statistics,
-    widths=EQ7_WIDTHS,
-    activation: str = "relu",
+    widths,
+    activation,
     vectors: str = "inverse_square",
+    form: str = "fast",
 ) -> keras.Model:
     """Eq. 7 as derived: f_k = sum_i MLP( sum_j MLP(x_i - x_k, x_j - x_k) ).
 
-    That is what the derivation above Eq. 7 ends in; :func:`eq7_as_printed` is Eq. 7 itself.
-    Arguments and errors as :func:`eq6`.
+    That is what the derivation above Eq. 7 ends in; :func:`eq7_as_printed` is Eq. 7 itself. For
+    Au6 the inner MLP has 6 x 6 x 6 terms.
     """
     force_widths, pair_widths, triplet_widths = widths
-    positions, a = _inputs(statistics, vectors)
-    # a_ki and a_kj, each multiplied by its half of the first layer before they meet as triplets.
-    triplet = apply(vary_with_i, a, "vectors_k_to_i"), apply(vary_with_j, a, "vectors_k_to_j")
-    environment = sum_of_mlp(triplet, (6, *triplet_widths), activation, "triplet_mlp", "sum_over_j")
-    pair = mlp(environment, (triplet_widths[-1], *pair_widths), activation, "pair_mlp")
-    force = sum_of_mlp(
-        pair, (pair_widths[-1], *force_widths), activation, "force_mlp", "sum_over_i"
-    )
-    return _model(positions, force, statistics, "eq7")
+    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
+    a_ki = apply(vary_with_i, a, "vectors_k_to_i")  # (B, N, N, 1, 3)
+    a_kj = apply(vary_with_j, a, "vectors_k_to_j")  # (B, N, 1, N, 3)
+    both = f.concat(a_ki, a_kj, "concat")  # (B, N, N, N, 6)
+    triplet = f.mlp(both, (6, *triplet_widths), activation, "triplet_mlp")  # (B, N, N, N, 20)
+    environment = f.sum_triplets(triplet, "sum_over_j")  # (B, N, N, 20)
+    pair = f.mlp(environment, (triplet_widths[-1], *pair_widths), activation, "pair_mlp")
+    force = f.mlp(pair, (pair_widths[-1], *force_widths), activation, "force_mlp")  # (B, N, N, 3)
+    total = f.sum_pairs(force, "sum_over_i")  # (B, N, 3)
+    return _model(positions, total, statistics, f, "eq7")
 
 
 def eq7_as_printed(
     statistics: Statistics,
-    widths=EQ7_WIDTHS,
-    activation: str = "relu",
+    widths,
+    activation,
     vectors: str = "inverse_square",
+    form: str = "fast",
 ) -> keras.Model:
     """Eq. 7 letter by letter: f = sum_i MLP( sum_j MLP(x_j - x_i) ), the same for every atom.
 
     Nothing on the right depends on the atom on the left, so that this cannot learn forces: those
     of an isolated cluster add up to zero, and the best equal forces are zero. Kept to show it.
-    Arguments and errors as :func:`eq6`.
     """
     force_widths, atom_widths, pair_widths = widths
-    positions, a = _inputs(statistics, vectors)
-    environment = sum_of_mlp(a, (3, *pair_widths), activation, "pair_mlp", "sum_over_j")
-    atom = mlp(environment, (pair_widths[-1], *atom_widths), activation, "atom_mlp")
-    force = mlp(atom, (atom_widths[-1], *force_widths), activation, "force_mlp")
-    total = apply(total_for_every_atom, force, "sum_over_i")
-    return _model(positions, total, statistics, "eq7_as_printed")
+    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
+    pair = f.mlp(a, (3, *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
+    environment = f.sum_pairs(pair, "sum_over_j")  # (B, N, 20)
+    atom = f.mlp(environment, (pair_widths[-1], *atom_widths), activation, "atom_mlp")
+    force = f.mlp(atom, (atom_widths[-1], *force_widths), activation, "force_mlp")  # (B, N, 3)
+    total = apply(total_for_every_atom, f.tensor(force), "sum_over_i")  # (B, N, 3)
+    return _model(positions, total, statistics, f, "eq7_as_printed")
 
 
 def eq8(
     statistics: Statistics,
-    widths=EQ8_WIDTHS,
-    activation: str = "relu",
+    widths,
+    activation,
     vectors: str = "inverse_square",
+    form: str = "fast",
 ) -> keras.Model:
     """Eq. 8: f_k = MLP( sum_i MLP(x_i - x_k, s_i) ), s_i = sum_j MLP(x_j - x_i).
 
-    The printed left side, f_i, is read as f_k: i is summed over. Arguments and errors as
-    :func:`eq6`; each bracket is one MLP.
+    The printed left side, f_i, is read as f_k: i is summed over.
     """
     force_widths, atom_widths, pair_widths = widths
-    positions, a = _inputs(statistics, vectors)
-    s = sum_of_mlp(a, (3, *pair_widths), activation, "pair_mlp", "sum_over_j")
-    atom = sum_of_mlp(
-        (a, apply(for_every_atom, s, "environments")),
-        (3 + pair_widths[-1], *atom_widths),
-        activation,
-        "atom_mlp",
-        "sum_over_i",
-    )
-    force = mlp(atom, (atom_widths[-1], *force_widths), activation, "force_mlp")
-    return _model(positions, force, statistics, "eq8")
+    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
+    pair = f.mlp(a, (3, *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
+    s = f.sum_pairs(pair, "sum_over_j")  # (B, N, 20)
+    s_i = apply(for_every_atom, s, "environments")  # (B, 1, N, 20)
+    both = f.concat(a, s_i, "concat")  # (B, N, N, 23)
+    atom = f.mlp(both, (3 + pair_widths[-1], *atom_widths), activation, "atom_mlp")
+    environment = f.sum_pairs(atom, "sum_over_i")  # (B, N, 20)
+    force = f.mlp(environment, (atom_widths[-1], *force_widths), activation, "force_mlp")
+    return _model(positions, force, statistics, f, "eq8")
 
 
 def eq9(
     statistics: Statistics,
-    widths=EQ9_WIDTHS,
-    activation: str = "relu",
+    widths,
+    activation,
     vectors: str = "inverse_square",
+    form: str = "fast",
 ) -> keras.Model:
     """Eq. 9, EMT's own structure: f_k = sum_i MLP(x_i - x_k, MLP(s_i)), s_i = sum_j MLP(x_j - x_i).
 
-    The printed left side, f_i, is read as f_k: i is summed over. Arguments and errors as
-    :func:`eq6`; each bracket is one MLP, and (50,20,20) has two hidden layers.
+    The printed left side, f_i, is read as f_k: i is summed over. Each bracket is one MLP, and
+    (50,20,20) has two hidden layers.
     """
     force_widths, atom_widths, pair_widths = widths
-    positions, a = _inputs(statistics, vectors)
-    s = sum_of_mlp(a, (3, *pair_widths), activation, "pair_mlp", "sum_over_j")
-    atom = mlp(s, (pair_widths[-1], *atom_widths), activation, "atom_mlp")
-    force = sum_of_mlp(
-        (a, apply(for_every_atom, atom, "environments")),
-        (3 + atom_widths[-1], *force_widths),
-        activation,
-        "force_mlp",
-        "sum_over_i",
-    )
-    return _model(positions, force, statistics, "eq9")
+    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
+    pair = f.mlp(a, (3, *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
+    s = f.sum_pairs(pair, "sum_over_j")  # (B, N, 20)
+    atom = f.mlp(s, (pair_widths[-1], *atom_widths), activation, "atom_mlp")  # (B, N, 20)
+    atom_i = apply(for_every_atom, f.tensor(atom), "environments")  # (B, 1, N, 20)
+    both = f.concat(a, atom_i, "concat")  # (B, N, N, 23)
+    force = f.mlp(both, (3 + atom_widths[-1], *force_widths), activation, "force_mlp")
+    total = f.sum_pairs(force, "sum_over_i")  # (B, N, 3)
+    return _model(positions, total, statistics, f, "eq9")

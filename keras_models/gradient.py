@@ -1,20 +1,14 @@
 """Forces as the gradient of an energy model: F = -dE/dX, compiled, twice differentiable.
 
 Any energy model that is a smooth function of positions will do; hidden activations must be smooth
-(silu, gelu, :func:`swish2`), as a piecewise linear energy has stepwise constant forces.
+(silu, gelu, :func:`~keras_models.layers.swish2`), as a piecewise linear energy has stepwise
+constant forces.
 """
 
 import numpy as np
 
-from keras_models.backend import K, keras, tf
-from keras_models.geometry import PACKAGE
-from keras_models.training import Objective, dtype_of
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-def swish2(x):
-    """x * sigmoid(2 x), between silu and relu; its second derivative is smooth."""
-    return x * K.sigmoid(2.0 * x)
+from keras_models.backend import keras, tf
+from keras_models.objective import Objective
 
 
 def energy_and_forces(model: keras.Model, weights, positions):
@@ -53,29 +47,3 @@ def gradient_objective(
         (energies, forces),
         (energy_weight, force_weight),
     )
-
-
-class EnergyForcePredictor:
-    """Energies and forces of a model, compiled once for all calls; weights may change between.
-
-    Args:
-        model: positions (B, N, 3) Å -> energies (B, 1) eV.
-        chunk: samples at a time.
-    """
-
-    def __init__(self, model: keras.Model, chunk: int = 100) -> None:
-        self.model, self.chunk = model, chunk
-        self._compiled = tf.function(
-            lambda weights, x: energy_and_forces(model, weights, x), jit_compile=True
-        )
-
-    def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, N, 3) Å -> energies (n,) eV and forces (n, N, 3) eV/Å, as float64."""
-        weights = [tf.convert_to_tensor(v) for v in self.model.trainable_variables]
-        parts = [
-            self._compiled(
-                weights, tf.constant(positions[k : k + self.chunk], dtype_of(self.model))
-            )
-            for k in range(0, len(positions), self.chunk)
-        ]
-        return tuple(np.concatenate([p[k].numpy() for p in parts]).astype(float) for k in range(2))

@@ -6,20 +6,11 @@ with the training part's statistics, as in :mod:`keras_models.energy`.
 """
 
 from data_gen.dataset import Statistics
-from keras_models import geometry
-from keras_models.backend import keras
-from keras_models.layers import (
-    Affine,
-    apply,
-    concat_messages,
-    filtered_messages,
-    mlp,
-    sum_over_last_atom,
-    with_feature_axis,
-)
-
-GRAPH_WIDTHS = ((6, 12, 1), (24, 6), (6, 12))
-DISTANCE_GRAPH_WIDTHS = ((20, 50, 1), (20, 50, 20), (1, 50, 20))
+from keras_models import features
+from keras_models.backend import K, keras, register, tf
+from keras_models.layers import Affine, apply, mlp
+from keras_models.pairs import natom, pair_indices
+from keras_models.sums import sum_over_last_atom
 
 
 def _model(positions, h, readout_widths, activation, statistics, name):
@@ -32,8 +23,8 @@ def _model(positions, h, readout_widths, activation, statistics, name):
 
 def graph_network(
     statistics: Statistics,
-    widths=GRAPH_WIDTHS,
-    activation: str = "relu",
+    widths,
+    activation,
     centre: bool = True,
 ) -> keras.Model:
     """Eq. 10 and 11, the report's network on coordinates.
@@ -57,8 +48,8 @@ def graph_network(
         ValueError: widths that do not fit each other.
     """
     readout_widths, *message_widths = widths
-    positions = keras.Input((None, 3), name="positions")
-    x = apply(geometry.centred, positions, "centred") if centre else positions
+    positions = features.positions_input()
+    x = apply(features.centred, positions, "centred") if centre else positions
     # Over all pairs, differences have twice the variance of centred coordinates.
     h = Affine(2**0.5 / statistics.displacement_rms, 0.0, name="scaled_positions")(x)
     for t, (wide, width) in enumerate(reversed(message_widths), start=1):
@@ -72,8 +63,8 @@ def graph_network(
 
 def distance_graph_network(
     statistics: Statistics,
-    widths=DISTANCE_GRAPH_WIDTHS,
-    activation: str = "relu",
+    widths,
+    activation,
     steps: int = 2,
 ) -> keras.Model:
     """Message passing on distances, the kind of network that the report had no time to try.
@@ -98,16 +89,47 @@ def distance_graph_network(
     if steps < 1:
         raise ValueError(f"{steps} steps of message passing: at least one is needed")
     readout_widths, update_widths, filter_widths = widths
-    positions = keras.Input((None, 3), name="positions")
-    r = apply(geometry.unique_distances, positions, "distances")
-    c2 = apply(geometry.inverse, r, "inverse_distances")
+    positions = features.positions_input()
+    r = apply(features.unique_distances, positions, "distances")
+    c2 = apply(features.inverse, r, "inverse_distances")
     std, mean = statistics.inverse_distance_std, statistics.inverse_distance_mean
     c2 = Affine(1.0 / std, -mean / std, name="standardised_c2")(c2)
-    c2 = apply(with_feature_axis, c2, "pair_features")
-    h = apply(geometry.ones_per_atom, positions, "ones")
+    c2 = apply(features.with_feature_axis, c2, "pair_features")
+    h = apply(ones_per_atom, positions, "ones")
     for t in range(1, steps + 1):
         g = mlp(c2, filter_widths, activation, f"filter_mlp_{t}")
         m = apply(filtered_messages, [h, g], f"messages_{t}")
         update = mlp(m, update_widths, activation, f"update_mlp_{t}")
         h = keras.layers.Add(name=f"states_{t}")([h, update])
     return _model(positions, h, readout_widths, activation, statistics, "distance_graph_network")
+
+
+@register
+def ones_per_atom(positions):
+    """A 1 for every atom. (B, N, 3) -> (B, N, 1)."""
+    return K.ones_like(positions[:, :, :1])
+
+
+@register
+def concat_messages(h):
+    """Eq. 10's messages on the complete graph: m_v = sum over w != v of concat(h_v, h_w).
+
+    (B, N, W) -> (B, N, 2W). The sum over w != v is the sum over all w without v's own term.
+    """
+    others = K.sum(h, axis=1, keepdims=True) - h
+    return K.concatenate([tf.cast(natom(h) - 1, h.dtype) * h, others], axis=-1)
+
+
+@register
+def filtered_messages(inputs):
+    """m_v = sum over w != v of h_w * g_vw, each pair's filter g given once.
+
+    h (B, N, W or 1) and g (B, P, W) of the pairs i < j -> (B, N, W).
+    """
+    h, g = inputs
+    i, j = pair_indices(natom(h))
+    # Both directions of each pair; one-hot products, as a gather's gradient is a slow scatter.
+    to = tf.one_hot(tf.concat([i, j], 0), natom(h), dtype=h.dtype)
+    sender = tf.one_hot(tf.concat([j, i], 0), natom(h), dtype=h.dtype)
+    messages = K.concatenate([g, g], axis=1) * tf.einsum("pn,bnw->bpw", sender, h)
+    return tf.einsum("pn,bpw->bnw", to, messages)

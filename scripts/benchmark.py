@@ -16,17 +16,13 @@ from ase.calculators.emt import EMT
 
 from data_gen.dataset import Statistics, load
 from data_gen.structures import build_structure
-from keras_models import energy
+from keras_models import catalogue
 from keras_models.backend import keras, tf
+from keras_models.building import flat_weights
 from keras_models.calculator import KerasCalculator
+from keras_models.objective import direct_objective
+from keras_models.optimise.adam import EpochLoop, TrainingState
 from keras_models.settings import AdamSettings
-from keras_models.training import (
-    EpochLoop,
-    TrainingState,
-    build_seeded,
-    direct_objective,
-    flat_weights,
-)
 from reproduction import cli
 from reproduction.engine.provenance import ROOT, processor
 from reproduction.sections import EXPERIMENTS
@@ -145,7 +141,7 @@ def child(data_path, threads, trainings):
     train = load(Path(data_path))[:2000]
     statistics = Statistics.of(train)
     data = train.positions, train.energies
-    one = epoch_seconds(energy.eq2(statistics), *data, statistics, 5)
+    one = epoch_seconds(catalogue.build("eq2", statistics), *data, statistics, 5)
     print(100 * 5 * trainings * one)
 
 
@@ -175,23 +171,23 @@ def main(argv):
     )
 
     def eq2(**options):
-        return build_seeded(lambda: energy.eq2(statistics, **options), 0)
+        return catalogue.build("eq2", statistics, options=options, seed=0)
 
     data = train.positions, train.energies
     times = results["eq2_ms_an_epoch"]
     for name, seconds in (
         (
             FIT,
-            lambda: fit_seconds(eq2(unique_pairs=False), train, statistics),
+            lambda: fit_seconds(eq2(form="literal"), train, statistics),
         ),
         ("Keras fit, unique pairs", lambda: fit_seconds(eq2(), train, statistics)),
         (
             "Keras fit, steps_per_execution of an epoch",
-            lambda: fit_seconds(eq2(unique_pairs=False), train, statistics, steps_per_execution=63),
+            lambda: fit_seconds(eq2(form="literal"), train, statistics, steps_per_execution=63),
         ),
         (
             "compiled epoch, full tensors",
-            lambda: epoch_seconds(eq2(unique_pairs=False), *data, statistics, 1),
+            lambda: epoch_seconds(eq2(form="literal"), *data, statistics, 1),
         ),
         ("compiled epoch, unique pairs", lambda: epoch_seconds(eq2(), *data, statistics, 1)),
         (
@@ -203,7 +199,7 @@ def main(argv):
         ratio = times[FIT] / times[name]
         out.print(f"Eq. 2, {name}: {times[name]:.1f} ms an epoch, {ratio:.1f} x {FIT}")
     for name, experiment in ENERGY_MODELS.items():
-        model = build_seeded(lambda: getattr(energy, name)(statistics), 0)  # noqa: B023
+        model = catalogue.build(name, statistics, seed=0)
         by_lanes = {lanes: epoch_seconds(model, *data, statistics, lanes) for lanes in (1, 5)}
         seconds = min(by_lanes.values())
         share = flops_of_a_sample(model, 6) * len(train) / seconds / rate
@@ -222,7 +218,7 @@ def main(argv):
     for name in ("eq2", "eq4"):
         for n_atoms in (6, 13, 25, 50) if name == "eq2" else (6, 13):
             positions = cluster_data(n_atoms, 320)
-            model = build_seeded(lambda: getattr(energy, name)(statistics), 0)  # noqa: B023
+            model = catalogue.build(name, statistics, seed=0)
             seconds = epoch_seconds(model, positions, train.energies[:320], statistics, 1)
             ms = 1000 * seconds * len(train) / 320
             results["ms_an_epoch_by_atoms"].setdefault(name, {})[str(n_atoms)] = ms

@@ -14,10 +14,11 @@ from amp_baseline.potential import backend, frames, in_memory, quiet
 from amp_baseline.settings import AmpSettings
 from amp_baseline.training import train
 from data_gen.dataset import load
-from keras_models import behler
+from keras_models import behler, catalogue
 from keras_models.backend import tf
-from keras_models.quasi_newton import FullBatch
-from keras_models.training import build_seeded, flat_weights, precision
+from keras_models.building import flat_weights
+from keras_models.objective import FullBatch
+from keras_models.problems import behler_features
 from reproduction import cli
 from reproduction.engine.provenance import processor
 from reproduction.sections import EXPERIMENTS
@@ -45,32 +46,14 @@ def twin_seconds(experiment, data, steps):
     """Of one evaluation of the twin's loss with its gradient, and of its fingerprints before."""
     part = experiment.parts(data)[0]
     settings: AmpSettings = experiment.training
-    plain = behler.SymmetryFunctions(
-        part.numbers,
-        part.cell,
-        part.pbc,
-        behler.default_symmetry_functions(sorted(set(frames(part[:1])[0].symbols))),
-        dtype="float64",
-    )
-    plain.room = behler.most_neighbours(plain, part.positions)
     begin = time.perf_counter()
-    if settings.forces:
-        features = behler.fingerprints_and_gradients(plain, part.positions)
-        values = features[..., 0]
-    else:
-        features = values = behler.fingerprints(plain, part.positions)
+    functions = catalogue.function_set(part, "default")
+    features = behler_features(part, functions, settings.forces)
     prepared = time.perf_counter() - begin
-    with precision("float64"):
-        model = build_seeded(
-            lambda: behler.behler(
-                part.numbers,
-                part.cell,
-                part.pbc,
-                behler.fingerprint_range(values, part.numbers),
-                settings.hidden_layers,
-            ),
-            0,
-        )
+    values = features[..., 0] if settings.forces else features
+    model = catalogue.build(
+        "behler", part, settings.hidden_layers, seed=0, dtype="float64", values=values
+    )
     network = behler.network(model)
     forces = part.forces if settings.forces else None
     objective = behler.fingerprint_objective(network, part.energies, forces, 0.01, 0.04)

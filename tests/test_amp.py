@@ -21,8 +21,8 @@ from amp_baseline.potential import AmpPotential, backend
 from amp_baseline.settings import AmpSettings
 from data_gen.dataset import Dataset
 from data_gen.dynamics import DynamicsSettings, run_dynamics
-from keras_models import behler
-from keras_models.gradient import EnergyForcePredictor
+from keras_models import behler, symmetry_functions
+from keras_models.prediction import EnergyForcePredictor
 
 needs_amp = pytest.mark.skipif(
     importlib.util.find_spec("amp") is None, reason="Amp is not installed: make setup"
@@ -68,9 +68,12 @@ def test_amp_and_its_twin_are_the_same(trained, name):
     elements = sorted(potential.elements)
     assert layer.functions == [
         {**f, "elements": sorted(f["elements"])} if "elements" in f else f
-        for f in behler.default_symmetry_functions(elements)
+        for f in symmetry_functions.default_symmetry_functions(elements)
     ]
-    ours, theirs = behler.fingerprints(layer, some.positions), potential.fingerprints(some)
+    ours, theirs = (
+        symmetry_functions.fingerprints(layer, some.positions),
+        potential.fingerprints(some),
+    )
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-8)
     energies, forces = potential.predict(some, True)
     found = EnergyForcePredictor(twin)(some.positions)

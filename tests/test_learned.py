@@ -24,9 +24,9 @@ from analysis.learned import (
 )
 from data_gen.dataset import Statistics
 from figures import learned as figure
-from keras_models import energy
+from keras_models import catalogue
+from keras_models.prediction import predict
 from keras_models.saving import save_model
-from keras_models.training import build_seeded, precision, predict
 from reproduction.engine.tasks.common import Job
 from reproduction.engine.tasks.learned import run
 from reproduction.sections import EXPERIMENTS
@@ -55,8 +55,7 @@ def disguised(mix: np.ndarray, model: AtomModel) -> AtomModel:
 
 
 def test_parts_of_eq2_are_the_model(au6, statistics):
-    with precision("float64"):
-        model = build_seeded(lambda: energy.eq2(statistics, activation="relu"), 3)
+    model = catalogue.build("eq2", statistics, seed=3, dtype="float64")
     x = au6.positions[:30]
     pairs, parts = Pairs(x), eq2_model(model, 6)
     sums = parts.own + pairs.sums(parts.inner(pairs.r))
@@ -70,8 +69,7 @@ def test_parts_of_eq2_are_the_model(au6, statistics):
 
 
 def test_pair_energy_of_eq3_is_the_model_but_for_a_constant(au6, statistics):
-    with precision("float64"):
-        model = build_seeded(lambda: energy.eq3(statistics), 3)
+    model = catalogue.build("eq3", statistics, seed=3, dtype="float64")
     x = au6.positions[:30]
     pairs = eq3_pair_energy(model)(Pairs(x).r).reshape(30, 15).sum(axis=1)
     assert np.std(predict(model, x)[:, 0] - pairs) < 1e-10 < 1e-3 < np.std(pairs)
@@ -273,7 +271,7 @@ def test_emt_beside_behler_s_functions(reference):
 
 
 def test_untrained_is_told_from_trained(reference, statistics):
-    trained, untrained = (build_seeded(lambda: energy.eq2(statistics), seed) for seed in (0, 1))
+    trained, untrained = (catalogue.build("eq2", statistics, seed=seed) for seed in (0, 1))
     metrics, curves = compare_eq2(trained, untrained, reference)
     for model, suffix in ((trained, ""), (untrained, "_before")):
         alone, alone_curves = compare(eq2_model(model, 6), reference)
@@ -362,7 +360,7 @@ def test_rows_run_and_are_drawn(au6, tmp_path):
         if experiment.table != "learned":
             continue
         if experiment.models_of:
-            model = build_seeded(lambda e=experiment: getattr(energy, e.model)(statistics), 0)
+            model = catalogue.build(experiment.model, statistics, seed=0)
             path = tmp_path / experiment.models_of / "seed0/model.keras"
             path.parent.mkdir(parents=True)
             save_model(model, path, ["Au"])
@@ -388,7 +386,7 @@ def test_rows_run_and_are_drawn(au6, tmp_path):
 def test_eq2_can_be_built_with_fewer_inner_functions(statistics):
     experiment = EXPERIMENTS["beyond/eq2-inner-2"]
     assert json.loads(json.dumps(experiment.settings())) == experiment.settings()
-    model = energy.eq2(statistics, experiment.widths)
+    model = catalogue.build("eq2", statistics, experiment.widths)
     assert model.count_params() == (1 * 50 + 50) + (50 * 2 + 2) + (2 * 50 + 50) + (50 + 1)
     rows = [Value("beyond/eq2-inner-2", k, "test", "energy_rmse", 0.01) for k in range(2)]
     lines = inner(Evidence(Metrics(rows), EXPERIMENTS)).rows

@@ -204,7 +204,7 @@ def test_code_of_a_task_holds_what_it_predicts_with():
     names = {
         str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.engine.tasks.energy")
     }
-    assert {"keras_models/training.py", "keras_models/geometry.py", "data_gen/dataset.py"} <= names
+    assert {"keras_models/fit.py", "keras_models/features.py", "data_gen/dataset.py"} <= names
     assert not any("runner" in name or "experiments" in name for name in names)
     # Amp trains in another process, whose code is found all the same.
     names = {

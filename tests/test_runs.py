@@ -16,13 +16,14 @@ import pytest
 
 from data_gen import dataset
 from keras_models import load_model
+from keras_models.checkpoints import load_arrays, save_arrays
+from keras_models.prediction import predict
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
-from keras_models.training import predict
 from reproduction.engine import run_one, schedule, store, tasks
 from reproduction.engine.provenance import code_checksum
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.schedule import Listener, Outcome, plan, run
-from reproduction.engine.store import RunResult, Store, load_arrays, save_arrays
+from reproduction.engine.store import RunResult, Store
 from reproduction.errors import Interrupted, ReproductionError
 from reproduction.sections import EXPERIMENTS, select
 from reproduction.show.metrics import errors

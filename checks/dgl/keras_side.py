@@ -9,8 +9,11 @@ import numpy as np
 
 from data_gen.dataset import Statistics
 from data_gen.dynamics import DynamicsSettings, run_dynamics
-from keras_models import training
-from keras_models.graph import graph_network
+from keras_models import catalogue
+from keras_models.building import flat_weights, set_flat_weights
+from keras_models.objective import direct_objective
+from keras_models.optimise import adam
+from keras_models.prediction import predict
 from keras_models.settings import AdamSettings
 
 N_TRAIN, N_TEST = 500, 100  # 500 is not a multiple of 32: the last batch is padded
@@ -20,8 +23,7 @@ SEED = 0
 
 def seeded_model(statistics, dtype):
     """The report's network with the first weights that Keras gives it."""
-    with training.precision(dtype):
-        return training.build_seeded(lambda: graph_network(statistics), SEED)
+    return catalogue.build("graph_network", statistics, seed=SEED, dtype=dtype)
 
 
 def random_molecules(rng, molecules, atoms):
@@ -44,22 +46,22 @@ def energies(data, statistics):
         result[f"positions/{name}"] = positions
         for dtype, model in models.items():
             model.set_weights(weights)
-            result[f"energies/{dtype}/{name}"] = training.predict(model, positions)
+            result[f"energies/{dtype}/{name}"] = predict(model, positions)
     return result
 
 
 def training_run(train, test, statistics):
     """Training in float64: first and last weights, the batches, and what came of them."""
     model = seeded_model(statistics, "float64")
-    first, theta = model.get_weights(), training.flat_weights(model)
-    objective = training.direct_objective(model, train.energies[:, None], statistics.energy_std)
+    first, theta = model.get_weights(), flat_weights(model)
+    objective = direct_objective(model, train.energies[:, None], statistics.energy_std)
     test_part = (test.positions, (test.energies[:, None],))
-    loop = training.EpochLoop(objective, train.positions, SETTINGS, test_part)
-    state = training.TrainingState.start([theta], 1)
-    state = training.train(loop, state, (SEED,), curve_points=1)
-    training.set_flat_weights(model, state.theta[0])
+    loop = adam.EpochLoop(objective, train.positions, SETTINGS, test_part)
+    state = adam.TrainingState.start([theta], 1)
+    state = adam.train_epochs(loop, state, (SEED,), curve_points=1)
+    set_flat_weights(model, state.theta[0])
     orders = [
-        training.batch_order(len(train), SETTINGS.batch_size, SEED, epoch)
+        adam.batch_order(len(train), SETTINGS.batch_size, SEED, epoch)
         for epoch in range(SETTINGS.epochs)
     ]
     return {
@@ -67,7 +69,7 @@ def training_run(train, test, statistics):
         "train/energies": train.energies,
         "test/positions": test.positions,
         "test/energies": test.energies,
-        "adam": [SETTINGS.learning_rate, training.BETA_1, training.BETA_2, training.EPSILON],
+        "adam": [SETTINGS.learning_rate, adam.BETA_1, adam.BETA_2, adam.EPSILON],
         "batches/indices": np.stack([indices for indices, _ in orders]),
         "batches/weights": np.stack([weights for _, weights in orders]),
         "losses": state.losses[:, 0],

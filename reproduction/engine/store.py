@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 import tempfile
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,25 +168,6 @@ class Store:
 def _plain(value):
     """NumPy scalars for JSON."""
     return value.item() if isinstance(value, np.generic) else str(value)
-
-
-def save_arrays(path: Path, stamp: str, **arrays: np.ndarray) -> None:
-    """Write a checkpoint under a temporary name and rename it; ``stamp`` says what it is of."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".tmp")
-    with open(scratch, "wb") as file:
-        np.savez(file, stamp=np.array(stamp), **arrays)
-    os.replace(scratch, path)
-
-
-def load_arrays(path: Path, stamp: str) -> dict[str, np.ndarray] | None:
-    """A checkpoint's arrays, or None where there is none of this stamp that can be read."""
-    try:
-        with np.load(path) as stored:
-            arrays = dict(stored)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        return None
-    return arrays if str(arrays.pop("stamp", "")) == stamp else None
 
 
 def finite(values) -> bool:

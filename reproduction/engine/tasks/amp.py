@@ -8,9 +8,10 @@ import numpy as np
 from amp_baseline.potential import AmpPotential
 from amp_baseline.training import AmpRun, train
 from data_gen.dataset import Dataset
-from keras_models.behler import from_amp, most_neighbours
-from keras_models.gradient import EnergyForcePredictor
-from reproduction.engine.store import RunResult, load_arrays, save_arrays
+from keras_models.behler import from_amp
+from keras_models.checkpoints import Checkpoint
+from keras_models.problems import behler_predictions
+from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
 from reproduction.errors import ReproductionError
 
@@ -27,9 +28,10 @@ def run(job: Job) -> list[RunResult]:
 def _one(job: Job, seed: int) -> RunResult:
     folder = job.checkpoint.with_name(f".amp-seed{seed}")
     # The checkpoint only says what the folder is of; without it (--fresh) nothing is taken up.
-    if load_arrays(job.checkpoint, job.stamp()) is None:
+    checkpoint = Checkpoint(job.checkpoint, job.stamp())
+    if checkpoint.load() is None:
         shutil.rmtree(folder, ignore_errors=True)
-        save_arrays(job.checkpoint, job.stamp())
+        checkpoint.save()
     made = train(job.train, job.test, job.experiment.training, seed, folder, job.report)
     text = made.potential.read_text()
     job.report(0.99, "forces by the twin")
@@ -70,13 +72,8 @@ def _twin(job: Job, made: AmpRun):
     data: Dataset = job.train
     parameters = AmpPotential(Path(made.potential)).parameters()
     model = from_amp(parameters, data.numbers, data.cell, data.pbc)
-    layer = model.get_layer("symmetry_functions")
-    parts = (job.train, job.test)
-    # Exactly enough room for these frames; the model that is kept has room for any.
-    layer.room = max(most_neighbours(layer, part.positions) for part in parts)
-    predictor = EnergyForcePredictor(model, chunk=20)
-    energies, forces = zip(*(predictor(part.positions) for part in parts), strict=True)
-    layer.room = None
+    found = behler_predictions(model, (job.train, job.test))
+    energies, forces = found["energy"], found["force"]
     off_e = max(abs(e - a).max() for e, a in zip(energies, made.energies, strict=True))
     off_f = max(
         abs(f[k] - a).max() for f, k, a in zip(forces, made.force_frames, made.forces, strict=True)

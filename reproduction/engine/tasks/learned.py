@@ -6,7 +6,7 @@ from analysis.emt import EmtFunctions
 from analysis.learned import Reference, compare_emt, compare_eq2, compare_eq3
 from keras_models import load_model
 from keras_models.backend import keras
-from keras_models.training import build_seeded
+from keras_models.building import build_seeded
 from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
 from reproduction.engine.tasks.uses import elements, model_path

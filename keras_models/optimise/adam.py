@@ -1,4 +1,4 @@
-"""Training: Adam over shuffled batches, a whole epoch compiled as one XLA function.
+"""Adam over shuffled batches, a whole epoch compiled as one XLA function.
 
 What Keras's ``fit`` does step by step from Python is done here in one compiled loop, and for
 several seeds side by side (*lanes*: copies of the model with weights and batch orders of their
@@ -7,7 +7,6 @@ own, in one program). Given the same batches the weights are those of ``fit`` to
 Shapes: L lanes, W weights of the model as one flat vector, n samples, S batches of size B.
 """
 
-import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -15,116 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keras_models.backend import keras, tf
+from keras_models.backend import tf
+from keras_models.building import dtype_of
+from keras_models.objective import Objective
 from keras_models.settings import AdamSettings
 
 ARRAYS = ("theta", "first_moment", "second_moment")
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Adam's, as Keras has them
-
-
-@contextlib.contextmanager
-def precision(dtype: str):
-    """Build models of this dtype ("float32" or "float64") inside the block."""
-    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(floatx)
-        keras.config.set_dtype_policy(policy)
-
-
-def dtype_of(model: keras.Model) -> str:
-    """What a model computes in: its input's type. A loaded model's own is Keras's default."""
-    return model.inputs[0].dtype
-
-
-def build_seeded(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
-    """Call a builder so that the first weights depend on ``seed`` alone."""
-    keras.utils.set_random_seed(seed)
-    return builder()
-
-
-def flat_weights(model: keras.Model) -> np.ndarray:
-    """All trainable weights as one vector (W,)."""
-    return np.concatenate([np.ravel(w.numpy()) for w in model.trainable_variables])
-
-
-def set_flat_weights(model: keras.Model, theta: np.ndarray) -> None:
-    """Inverse of :func:`flat_weights`. Raises ValueError when the length does not fit."""
-    sizes = [math.prod(w.shape) for w in model.trainable_variables]
-    if theta.shape != (sum(sizes),):
-        raise ValueError(f"{theta.shape} weights do not fit a model that has {sum(sizes)}")
-    for variable, part in zip(
-        model.trainable_variables, np.split(theta, np.cumsum(sizes)[:-1]), strict=True
-    ):
-        variable.assign(part.reshape(variable.shape))
-
-
-def predict(model: keras.Model, positions: np.ndarray, chunk: int = 500) -> np.ndarray:
-    """The model's output for (n, N, 3) Å as float64, computed in the model's own precision."""
-    parts = [
-        model(tf.constant(positions[k : k + chunk], dtype_of(model))).numpy()
-        for k in range(0, len(positions), chunk)
-    ]
-    return np.concatenate(parts).astype(float)
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is predicted and how its errors are weighed.
-
-    loss = sum_k weights[k] * mean over samples and components of (outputs[k] - targets[k])^2.
-    With weight 1/std^2 this is the mean squared error of standardised targets.
-
-    Attributes:
-        model: its trainable variables are what is trained.
-        outputs: (list of weight tensors, positions (B, N, 3)) -> tuple of predictions, each with
-            the samples first.
-        targets: one array for each output, samples first.
-        weights: one number for each output.
-    """
-
-    model: keras.Model
-    outputs: Callable
-    targets: tuple[np.ndarray, ...]
-    weights: tuple[float, ...]
-
-    def unflatten(self, theta):
-        """(W,) -> tensors shaped as the model's trainable variables."""
-        shapes = [tuple(w.shape) for w in self.model.trainable_variables]
-        parts = tf.split(theta, [math.prod(shape) for shape in shapes])
-        return [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
-
-    def loss(self, theta, positions, targets, sample_weights):
-        """Scalar loss; ``sample_weights`` (B,) are 1, or 0 for the padding of a last batch."""
-        total = 0.0
-        count = tf.reduce_sum(sample_weights)
-        for output, target, weight in zip(
-            self.outputs(self.unflatten(theta), positions), targets, self.weights, strict=True
-        ):
-            squares = tf.reshape((output - target) ** 2, (tf.shape(target)[0], -1))
-            mean = tf.reduce_sum(sample_weights * tf.reduce_mean(squares, axis=1)) / count
-            total += weight * mean
-        return total
-
-    def mean_squares(self, theta, positions, targets):
-        """Mean squared error of each output, unweighted: (number of outputs,)."""
-        outputs = self.outputs(self.unflatten(theta), positions)
-        return tf.stack(
-            [tf.reduce_mean((o - t) ** 2) for o, t in zip(outputs, targets, strict=True)]
-        )
-
-
-def direct_objective(model: keras.Model, targets: np.ndarray, scale: float) -> Objective:
-    """The model's own output against targets of standard deviation ``scale``."""
-    return Objective(
-        model,
-        lambda weights, x: (model.stateless_call(weights, [], x)[0],),
-        (targets,),
-        (1.0 / scale**2,),
-    )
 
 
 def batch_order(n: int, batch_size: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -285,9 +181,12 @@ class EpochLoop:
         )
 
     def measure(self, theta: np.ndarray) -> np.ndarray:
-        """RMSE of each lane and output on training and test part: (L, outputs, 2)."""
-        parts = [self.train_data, self.test_data or self.train_data]
-        squares = [[self._mean_squares(lane, *part) for part in parts] for lane in theta]
+        """RMSE of each lane and output on training and test part, if any: (L, outputs, 2)."""
+        squares = []
+        for lane in theta:
+            train = self._mean_squares(lane, *self.train_data)
+            test = self._mean_squares(lane, *self.test_data) if self.test_data else train * np.nan
+            squares.append([train, test])
         return np.sqrt(np.array(squares).transpose(0, 2, 1))
 
     def _mean_squares(self, theta, positions, targets, chunk=500):
@@ -300,7 +199,7 @@ class EpochLoop:
         return total / n
 
 
-def train(
+def train_epochs(
     loop: EpochLoop,
     state: TrainingState,
     seeds: Sequence[int],

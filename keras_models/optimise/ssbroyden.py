@@ -18,9 +18,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import blas
 
-from keras_models.backend import tf
-from keras_models.training import Objective
-
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9
 
 
@@ -234,53 +231,3 @@ def minimise(
         if on_iteration:
             on_iteration(state)
     return replace(state, seconds=time.perf_counter() - begin, evaluations=evaluations)
-
-
-class FullBatch:
-    """Loss and gradient of an objective over all samples, compiled, as a function of (W,).
-
-    Samples go through in chunks whose activations fit the processor's cache: that is several
-    times as fast as all at once.
-
-    Args:
-        objective: of a float64 model.
-        positions: (n, N, 3) Å.
-        chunk: samples at a time.
-    """
-
-    def __init__(self, objective: Objective, positions: np.ndarray, chunk: int = 64) -> None:
-        n = len(positions)
-        chunks = -(-n // chunk)
-
-        def in_chunks(array):
-            # The last chunk is filled up with copies of a sample, of weight zero.
-            array = np.asarray(array, float)
-            filled = np.concatenate([array, np.repeat(array[:1], chunks * chunk - n, axis=0)])
-            return tf.constant(filled.reshape(chunks, chunk, *array.shape[1:]))
-
-        data = in_chunks(positions)
-        targets = tuple(in_chunks(target) for target in objective.targets)
-        weights = np.zeros(chunks * chunk)
-        weights[:n] = 1.0
-        weights = tf.constant(weights.reshape(chunks, chunk))
-
-        def loss_and_gradient(theta, data, targets, weights):
-            def body(k, loss, gradient):
-                with tf.GradientTape() as tape:
-                    tape.watch(theta)
-                    part = objective.loss(theta, data[k], [t[k] for t in targets], weights[k])
-                share = tf.reduce_sum(weights[k]) / n
-                gradient += share * tape.gradient(part, theta)
-                return k + 1, loss + share * part, gradient
-
-            start = (0, tf.zeros((), theta.dtype), tf.zeros_like(theta))
-            return tf.while_loop(lambda k, *_: k < chunks, body, start, maximum_iterations=chunks)[
-                1:
-            ]
-
-        compiled = tf.function(loss_and_gradient, jit_compile=True)
-        self._call = lambda theta: compiled(theta, data, targets, weights)
-
-    def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, gradient = self._call(tf.constant(theta))
-        return float(loss), gradient.numpy()

@@ -1,0 +1,5 @@
+"""Errors of training."""
+
+
+class Diverged(ArithmeticError):
+    """A loss that is not finite."""

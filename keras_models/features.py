@@ -1,0 +1,260 @@
+"""Positions -> the tensors of the report's appendix B: R, C2, C3, and vectors for the forces.
+
+Shapes: B samples, N atoms, P = N(N-1)/2 pairs i < j. Pair features have one of two layouts:
+
+* *all pairs*, (B, N, N): the report's tensors R and C2, each pair twice and the diagonal.
+* *unique pairs*, (B, 1 + P): entry 0 is the diagonal's common value, then r_ij for i < j. As R is
+  symmetric with a constant diagonal nothing is lost, and an MLP behind it does 1 + P instead of
+  N^2 evaluations (16 instead of 36 for six atoms).
+
+:class:`Preprocessing` holds appendix B's choices, what the diagonal becomes and whether 1/R or R
+goes in; the models are built from what :func:`all_pairs` and the others give, and do not ask.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from data_gen.dataset import Dataset, Statistics, inverse_distances
+from keras_models.backend import K, keras, register, tf
+from keras_models.layers import Affine, apply
+from keras_models.pairs import natom, signed_incidence
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Appendix B's choices: how pairs enter the first MLP, and E leaves the last.
+
+    Attributes:
+        pair_shift, pair_scale: a pair enters as (x - shift) / scale, x its C2 in 1/Å (or r in Å).
+        energy_shift, energy_scale: eV; E is scale times the network's output plus shift.
+        inverse: x is C2 = 1/R, else it is R itself.
+        diagonal: "kept", the i = j entries' 0 is shifted and scaled like all others; "zero",
+            it is 0 after that; "left out", the sums do not have those terms.
+        scaling: what shift and scale do, for the layer's name.
+
+    Raises:
+        ValueError: no such treatment of the diagonal, or a scale that is not positive.
+    """
+
+    pair_shift: float
+    pair_scale: float
+    energy_shift: float
+    energy_scale: float
+    inverse: bool = True
+    diagonal: str = "kept"
+    scaling: str = "standardised"
+
+    def __post_init__(self) -> None:
+        if self.diagonal not in ("kept", "zero", "left out"):
+            raise ValueError(f"diagonal is 'kept', 'zero' or 'left out', not {self.diagonal!r}")
+        if not (self.pair_scale > 0 and self.energy_scale > 0):
+            raise ValueError("scales must be positive")
+
+    @property
+    def own_terms(self) -> bool:
+        """Sums over j and k have their i = j, i = k and j = k terms."""
+        return self.diagonal != "left out"
+
+    @classmethod
+    def standard(cls, statistics: Statistics) -> "Preprocessing":
+        """The report's: C2 and E standardised, the diagonal with all the rest."""
+        return cls(
+            statistics.inverse_distance_mean,
+            statistics.inverse_distance_std,
+            statistics.energy_mean,
+            statistics.energy_std,
+        )
+
+    @classmethod
+    def named(cls, name: str, train: Dataset, statistics: Statistics) -> "Preprocessing":
+        """Appendix B's ways to prepare the data, their numbers from the training part.
+
+        Args:
+            name: "standardised", Table 4's; "unit-range", C2 from 0, the diagonal's, to 1;
+                "unit-range-all", E, too, from 0 to 1; "no-diagonal", "zero-diagonal": see the
+                class; "distances", R standardised in place of C2, with mean and standard
+                deviation over all i and j as there.
+            train: the training part.
+            statistics: its own.
+
+        Raises:
+            ValueError: no such name.
+        """
+        p = cls.standard(statistics)
+        if name == "standardised":
+            return p
+        if name == "no-diagonal":
+            return replace(p, diagonal="left out")
+        if name == "zero-diagonal":
+            return replace(p, diagonal="zero")
+        c2 = inverse_distances(train.positions)
+        if name == "distances":
+            r = np.divide(1.0, c2, out=np.zeros_like(c2), where=c2 > 0)
+            return replace(p, pair_shift=float(r.mean()), pair_scale=float(r.std()), inverse=False)
+        p = replace(
+            p, pair_shift=float(c2.min()), pair_scale=float(np.ptp(c2)), scaling="unit_range"
+        )
+        if name == "unit-range":
+            return p
+        if name == "unit-range-all":
+            e = train.energies
+            return replace(p, energy_shift=float(e.min()), energy_scale=float(np.ptp(e)))
+        raise ValueError(f"no preprocessing {name!r}")
+
+
+def positions_input():
+    """The input of a model: positions (B, N, 3) in Å, with any B and N."""
+    return keras.Input((None, 3), name="positions")
+
+
+def _scaled(x, p):
+    """(x - shift) / scale of C2 or R, the diagonal included."""
+    name = f"{p.scaling}_{'c2' if p.inverse else 'r'}"
+    return Affine(1.0 / p.pair_scale, -p.pair_shift / p.pair_scale, name=name)(x)
+
+
+def all_pairs(positions, p):
+    """Scaled C2 (or R), the report's full tensor: (B, N, 3) -> (B, N, N)."""
+    x = apply(distance_matrix, positions, "distances")
+    if p.inverse:
+        x = apply(inverse_distance_matrix, x, "inverse_distances")
+    x = _scaled(x, p)
+    return apply(zero_diagonal, x, "zero_diagonal") if p.diagonal == "zero" else x
+
+
+def unique_pairs(positions, p):
+    """As :func:`all_pairs`, each pair once: (B, N, 3) -> (B, 1 + P), or (B, P) without i = j."""
+    x = apply(unique_distances, positions, "distances")
+    if not p.own_terms:
+        return _scaled(apply(inverse, x, "inverse_distances") if p.inverse else x, p)
+    if p.inverse:
+        x = apply(unique_inverse_distances, x, "inverse_distances")
+    else:
+        x = apply(with_diagonal, x, "with_diagonal")
+    x = _scaled(x, p)
+    return apply(zero_first, x, "zero_diagonal") if p.diagonal == "zero" else x
+
+
+def vectors(positions, statistics: Statistics, kind: str):
+    """Scaled vectors a_ij along x_j - x_i: (B, N, 3) -> (B, N, N, 3).
+
+    One scalar scales all components, without a shift: rotations act on a as on x, and the i = j
+    vectors stay zero.
+
+    Args:
+        positions: tensor.
+        statistics: of the training part.
+        kind: "inverse_square" divides each x_j - x_i by r_ij^2, which makes it the vector form of
+            appendix B's 1/R; "raw" takes it in Å. Either is then divided by its root mean square
+            component in the training part.
+
+    Raises:
+        ValueError: ``kind`` is neither.
+    """
+    a = apply(displacements, positions, "displacements")
+    if kind == "inverse_square":
+        a = apply(over_squared_length, a, "over_squared_length")
+        rms = statistics.inverse_displacement_rms
+    elif kind == "raw":
+        rms = statistics.displacement_rms
+    else:
+        raise ValueError(f'vectors="{kind}": must be "inverse_square" or "raw"')
+    return Affine(1.0 / rms, 0.0, name="scaled_vectors")(a)
+
+
+@register
+def with_feature_axis(x):
+    """(...,) -> (..., 1): scalars as features of width one."""
+    return x[..., None]
+
+
+@register
+def distance_matrix(positions):
+    """R of appendix B: R_aij = |x_i - x_j|. (B, N, 3) Å -> (B, N, N) Å.
+
+    The diagonal is 0 with zero gradient; coincident atoms have no defined gradient (NaN).
+    """
+    vectors = positions[:, :, None, :] - positions[:, None, :, :]
+    squares = K.sum(vectors * vectors, axis=-1)
+    diagonal = tf.eye(natom(positions), dtype=tf.bool)
+    return K.where(diagonal, 0.0, K.sqrt(K.where(diagonal, 1.0, squares)))
+
+
+@register
+def inverse_distance_matrix(distances):
+    """C2 = 1/R element-wise, 0 on the diagonal (appendix B). (B, N, N) Å -> (B, N, N) 1/Å."""
+    diagonal = tf.eye(natom(distances), dtype=tf.bool)
+    return K.where(diagonal, 0.0, 1.0 / K.where(diagonal, 1.0, distances))
+
+
+@register
+def zero_diagonal(x):
+    """All pairs with 0 on the diagonal, whatever it was. (B, N, N) -> (B, N, N)."""
+    return K.where(tf.eye(natom(x), dtype=tf.bool), 0.0, x)
+
+
+@register
+def triplets(c2):
+    """C3 of appendix B: C3_aijk = (C2_aij, C2_aik, C2_ajk). (B, N, N) -> (B, N, N, N, 3)."""
+    zeros = K.zeros_like(c2)[:, :, :, None] + K.zeros_like(c2)[:, :, None, :]
+    return K.stack(
+        [c2[:, :, :, None] + zeros, c2[:, :, None, :] + zeros, c2[:, None, :, :] + zeros], axis=-1
+    )
+
+
+@register
+def unique_distances(positions):
+    """r_ij of the pairs i < j. (B, N, 3) Å -> (B, P) Å."""
+    # A matrix product: its gradient is one too, where a gather's would be a slow scatter.
+    vectors = tf.einsum(
+        "pn,bnc->bpc", signed_incidence(natom(positions), positions.dtype), positions
+    )
+    return K.sqrt(K.sum(vectors * vectors, axis=-1))
+
+
+@register
+def unique_inverse_distances(distances):
+    """The diagonal's 0, then 1/r_ij. (B, P) Å -> (B, 1 + P) 1/Å."""
+    return with_diagonal(1.0 / distances)
+
+
+@register
+def with_diagonal(x):
+    """The diagonal's 0, then the unique pairs. (B, P) -> (B, 1 + P)."""
+    return K.concatenate([K.zeros_like(x[:, :1]), x], axis=1)
+
+
+@register
+def zero_first(x):
+    """Unique pairs with 0 for the diagonal, whatever it was. (B, 1 + P) -> (B, 1 + P)."""
+    return with_diagonal(x[:, 1:])
+
+
+@register
+def inverse(x):
+    """1/x element-wise."""
+    return 1.0 / x
+
+
+@register
+def displacements(positions):
+    """Entry (i, j) is x_j - x_i. (B, N, 3) Å -> (B, N, N, 3) Å."""
+    return positions[:, None, :, :] - positions[:, :, None, :]
+
+
+@register
+def over_squared_length(vectors):
+    """v / |v|^2, the vector form of C2 = 1/R: as long as 1/r. (B, N, N, 3) Å -> 1/Å.
+
+    The diagonal is 0 with zero gradient.
+    """
+    diagonal = tf.eye(natom(vectors), dtype=tf.bool)[:, :, None]
+    squares = K.sum(vectors * vectors, axis=-1, keepdims=True)
+    return vectors / K.where(diagonal, 1.0, squares)
+
+
+@register
+def centred(positions):
+    """Positions minus their centroid. (B, N, 3) Å -> (B, N, 3) Å."""
+    return positions - K.mean(positions, axis=1, keepdims=True)

@@ -1,0 +1,1 @@
+"""The optimisers: Adam in a compiled loop, and a dense self-scaled Broyden method."""

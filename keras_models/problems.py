@@ -1,0 +1,253 @@
+"""What a fit minimises: a model's errors on a training part, by one of three routes.
+
+* :class:`Direct`: the model's own output, energies or forces, against the data.
+* :class:`Gradient`: an energy model's energies and negative gradient against energies and forces.
+* :class:`OnFingerprints`: Behler's model on fingerprints computed beforehand. They have no weights:
+  what is trained is the same function as the whole model.
+
+A problem is of one model; :mod:`keras_models.fit` hands its objective to an optimiser and asks it
+for predictions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_gen.dataset import Dataset, Statistics
+from keras_models.backend import keras, tf
+from keras_models.behler import (
+    fingerprint_objective,
+    network,
+    network_energy_and_forces,
+    with_room,
+)
+from keras_models.catalogue import Model
+from keras_models.features import Preprocessing
+from keras_models.gradient import gradient_objective
+from keras_models.initialise import pair_features, spread_over_scales
+from keras_models.objective import Objective, direct_objective
+from keras_models.prediction import EnergyForcePredictor, predict
+from keras_models.rotations import turned_copies
+from keras_models.symmetry_functions import (
+    SymmetryFunctions,
+    fingerprints,
+    fingerprints_and_gradients,
+    most_neighbours,
+    with_room_for,
+)
+
+Predictions = dict[str, tuple[np.ndarray, ...]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The data of a fit, and what is derived from the training part.
+
+    Attributes:
+        train, test: the two parts; ``test`` may be None. It chooses nothing.
+        statistics: of the training part.
+        weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2); None for the squared errors
+            of the standardised target.
+        preprocessing: appendix B's, for the scale of E.
+        copies: the training part so many times over, see
+            :func:`keras_models.rotations.turned_copies`.
+        features: of training and test part, for :class:`OnFingerprints`.
+    """
+
+    train: Dataset
+    test: Dataset | None
+    statistics: Statistics
+    weights: tuple[float, float] | None = None
+    preprocessing: Preprocessing | None = None
+    copies: int = 1
+    features: tuple[np.ndarray, ...] = ()
+
+    @property
+    def both(self) -> tuple[Dataset, ...]:
+        """Training part and, where there is one, test part."""
+        return (self.train,) if self.test is None else (self.train, self.test)
+
+
+class Problem:
+    """What the three routes share.
+
+    Attributes:
+        outputs: what is trained, "energy" and "force", in the order of the objective's outputs.
+        model: the model that is to be kept.
+        trained: whose weights are trained: the model, or a part of it with the same weights.
+    """
+
+    outputs: tuple[str, ...] = ("energy",)
+
+    def __init__(self, entry: Model, model: keras.Model, parts: Parts) -> None:
+        self.entry, self.model, self.trained, self.parts = entry, model, model, parts
+
+    def objective(self, stride: int = 1) -> tuple[Objective, np.ndarray]:
+        """The objective over every stride-th training frame, and its inputs."""
+        raise NotImplementedError
+
+    def test_data(self) -> tuple[np.ndarray, tuple[np.ndarray, ...]] | None:
+        """Inputs and targets of the test part, as those of the objective."""
+        raise NotImplementedError
+
+    def predictions(self) -> Predictions:
+        """Of all that the model gives, for each part, by the weights as they are now."""
+        raise NotImplementedError
+
+    def along_the_way(self) -> Predictions:
+        """Predictions of what is trained, where those are cheaper."""
+        return self.predictions()
+
+    def errors(self) -> np.ndarray:
+        """RMSE of each trained output on training and test part: (outputs, 2)."""
+        found = np.full((len(self.outputs), 2), np.nan)
+        predicted = self.along_the_way()
+        for n, name in enumerate(self.outputs):
+            for k, part in enumerate(self.parts.both):
+                off = predicted[name][k] - {"energy": part.energies, "force": part.forces}[name]
+                found[n, k] = np.sqrt(np.mean(off**2))
+        return found
+
+    def start(self, seed: int, sharpness: tuple[float, float]) -> None:
+        """Spread the MLPs of one variable over the data's scales (second-order training)."""
+        for prefix in self.entry.pair_mlps:
+            c = pair_features(self.parts.train.positions, self.parts.statistics)
+            spread_over_scales(self.model, prefix, c, seed, sharpness)
+
+    def finish(self) -> None:
+        """What is to be done after the last step."""
+
+
+class Direct(Problem):
+    """The model's own output against the data, standardised."""
+
+    def __init__(self, entry: Model, model: keras.Model, parts: Parts) -> None:
+        super().__init__(entry, model, parts)
+        self.outputs = (entry.output,)
+
+    def _targets(self, part: Dataset) -> np.ndarray:
+        return part.forces if self.entry.output == "force" else part.energies[:, None]
+
+    def objective(self, stride: int = 1) -> tuple[Objective, np.ndarray]:
+        parts = self.parts
+        train = parts.train if stride == 1 else parts.train[::stride]
+        positions, targets = train.positions, self._targets(train)
+        if self.entry.output == "force":
+            scale = parts.statistics.force_rms
+            positions, targets = turned_copies(positions, targets, parts.copies)
+        else:
+            p = parts.preprocessing
+            scale = p.energy_scale if p else parts.statistics.energy_std
+        return direct_objective(self.model, targets, scale), positions
+
+    def test_data(self):
+        test = self.parts.test
+        return None if test is None else (test.positions, (self._targets(test),))
+
+    def predictions(self) -> Predictions:
+        found = [predict(self.model, part.positions) for part in self.parts.both]
+        if self.entry.output == "energy":
+            found = [energies[:, 0] for energies in found]
+        return {self.entry.output: tuple(found)}
+
+
+class Gradient(Problem):
+    """Energies and their negative gradient against energies and forces."""
+
+    outputs = ("energy", "force")
+
+    def __init__(self, entry: Model, model: keras.Model, parts: Parts) -> None:
+        super().__init__(entry, model, parts)
+        self._predictor = EnergyForcePredictor(model)
+
+    def objective(self, stride: int = 1) -> tuple[Objective, np.ndarray]:
+        part = self.parts.train[::stride]
+        weights = self.parts.weights
+        return gradient_objective(self.model, part.energies, part.forces, *weights), part.positions
+
+    def test_data(self):
+        test = self.parts.test
+        return None if test is None else (test.positions, (test.energies, test.forces))
+
+    def predictions(self) -> Predictions:
+        found = [self._predictor(part.positions) for part in self.parts.both]
+        return dict(zip(self.outputs, zip(*found, strict=True), strict=True))
+
+    def finish(self) -> None:
+        """Forces leave the energy's constant open: take the training part's mean."""
+        if self.parts.weights[0]:
+            return
+        bias, train = self.model.trainable_variables[-1], self.parts.train
+        before = predict(self.model, train.positions)[:, 0]
+        bias.assign_add([1.0])
+        slope = (predict(self.model, train.positions)[:, 0] - before).mean()
+        bias.assign_add([(train.energies - before).mean() / slope - 1.0])
+
+
+class OnFingerprints(Problem):
+    """Behler's model behind its symmetry functions; forces where they have a weight."""
+
+    def __init__(self, entry: Model, model: keras.Model, parts: Parts) -> None:
+        super().__init__(entry, model, parts)
+        self.with_forces = parts.weights[1] > 0.0
+        self.outputs = ("energy", "force") if self.with_forces else ("energy",)
+        self.trained = part = network(model)
+        if self.with_forces:
+            self._compiled = tf.function(
+                lambda w, z: network_energy_and_forces(part, w, z), jit_compile=True
+            )
+        else:
+            self._compiled = tf.function(
+                lambda w, z: (part.stateless_call(w, [], z)[0][:, 0],), jit_compile=True
+            )
+
+    def objective(self, stride: int = 1) -> tuple[Objective, np.ndarray]:
+        train = self.parts.train
+        objective = fingerprint_objective(
+            self.trained,
+            train.energies[::stride],
+            train.forces[::stride] if self.with_forces else None,
+            *self.parts.weights,
+        )
+        return objective, self.parts.features[0][::stride]
+
+    def test_data(self):
+        test = self.parts.test
+        if test is None:
+            return None
+        targets = (test.energies, test.forces) if self.with_forces else (test.energies,)
+        return self.parts.features[1], targets
+
+    def along_the_way(self) -> Predictions:
+        w = [tf.convert_to_tensor(v) for v in self.trained.trainable_variables]
+        found = []
+        for z in self.parts.features:
+            chunks = [self._compiled(w, tf.constant(z[k : k + 100])) for k in range(0, len(z), 100)]
+            columns = zip(*chunks, strict=True)
+            found.append([np.concatenate([c.numpy() for c in column]) for column in columns])
+        return dict(zip(self.outputs, zip(*found, strict=True), strict=True))
+
+    def predictions(self) -> Predictions:
+        if self.with_forces:
+            return self.along_the_way()
+        return behler_predictions(self.model, self.parts.both)
+
+
+def behler_predictions(model: keras.Model, parts: tuple[Dataset, ...]) -> Predictions:
+    """Energies and forces by the whole model, with exactly enough room for these frames."""
+    layer = model.get_layer("symmetry_functions")
+    room = max(most_neighbours(layer, part.positions) for part in parts)
+    predictor = EnergyForcePredictor(with_room(model, room), chunk=20)
+    found = [predictor(part.positions) for part in parts]
+    return dict(zip(("energy", "force"), zip(*found, strict=True), strict=True))
+
+
+def behler_features(data: Dataset, functions: list[dict], forces: bool) -> np.ndarray:
+    """What Behler's network is trained on: fingerprints (n, N, G), with their derivatives for
+    forces (n, N, G, 1 + 3 N): see :mod:`keras_models.symmetry_functions`.
+    """
+    layer = SymmetryFunctions(data.numbers, data.cell, data.pbc, functions, dtype="float64")
+    layer = with_room_for(layer, data.positions)
+    if forces:
+        return fingerprints_and_gradients(layer, data.positions)
+    return fingerprints(layer, data.positions)

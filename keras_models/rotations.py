@@ -1,0 +1,26 @@
+"""Random rotations of molecules, and copies of training data turned by them."""
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+
+def random_turns(n: int, seed: int) -> np.ndarray:
+    """n random rotations as matrices (n, 3, 3)."""
+    return Rotation.random(n, random_state=seed).as_matrix()
+
+
+def turned(vectors: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """Each sample's vectors (n, N, 3) turned by its own matrix (n, 3, 3)."""
+    return np.einsum("nab,nib->nia", turns, vectors)
+
+
+def turned_copies(positions: np.ndarray, forces: np.ndarray, copies: int):
+    """Positions and forces (n, N, 3), so many times over; all but the first copy turned at random.
+
+    Each frame of each further copy has a rotation of its own: the same for whatever is trained.
+    """
+    found = [(positions, forces)]
+    for copy in range(1, copies):
+        turns = random_turns(len(positions), seed=copy)
+        found.append((turned(positions, turns), turned(forces, turns)))
+    return tuple(map(np.concatenate, zip(*found, strict=True)))
