@@ -47,6 +47,6 @@ def draw(results: Path) -> list[Path]:
     axes.set_ylim(top=SHOWN)
     axes.set_xlabel("time / ps")
     axes.set_ylabel("|E(t) - E(0)|, EMT's energy, meV per atom")
-    axes.set_title("NVE dynamics at 1 fs from 1,000 K, a line a seed", fontsize=10)
+    axes.set_title("NVE dynamics at 1 fs from 1,000 K, one line per seed", fontsize=10)
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return save(figure, results / "figures", "nve")

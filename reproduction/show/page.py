@@ -26,7 +26,7 @@ from reproduction.show.tables import Table, tables
 
 NAME = "report.html"
 # A drawing larger than this is shown as its picture instead: a scatter of thousands of points.
-LARGEST_SVG = 400_000
+LARGEST_SVG = 100_000
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 # Tables of the report come first, then what goes past it.
 OF_THE_REPORT = ("data", "table", "section", "appendix", "figure")
