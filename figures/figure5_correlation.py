@@ -20,7 +20,7 @@ SHOWN = 8
 
 
 def draw(results: Path) -> list[Path]:
-    """From curves/ and metrics.csv; nothing is drawn, and nothing returned, where it has not run."""
+    """From curves/ and metrics.csv; nothing is drawn where the row has not run."""
     path = results / "curves" / file_name(ROW)
     if not path.is_file():
         return []

@@ -26,17 +26,8 @@ from reproduction.show.tables import (
     ratio,
     table1,
     table4,
-    tables,
     with_spread,
 )
-
-
-def test_readme_shows_the_committed_numbers():
-    committed = tables(provenance.ROOT / "results")
-    text = (provenance.ROOT / "README.md").read_text(encoding="utf-8")
-    for name in committed:
-        assert f"<!-- {name}:begin -->" in text
-    assert fill(text, committed) == text
 
 
 def test_committed_numbers_are_complete_and_known():

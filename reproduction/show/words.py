@@ -1,0 +1,107 @@
+"""The words in which README, docs/results and the page speak of metrics, claims and tables."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reproduction.sections.registry import EXPERIMENTS
+from reproduction.show.claims import CLAIMS, Claim
+from reproduction.show.tables import Table
+
+# Metrics as a reviewer would name them.
+METRICS = {
+    "energy_rmse": "RMSE",
+    "energy_max": "largest error",
+    "energy_bias": "mean error",
+    "energy_slope": "slope of the error against E",
+    "atom_unexplained": "variance of EMT's atom energies left unexplained",
+    "g2_unexplained": "variance of Behler's radial functions left unexplained",
+    "coordinates_next_correlation": "correlation of the coordinates with the next frame",
+    "distances_next_correlation": "correlation of the distances with the next frame",
+}
+NUMBERS = {claim.id: k for k, claim in enumerate(CLAIMS, 1)}
+# Claims that are about a figure, by the beginnings of their ids.
+OF_FIGURES = {
+    3: ("figure3/",),
+    4: ("figure4/", "section7/"),
+    5: ("appendix-a/correlation",),
+}
+OF_THE_REPORT = ("table1", "table2", "table3", "table4", "table5", "section6", "appendix-")
+TABLES = {
+    **{f"table{k}": f"Table {k}" for k in range(1, 6)},
+    "section6": "Section 6",
+    "appendix-a": "Appendix A",
+    "appendix-b": "Appendix B",
+    "data": "Data",
+    "why": "Why forces fail",
+    "gradient": "Gradient forces",
+    "elsewhere": "Other packages",
+    "frames": "Training frames",
+    "nve": "Dynamics",
+    "uses": "Minima and vibrations",
+    "uncertainty": "Uncertainty",
+    "learned": "What was learned",
+    "inner": "Inner functions",
+    "speed": "Speed of training",
+    "latency": "Speed of a call",
+    "behler-speed": "Speed of Amp",
+}
+# Columns that say how a row was run, not what came of it: they stand last.
+_MINOR = re.compile(
+    r"steps|epochs|iterations or epochs|seeds|seconds.*|ended.*|ms a step|.*last quarter|"
+    r"the same.*|F, (train|test)( turned at random)?"
+)
+_MINOR_NOWHERE = ("why", "gradient", "uses", "nve", "uncertainty", "learned")
+
+
+def evidence(numbers: str) -> str:
+    """The numbers behind a verdict, with metrics named by :data:`METRICS`."""
+    for metric, words in METRICS.items():
+        numbers = numbers.replace(metric.replace("_", " "), words)
+    return numbers
+
+
+def about(claim: Claim) -> tuple[str, ...]:
+    """Names of the tables that a claim is about.
+
+    The table of the report that it belongs to, and those of ours that its rule reads; all tables
+    that its rule reads where it belongs to none.
+    """
+    own = claim.id.split("/")[0]
+    read = dict.fromkeys(EXPERIMENTS[row].table for row in claim.rows)
+    if not own.startswith(OF_THE_REPORT):
+        return tuple(read)
+    return (own, *(name for name in read if not name.startswith((own, *OF_THE_REPORT))))
+
+
+def figure_numbers(claim: Claim) -> tuple[int, ...]:
+    """The report's figures that a claim is about."""
+    return tuple(k for k, beginnings in OF_FIGURES.items() if claim.id.startswith(beginnings))
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """ "1, 3-5" of 1, 3, 4, 5."""
+    found: list[list[int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][-1] + 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in found)
+
+
+def is_minor(table: str, column: str) -> bool:
+    """Whether a column says how a row was run, rather than what came of it."""
+    forces = column.startswith("F, ")
+    if forces and table in _MINOR_NOWHERE:
+        return False
+    return bool(_MINOR.fullmatch(column))
+
+
+def arranged(table: Table) -> tuple[Table, int]:
+    """The table with its minor columns last, and how many columns come before them."""
+    order = sorted(range(len(table.columns)), key=lambda k: is_minor(table.name, table.columns[k]))
+    order = [0, *(k for k in order if k != 0)]
+    major = sum(not is_minor(table.name, name) for name in table.columns[1:]) + 1
+    rows = tuple(tuple(row[k] for k in order) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[k] for k in order), rows=rows), major
