@@ -3,6 +3,7 @@
 import base64
 import csv
 import hashlib
+import html
 import re
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from reproduction.engine.provenance import ROOT
 from reproduction.show import claims, page
 from reproduction.show.gather import Metrics
 from reproduction.show.metrics import with_spread
+from reproduction.show.tables import tables
+from reproduction.show.words import NUMBERS, about, evidence
 
 RESULTS = ROOT / "results"
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -131,14 +134,42 @@ def test_it_is_small_enough_to_send(text):
 
 def test_verdicts_come_first_and_are_all_there(text, parsed):
     judged = claims.verdicts(Metrics.read(RESULTS))
-    places = [text.index(f'id="{one.claim.id}"') for one in judged]
+    places = [text.index(f'id="claim-{k}"') for k in range(1, len(judged) + 1)]
     assert places == sorted(places) and places[-1] < text.index("<table")
     words = " ".join(" ".join(parsed.words).split())
     for one in judged:
-        assert " ".join(one.numbers.split()) in words
+        assert " ".join(evidence(one.numbers).split()) in words
         assert one.claim.quote in words
     for status, n in claims.counts(judged).items():
         assert f"<b>{n}</b><span>{status}</span>" in text
+
+
+def test_everything_is_found_by_its_number(text):
+    """Claims, tables and figures are in the navigation; claims are linked both ways."""
+    navigation = text[text.index("<nav") : text.index("</nav>")]
+    linked = set(re.findall(r'href="#([^"]+)"', navigation))
+    assert {f"claim-{k}" for k in range(1, len(claims.CLAIMS) + 1)} <= linked
+    assert {f"figure-{k}" for k in range(1, 6)} <= linked
+    assert set(tables(RESULTS)) - {"claims"} <= linked
+    for claim in claims.CLAIMS:
+        number = NUMBERS[claim.id]
+        item = text[text.index(f'id="claim-{number}"') :].split("</li>")[0]
+        assert claim.quote in html.unescape(item)
+        for name in about(claim):
+            assert f'href="#{name}"' in item
+            table = text[text.index(f'id="{name}"') :].split("<table")[0]
+            assert f'href="#claim-{number}"' in table
+    figure = text[text.index('id="figure-4"') :].split("</figure>")[0]
+    assert re.findall(r"#claim-(\d+)", figure) == ["38", "39", "40"]
+
+
+def test_columns_that_can_be_hidden_have_a_toggle(parsed):
+    """Each belongs to a table whose label opens it."""
+    toggles = {a["id"] for a in parsed.all("input")}
+    assert toggles and toggles == {a["for"] for a in parsed.all("label")}
+    assert {"more-table3", "more-table4"} <= toggles and "more-speed" not in toggles
+    minor = [a for a in parsed.all("th", "td") if a.get("class") == "minor"]
+    assert len(minor) > 100
 
 
 def test_a_verdict_is_marked_without_colour(text):

@@ -23,9 +23,18 @@ from reproduction.show import claims
 from reproduction.show.gather import Metrics
 from reproduction.show.metrics import SIGNIFICANCE
 from reproduction.show.tables import Table, tables
+from reproduction.show.words import (
+    FIGURES,
+    NUMBERS,
+    TABLES,
+    about,
+    arranged,
+    evidence,
+    figure_numbers,
+)
 
 NAME = "report.html"
-# A drawing larger than this is shown as its picture instead: a scatter of thousands of points.
+# A drawing larger than this is shown as its picture instead, which is a third of the size.
 LARGEST_SVG = 100_000
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 # Tables of the report come first, then what goes past it.
@@ -51,10 +60,77 @@ class Figure:
     caption: str
 
     @property
+    def number(self) -> int | None:
+        """The report's; None of a figure of ours."""
+        found = re.match(r"Figure (\d+)", self.caption)
+        return int(found[1]) if found else None
+
+    @property
+    def label(self) -> str:
+        """In the navigation."""
+        return f"Figure {self.number}" if self.number else FIGURES.get(self.name, self.name)
+
+    @property
+    def id(self) -> str:
+        """Anchor on the page: "figure-4"; "figure-nve" of one of ours."""
+        return f"figure-{self.number or self.name}"
+
+    @property
     def order(self) -> tuple:
         """The report's figures by their numbers, then ours by name."""
-        number = re.match(r"Figure (\d+)", self.caption)
-        return (0, int(number[1]), self.name) if number else (1, 0, self.name)
+        return (0, self.number, self.name) if self.number else (1, 0, self.name)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A claim's verdict as the page shows it.
+
+    Attributes:
+        number: of the claim, in the report's order.
+        verdict: claim, status and numbers.
+        numbers: the evidence, in a reviewer's words.
+        tables: names of the tables on the page that it is about.
+        figures: numbers of the figures on the page that it is about.
+    """
+
+    number: int
+    verdict: claims.Verdict
+    numbers: str
+    tables: tuple[str, ...]
+    figures: tuple[int, ...]
+
+    @property
+    def claim(self) -> claims.Claim:
+        """The report's words and the rule."""
+        return self.verdict.claim
+
+    @property
+    def place(self) -> str:
+        """Section, without the tables and figures that are linked anyway."""
+        section = self.claim.section
+        if self.tables or self.figures:
+            section = section.split(",")[0]
+        return section if section.startswith("Appendix") else f"section {section}"
+
+    @property
+    def status(self) -> str:
+        """The verdict in a word or two."""
+        return self.verdict.status
+
+
+def entries(judged: list[claims.Verdict], shown: list[Table], drawn: list[Figure]) -> list[Entry]:
+    """Numbered verdicts, linked to those tables and figures that are on the page."""
+    names, numbers = {table.name for table in shown}, {figure.number for figure in drawn}
+    return [
+        Entry(
+            NUMBERS[one.claim.id],
+            one,
+            evidence(one.numbers),
+            tuple(name for name in about(one.claim) if name in names),
+            tuple(k for k in figure_numbers(one.claim) if k in numbers),
+        )
+        for one in judged
+    ]
 
 
 @dataclass(frozen=True)
@@ -150,7 +226,7 @@ def data(folder: Path) -> list[Data]:
 
 
 def training_hours(metrics: Metrics) -> float:
-    """Seconds of training of all runs together, in hours."""
+    """Hours of all runs together, side by side or not: training, or what a row does instead."""
     return sum(row.value for row in metrics.rows if row.metric == "train_seconds") / 3600
 
 
@@ -168,10 +244,10 @@ def inline(text: str) -> Markup:
     return Markup(_MARKDOWN.renderInline(text))
 
 
-def by_section(judged: list[claims.Verdict]) -> list[tuple[str, list[claims.Verdict]]]:
+def by_section(judged: list[Entry]) -> list[tuple[str, list[Entry]]]:
     """Verdicts in the report's order, under the number of their section or appendix."""
 
-    def heading(one: claims.Verdict) -> str:
+    def heading(one: Entry) -> str:
         section = one.claim.section
         return section if section.startswith("Appendix") else f"Section {section[0]}"
 
@@ -191,6 +267,8 @@ def render(results: Path, is_quick: bool = False) -> str:
         shown = [table.without_missing() for table in shown]
     shown = [table for table in shown if table.rows and table.name != "claims"]
     judged = [] if is_quick else claims.verdicts(metrics)
+    drawn = figures(results)
+    listed = entries(judged, shown, drawn)
     made_by = origins(results)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reproduction.show"),
@@ -203,15 +281,16 @@ def render(results: Path, is_quick: bool = False) -> str:
     environment.filters["inline"] = inline
     return environment.get_template("report.html.j2").render(
         is_quick=is_quick,
-        judged=judged,
+        judged=listed,
         counts=claims.counts(judged),
-        sections=by_section(judged),
+        sections=by_section(listed),
         marks=MARKS,
         rules=claims,
         significance=SIGNIFICANCE,
-        of_the_report=[table for table in shown if table.name.startswith(OF_THE_REPORT)],
-        past_it=[table for table in shown if not table.name.startswith(OF_THE_REPORT)],
-        figures=figures(results),
+        of_the_report=[arranged(t) for t in shown if t.name.startswith(OF_THE_REPORT)],
+        past_it=[arranged(t) for t in shown if not t.name.startswith(OF_THE_REPORT)],
+        names=TABLES,
+        figures=drawn,
         assumptions=markdown(_body(ROOT / "ASSUMPTIONS.md"), deeper=1),
         origins=made_by,
         environments=sorted({o.environment for o in made_by}, key=lambda e: e.number),

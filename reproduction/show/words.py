@@ -46,6 +46,19 @@ TABLES = {
     "latency": "Speed of a call",
     "behler-speed": "Speed of Amp",
 }
+FIGURES = {
+    "force_rmse": "Errors of F",
+    "learned": "What was learned",
+    "learning_curves_energy": "Learning curves of E",
+    "learning_curves_force": "Learning curves of F",
+    "nve": "Dynamics",
+    "parity_energy_au6": "Predicted E, Au6",
+    "parity_energy_pt8au2": "Predicted E, Pt8Au2",
+    "parity_energy_pt8au2-hot": "Predicted E, hot slab",
+    "parity_force_au6": "Predicted F, Au6",
+    "parity_force_pt8au2": "Predicted F, Pt8Au2",
+    "parity_force_pt8au2-hot": "Predicted F, hot slab",
+}
 # Columns that say how a row was run, not what came of it: they stand last.
 _MINOR = re.compile(
     r"steps|epochs|iterations or epochs|seeds|seconds.*|ended.*|ms a step|.*last quarter|"
@@ -99,9 +112,21 @@ def is_minor(table: str, column: str) -> bool:
 
 
 def arranged(table: Table) -> tuple[Table, int]:
-    """The table with its minor columns last, and how many columns come before them."""
-    order = sorted(range(len(table.columns)), key=lambda k: is_minor(table.name, table.columns[k]))
-    order = [0, *(k for k in order if k != 0)]
+    """The table with the columns that matter first.
+
+    After the rows' names come test errors where the table has printed ones, then the other results,
+    and the minor columns last.
+
+    Returns:
+        The table, and how many of its columns are not minor.
+    """
+    is_compared = any(name.endswith(", report") for name in table.columns)
+
+    def rank(k: int) -> int:
+        name = table.columns[k]
+        return 2 if is_minor(table.name, name) else int(is_compared and "train" in name)
+
+    order = [0, *sorted(range(1, len(table.columns)), key=rank)]
     major = sum(not is_minor(table.name, name) for name in table.columns[1:]) + 1
     rows = tuple(tuple(row[k] for k in order) for row in table.rows)
     return replace(table, columns=tuple(table.columns[k] for k in order), rows=rows), major
