@@ -1,1 +1,1 @@
-"""What the report leaves to be analysed: EMT itself, what the MLPs learned, how samples correlate."""
+"""Analyses: EMT itself, what the MLPs learned, how samples correlate, what models are good for."""

@@ -11,17 +11,17 @@ RANDOM_SEED = 2019
 # correlation time is 3 frames of the one and 4 of the other.
 GAP_FRAMES = 20
 # What each kind needs besides the sizes of the parts.
-PARTS = {"time": {}, "random": {"seed": RANDOM_SEED}, "blocked": {"gap": GAP_FRAMES}}
+PARTITIONS = {"time": {}, "random": {"seed": RANDOM_SEED}, "blocked": {"gap": GAP_FRAMES}}
 
 
-def folds(data: Dataset, part: str, split: tuple[int, int]) -> list[tuple[Dataset, Dataset]]:
+def folds(data: Dataset, partition: str, split: tuple[int, int]) -> list[tuple[Dataset, Dataset]]:
     """Training and test part of each fold: one, but for "blocked".
 
     The parts' metadata say which "frames" of the data they are.
 
     Args:
         data: all frames.
-        part: "time" is the report's (section 3.2): the first frames train, the last test.
+        partition: "time" is the report's (section 3.2): the first frames train, the last test.
             "random" has the same sizes, drawn without replacement with a seed of its own, the
             same for all models. "blocked" cuts the frames into contiguous blocks as long as the
             test part; each in turn is tested, and trained on are all others but the
@@ -34,7 +34,7 @@ def folds(data: Dataset, part: str, split: tuple[int, int]) -> list[tuple[Datase
     """
     data.split(*split)
     n_train, n_test = split
-    frames = {"time": _time, "random": _random, "blocked": _blocked}[part](
+    frames = {"time": _time, "random": _random, "blocked": _blocked}[partition](
         len(data), n_train, n_test
     )
     return [

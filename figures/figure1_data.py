@@ -9,7 +9,7 @@ from ase.data.colors import jmol_colors
 from ase.neighborlist import neighbor_list
 
 from figures.style import TEST, TRAIN, WIDTH, plt, save
-from reproduction.sections.registry import DATASETS
+from reproduction.sections import SOURCES
 from reproduction.show.predictions import Trajectory, read_trajectory
 
 # Turned a little, so that no two atoms of an octahedron hide one another.
@@ -22,7 +22,7 @@ BOND = 1.25
 
 def draw(results: Path) -> list[Path]:
     """From data/<name>.npz, of all datasets that are there."""
-    found = {name: read_trajectory(results, name) for name in DATASETS}
+    found = {name: read_trajectory(results, name) for name in SOURCES}
     found = {name: trajectory for name, trajectory in found.items() if trajectory}
     if not found:
         return []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from figures.parity import errors_beside, scatter
 from figures.style import plt, save
-from reproduction.show.gather import Metrics
+from reproduction.show.evidence import Metrics
 from reproduction.show.predictions import SEED, TRAIN_STRIDE, read_predictions
 
 ROW = "table1/behler-10-10-10"

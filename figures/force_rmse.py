@@ -4,7 +4,7 @@ from pathlib import Path
 
 from figures.rmse import draw_rmse
 from figures.rows import parts, wrapped
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 
 
 def draw(results: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from figures.style import COLOURS, LINES, plt, save
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 
 EMT = "beyond/learned-emt"
 EQ2 = ("beyond/learned-eq2", "beyond/learned-eq2-longer", "beyond/learned-eq2-gradient")

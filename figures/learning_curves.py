@@ -7,11 +7,10 @@ from matplotlib.ticker import NullLocator
 
 from figures.rows import parts, wrapped
 from figures.style import LINES, SMALL, TEST, TRAIN, axis_name, grid, missing, save
-from reproduction.sections.registry import EXPERIMENTS
-from reproduction.show.gather import reported
-from reproduction.show.metrics import UNITS
+from reproduction.sections import EXPERIMENTS
+from reproduction.show.metrics import NOT_RUN, UNITS
 from reproduction.show.predictions import file_name
-from reproduction.show.tables import NOT_RUN
+from reproduction.show.reported import reported
 
 TABLES = {"energy": ("table4", "section6"), "force": ("table5",)}
 SYMBOL = {"energy": "E", "force": "F"}

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from figures.style import COLOURS, LINES, plt, save
-from reproduction.sections.registry import EXPERIMENTS
-from reproduction.show.gather import Metrics
+from reproduction.sections import EXPERIMENTS
+from reproduction.show.evidence import Metrics
 
 # Beyond this many meV per atom a curve tells no more than that it left.
 SHOWN = 1e4

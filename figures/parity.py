@@ -6,11 +6,10 @@ import numpy as np
 
 from figures.rows import wrapped
 from figures.style import GREY, SMALL, TEST, TRAIN, axis_name, grid, missing, save, with_unit
-from reproduction.sections.registry import EXPERIMENTS
-from reproduction.show.gather import Metrics
-from reproduction.show.metrics import UNITS
+from reproduction.sections import EXPERIMENTS
+from reproduction.show.evidence import Metrics
+from reproduction.show.metrics import NOT_RUN, UNITS
 from reproduction.show.predictions import SEED, TRAIN_STRIDE, Predictions, read_predictions
-from reproduction.show.tables import NOT_RUN
 
 # Tables whose rows predict each kind; rows that differ in their number of frames alone are left
 # to the table of those.

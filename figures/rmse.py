@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from figures.style import COLOURS, GREY, SMALL, TEST, WIDTH, plt, save
-from reproduction.show.gather import Metrics, reported
-from reproduction.show.metrics import spread
-from reproduction.show.tables import NOT_RUN
+from reproduction.show.evidence import Metrics
+from reproduction.show.metrics import NOT_RUN, spread
+from reproduction.show.reported import reported
 
 ROW_INCHES = 0.25
 

@@ -3,7 +3,8 @@
 import textwrap
 from pathlib import Path
 
-from reproduction.sections.registry import EXPERIMENTS, Experiment
+from reproduction.engine.experiment import Experiment
+from reproduction.sections import EXPERIMENTS
 from reproduction.show.predictions import read_trajectory
 
 

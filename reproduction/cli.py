@@ -11,13 +11,16 @@ from rich.console import Console
 
 from data_gen.dataset import Dataset
 from data_gen.errors import DataError
+from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import ROOT
-from reproduction.engine.schedule import Outcome, Work, explain, load_dataset, plan, run
+from reproduction.engine.run_one import Work, explain, load_dataset
+from reproduction.engine.schedule import Outcome, plan, run
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
 from reproduction.progress import Bars
-from reproduction.sections.registry import EXPERIMENTS, Experiment, quick, quick_set, select
-from reproduction.show.gather import Metrics, gather
+from reproduction.sections import EXPERIMENTS, rows_of, select
+from reproduction.show.evidence import Evidence, Metrics
+from reproduction.show.gather import gather
 
 QUICK_NOTE = "quick, not the report's settings"
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -48,11 +51,12 @@ class Workspace:
 
     def names(self) -> list[str]:
         """Ids of the experiments that are run here when none are named."""
-        return quick_set() if self.is_quick else list(EXPERIMENTS)
+        return [e.id for e in EXPERIMENTS.values() if e.quick or not self.is_quick]
 
     def experiment(self, name: str) -> Experiment:
         """An experiment at this workspace's size."""
-        return quick(EXPERIMENTS[name]) if self.is_quick else EXPERIMENTS[name]
+        experiment = EXPERIMENTS[name]
+        return experiment.at_quick_size() if self.is_quick else experiment
 
     def label(self, text: str) -> str:
         """Text, marked where it is of a quick run."""
@@ -129,7 +133,7 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
     return {name: data.checksum() for name, data in loaded.items()}
 
 
-def gather_results(space: Workspace, out: Console) -> tuple[Metrics, list[str]]:
+def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str]]:
     """Bring a workspace's results up to date with its finished runs.
 
     Returns:
@@ -142,15 +146,15 @@ def gather_results(space: Workspace, out: Console) -> tuple[Metrics, list[str]]:
             datasets[name] = load_dataset(space.data, name)
         except DataError as error:
             out.print(f"{error}: its stored rows stay as they are")
-    sums = {name: data.checksum() for name, data in datasets.items()}
-    return gather(Store(space.runs), experiments, sums, space.results, datasets)
+    _, fresh = gather(Store(space.runs), experiments, datasets, space.results)
+    return Evidence.read(space.results, EXPERIMENTS), fresh
 
 
-def run_own_experiments(description: str, own: Sequence[str], argv: Sequence[str]) -> int:
-    """The whole of a script that runs experiments; gives its exit status."""
+def run_sections(description: str, sections: Sequence[str], argv: Sequence[str]) -> int:
+    """The whole of a script that runs some sections' experiments; gives its exit status."""
     p = parser(description)
     add_run_arguments(p)
-    outcome = run_experiments(p.parse_args(argv), own)
+    outcome = run_experiments(p.parse_args(argv), rows_of(*sections))
     return EXIT_FAILED if outcome.failed else 0
 
 
@@ -183,10 +187,10 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
         expected = _expected_seconds(space)
         bars = _bars(space, out, store, sums, work, expected)
         with bars:
-            # What uses trained models waits until they are there.
-            for uses in (False, True):
-                part = [item for item in work if bool(item.experiment.uses) == uses]
-                run(part, outcome, store, space.data, workers, bars)
+            # What needs trained models waits until they are there.
+            for needs_models in (False, True):
+                now = [w for w in work if bool(w.experiment.models_of) == needs_models]
+                run(now, outcome, store, space.data, workers, bars)
     out.print(
         space.label(
             f"{len(outcome.made)} runs made, {outcome.skipped} were there already, "
@@ -214,7 +218,7 @@ def _expected_seconds(space: Workspace) -> Callable[[Work], float]:
 
 
 def _bars(space, out, store, sums, work, expected) -> Bars:
-    """Bars whose whole is the whole registry, so that they run on from script to script."""
+    """Progress over the whole registry, continuous across scripts."""
     everything = [space.experiment(name) for name in space.names()]
     total = sum(expected(Work(e, e.seeds)) for e in everything)
     left_elsewhere = sum(

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reproduction.engine.schedule import Listener, Work
+from reproduction.engine.run_one import Work
+from reproduction.engine.schedule import Listener
 
 LINE_SECONDS = 30.0
 

@@ -7,7 +7,7 @@ from data_gen.dynamics import DynamicsSettings, run_dynamics
 from data_gen.structures import STRUCTURES
 from reproduction import cli
 from reproduction.errors import ReproductionError
-from reproduction.sections.registry import DATASETS, QUICK_STEPS
+from reproduction.sections import SOURCES
 
 
 def fitting(path, settings):
@@ -36,7 +36,7 @@ def fitting(path, settings):
 
 def main(argv):
     p = cli.parser(__doc__)
-    p.add_argument("--name", help="only this dataset: " + ", ".join(DATASETS))
+    p.add_argument("--name", help="only this dataset: " + ", ".join(SOURCES))
     p.add_argument("--output", help="another name for the file, without its ending")
     own = DynamicsSettings()
     p.add_argument("--seed", type=int, help=f"of the first velocities (default: {own.seed})")
@@ -47,16 +47,15 @@ def main(argv):
     p.add_argument("--remove-rotation", action="store_true", default=None)
     arguments = p.parse_args(argv)
     space, out = cli.workspace(arguments), cli.console()
-    if arguments.name is not None and arguments.name not in DATASETS:
-        raise ReproductionError(f"no dataset {arguments.name!r}; there is {', '.join(DATASETS)}")
+    if arguments.name is not None and arguments.name not in SOURCES:
+        raise ReproductionError(f"no dataset {arguments.name!r}; there is {', '.join(SOURCES)}")
     asked = {
         name: value for name in asdict(own) if (value := getattr(arguments, name, None)) is not None
     }
-    for name, settings in DATASETS.items():
+    for name, source in SOURCES.items():
         if arguments.name not in (None, name):
             continue
-        if space.is_quick:
-            settings = replace(settings, steps=QUICK_STEPS)
+        settings = (source.quick() if space.is_quick else source).dynamics
         settings = replace(settings, **asked)
         path = space.data / f"{arguments.output or name}.traj"
         data = fitting(path, settings)

@@ -9,11 +9,14 @@ from reproduction import cli
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
-from reproduction.sections.registry import EXPERIMENTS
-from reproduction.show.gather import Metrics
+from reproduction.sections import EXPERIMENTS, rows_of
+from reproduction.show.evidence import Metrics
 
-AMP = [name for name, e in EXPERIMENTS.items() if e.task == "amp"]
-TWIN = [name for name, e in EXPERIMENTS.items() if e.task == "behler"]
+SECTIONS = ("s3_behler", "s3_forces")
+AMP, TWIN = (
+    [name for name in rows_of(*SECTIONS) if EXPERIMENTS[name].task == task]
+    for task in ("amp", "behler")
+)
 
 
 def amp_minutes(space, seeds, fresh):

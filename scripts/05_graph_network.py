@@ -1,13 +1,12 @@
 """Section 6: the graph network of Eq. 10 and 11, and one on distances."""
 
 from reproduction import cli
-from reproduction.sections.registry import EXPERIMENTS
 
-OWN = [name for name, experiment in EXPERIMENTS.items() if experiment.task == "graph"]
+SECTIONS = ("s6_graph",)
 
 
 def main(argv):
-    return cli.run_own_experiments(__doc__, OWN, argv)
+    return cli.run_sections(__doc__, SECTIONS, argv)
 
 
 if __name__ == "__main__":

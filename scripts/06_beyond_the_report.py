@@ -1,17 +1,12 @@
 """Past the report: forces as gradients of energy models, their uses, correlation of samples."""
 
 from reproduction import cli
-from reproduction.sections.registry import EXPERIMENTS
 
-OWN = [
-    name
-    for name, e in EXPERIMENTS.items()
-    if e.task in ("gradient", "correlation") or e.uses or e.table in ("learned", "inner")
-]
+SECTIONS = ("beyond_gradient", "beyond_frames", "beyond_applications", "s4_learned", "s2_data")
 
 
 def main(argv):
-    return cli.run_own_experiments(__doc__, OWN, argv)
+    return cli.run_sections(__doc__, SECTIONS, argv)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,19 @@
 """Finished runs -> results/metrics.csv, README.md, docs/results/ and results/report.html."""
 
-import json
-
 from reproduction import cli
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.provenance import code_checksum as code
 from reproduction.engine.store import Store
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
 from reproduction.show import documents, page
 from reproduction.show.claims import summary, verdicts
-from reproduction.show.tables import tables
 
 
 def main(argv):
     arguments = cli.parser(__doc__).parse_args(argv)
     space, out = cli.workspace(arguments), cli.console()
-    metrics, fresh = cli.gather_results(space, out)
-    made = tables(space.results, metrics)
+    evidence, fresh = cli.gather_results(space, out)
+    made, judged = all_tables(evidence), verdicts(CLAIMS, evidence)
     for table in made.values():
         if space.is_quick:
             table = table.without_missing()
@@ -28,15 +25,15 @@ def main(argv):
         out.print(table.rich())
     out.print()
     if not space.is_quick:
-        out.print(summary(verdicts(metrics)))
-    out.print(space.label(f"the page: {page.write(space.results, space.is_quick)}"))
+        out.print(summary(judged))
+    written = page.write(evidence, made, judged, space.is_quick)
+    out.print(space.label(f"the page: {written}"))
     out.print(f"numbers: {space.results / 'metrics.csv'} ({len(fresh)} experiments from runs)")
     out.print(f"runs, with predictions and models: {space.runs}")
     if not space.is_quick and space.folder == ROOT:
-        for path in documents.write(ROOT, documents.blocks(space.results, metrics)):
+        for path in documents.write(ROOT, documents.blocks(evidence, made, judged)):
             out.print(f"{path.relative_to(ROOT)}: numbers brought up to date")
-    about = json.loads((space.results / "provenance.json").read_text())
-    for name, runs in about.items():
+    for name, runs in evidence.provenance.items():
         older = [k for k, run in runs.items() if run["code_sha256"] != code(EXPERIMENTS[name].task)]
         if older:
             out.print(f"made by other code than this: {name}, seed {', '.join(older)}")

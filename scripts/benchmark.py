@@ -29,7 +29,7 @@ from keras_models.training import (
 )
 from reproduction import cli
 from reproduction.engine.provenance import ROOT, processor
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 
 BATCH = 32
 # The report's tensors in plain Keras: the yardstick.

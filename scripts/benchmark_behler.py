@@ -20,7 +20,7 @@ from keras_models.quasi_newton import FullBatch
 from keras_models.training import build_seeded, flat_weights, precision
 from reproduction import cli
 from reproduction.engine.provenance import processor
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 
 # (row, evaluations of Amp's loss to time)
 ROWS = (("table1/behler-10-10-10", 500), ("table3/250-5-5", 40))

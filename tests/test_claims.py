@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from reproduction.engine import provenance
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 from reproduction.show import claims
 from reproduction.show.claims import (
     CLAIMS,
@@ -31,8 +31,9 @@ from reproduction.show.claims import (
     verdict,
     verdicts,
 )
-from reproduction.show.gather import Metrics, Row, reported
+from reproduction.show.evidence import Metrics, Value
 from reproduction.show.metrics import NOT_RUN, UNITS, compare, errors
+from reproduction.show.reported import reported
 from reproduction.show.tables import tables
 
 TESTABLE = [claim for claim in CLAIMS if claim.checks]
@@ -43,7 +44,7 @@ SEEDS = np.exp(0.15 * stats.zscore(stats.norm.ppf([0.1, 0.3, 0.5, 0.7, 0.9]), dd
 def metrics_of(means: dict[Key, float], spread=SEEDS) -> Metrics:
     """Made-up numbers: each mean times each of the spread's factors, a seed each."""
     return Metrics(
-        Row(*key[:1], k, *key[1:], mean * factor)
+        Value(*key[:1], k, *key[1:], mean * factor)
         for key, mean in means.items()
         for k, factor in enumerate(spread)
     )

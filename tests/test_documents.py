@@ -4,16 +4,18 @@ import fnmatch
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reproduction.engine.provenance import ROOT
-from reproduction.sections.registry import EXPERIMENTS
-from reproduction.show import claims, documents, words
-from reproduction.show.gather import Metrics
+from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
+from reproduction.show import documents, words
+from reproduction.show.claims import verdicts
+from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import with_spread
-from reproduction.show.tables import Table, fill, tables
+from reproduction.show.tables import Table, fill
 
 RESULTS = ROOT / "results"
 PAGES = documents.documents(ROOT)
@@ -25,9 +27,16 @@ MEASURED = re.compile(
 )
 
 
+EVIDENCE = Evidence.read(RESULTS, EXPERIMENTS)
+
+
+def blocks(evidence: Evidence) -> dict:
+    return documents.blocks(evidence, all_tables(evidence), verdicts(CLAIMS, evidence))
+
+
 @pytest.fixture(scope="module")
 def made():
-    return documents.blocks(RESULTS)
+    return blocks(EVIDENCE)
 
 
 def text_of(path: Path) -> str:
@@ -59,7 +68,7 @@ def test_documents_show_the_committed_numbers(path, made):
 def test_every_table_has_one_page(made):
     readme, *pages = PAGES
     shown = {path.stem: MARKER.findall(text_of(path)) for path in pages}
-    assert set(tables(RESULTS)) == {*documents.PAGES, "claims"}
+    assert set(all_tables(EVIDENCE)) == {*documents.PAGES, "claims"}
     for name, page in documents.PAGES.items():
         assert [stem for stem, blocks in shown.items() if name in blocks] == [page]
     assert "claims" in shown["claims"]
@@ -159,27 +168,28 @@ def test_commands_make_the_rows_that_the_page_shows(path):
 
 
 def test_claims_are_numbered_in_the_reports_order(made):
-    assert list(words.NUMBERS.values()) == list(range(1, len(claims.CLAIMS) + 1))
+    assert [claim.number for claim in CLAIMS] == list(range(1, len(CLAIMS) + 1))
     text = made["claims"].markdown()
-    for claim in claims.CLAIMS:
-        part = text.split(f"### Claim {words.NUMBERS[claim.id]}\n")[1].split("### ")[0]
+    for claim in CLAIMS:
+        part = text.split(f"### Claim {claim.number}\n")[1].split("### ")[0]
         assert claim.quote in part and (claim.rule in part or not claim.checks)
 
 
 def test_every_claim_with_a_rule_is_about_a_table():
-    for claim in claims.CLAIMS:
-        assert bool(words.about(claim)) == bool(claim.checks) or words.figure_numbers(claim)
-        assert set(words.about(claim)) <= set(documents.PAGES)
-    by_id = {claim.id: claim for claim in claims.CLAIMS}
-    assert words.about(by_id["table4/eq3-fails"]) == ("table4",)
-    assert words.about(by_id["table5/difficult"]) == ("table5", "gradient")
-    assert words.about(by_id["section4.1/form"]) == ("learned",)
+    for claim in CLAIMS:
+        assert bool(words.about(claim, EVIDENCE)) == bool(claim.checks) or words.figure_numbers(
+            claim
+        )
+        assert set(words.about(claim, EVIDENCE)) <= set(documents.PAGES)
+    by_id = {claim.id: claim for claim in CLAIMS}
+    assert words.about(by_id["table4/eq3-fails"], EVIDENCE) == ("table4",)
+    assert words.about(by_id["table5/difficult"], EVIDENCE) == ("table5", "gradient")
+    assert words.about(by_id["section4.1/form"], EVIDENCE) == ("learned",)
     assert words.figure_numbers(by_id["section7/eq4-best"]) == (4,)
 
 
 def test_evidence_is_in_words_that_a_reviewer_knows():
-    judged = claims.verdicts(Metrics.read(RESULTS))
-    said = " ".join(words.evidence(one.numbers) for one in judged)
+    said = " ".join(one.numbers for one in verdicts(CLAIMS, EVIDENCE))
     assert "variance of Behler's radial functions left unexplained" in said
     assert not re.search(r"\b(g2|atom|energy|force) (unexplained|rmse|max|bias|slope)", said)
 
@@ -213,12 +223,12 @@ def test_numbers_come_from_metrics_csv(tmp_path):
     for row in metrics.rows:
         if row.experiment == "table4/eq2":
             object.__setattr__(row, "value", 3 * row.value)
-    changed = Metrics(metrics.rows)
+    changed = replace(EVIDENCE, metrics=Metrics(metrics.rows))
     new = with_spread(changed.spread("table4/eq2", "test", "energy_rmse"))
-    written = documents.write(tmp_path, documents.blocks(RESULTS, changed))
+    written = documents.write(tmp_path, blocks(changed))
     names = {path.name for path in written}
     assert {"README.md", "table4.md", "appendix-b.md", "claims.md"} <= names
     assert "table1.md" not in names
     for name in ("README.md", "docs/results/table4.md"):
         assert new in text_of(tmp_path / name) and new not in text_of(ROOT / name)
-    assert documents.write(tmp_path, documents.blocks(RESULTS, changed)) == []
+    assert documents.write(tmp_path, blocks(changed)) == []

@@ -15,7 +15,7 @@ from keras_models import energy, load_model
 from keras_models.backend import keras, tf
 from keras_models.geometry import pair_indices
 from keras_models.training import build_seeded, precision, predict
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 
 # Every energy model that the registry runs is held to the contract.
 MODELS = sorted({e.model for e in EXPERIMENTS.values() if e.task == "energy"})

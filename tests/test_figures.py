@@ -21,10 +21,11 @@ from reproduction.engine.schedule import Work, do
 from reproduction.engine.store import RunResult, Store
 from reproduction.engine.tasks.correlation import autocovariance, integrated_time, sorted_distances
 from reproduction.errors import ReproductionError
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 from reproduction.show import gather as results
 from reproduction.show import predictions as keep
-from reproduction.show.gather import Metrics, gather
+from reproduction.show.evidence import Metrics, Value
+from reproduction.show.gather import gather
 from reproduction.show.metrics import errors
 
 SPLIT = (300, 100)
@@ -109,7 +110,7 @@ def test_tiny_errors_survive_being_kept(au6, tmp_path, rng):
     fake_run(store, GRADIENT, au6, 1e-6, rng)
     # Rows of a full run stand, so that the one seed does not replace them.
     folder.mkdir()
-    old = [results.Row(GRADIENT.id, k, "test", "energy_rmse", 1.0) for k in range(5)]
+    old = [Value(GRADIENT.id, k, "test", "energy_rmse", 1.0) for k in range(5)]
     results._write_csv(folder / "metrics.csv", old)
     metrics, fresh = gather(store, [GRADIENT], sums, folder, {"au6": au6})
     assert fresh == [] and metrics.values(GRADIENT.id, "test", "energy_rmse") == [1.0] * 5
@@ -327,7 +328,7 @@ def test_a_periodic_dataset_is_drawn_beside_the_first(gathered, tmp_path, monkey
         pbc=np.array([True, True, False]),
     )
     keep.write_trajectory(folder, "pt8au2", slab, [])
-    monkeypatch.setattr(figure1_data, "DATASETS", {"au6": None, "pt8au2": None})
+    monkeypatch.setattr(figure1_data, "SOURCES", {"au6": None, "pt8au2": None})
     texts = [
         " ".join(words(figure1_data, place, monkeypatch))
         for place in (gathered / "results", folder)

@@ -29,8 +29,8 @@ from reproduction.engine.tasks.learned import (
     run,
     unexplained,
 )
-from reproduction.sections.registry import EXPERIMENTS
-from reproduction.show.gather import Metrics, Row
+from reproduction.sections import EXPERIMENTS
+from reproduction.show.evidence import Metrics, Value
 from reproduction.show.metrics import UNITS
 from reproduction.show.tables import inner, learned
 
@@ -202,15 +202,15 @@ def test_rows_run_and_are_drawn_without_tensorflow(au6, tmp_path):
     for experiment in EXPERIMENTS.values():
         if experiment.table != "learned":
             continue
-        if experiment.uses:
+        if experiment.models_of:
             model = build_seeded(lambda e=experiment: getattr(energy, e.model)(statistics), 0)
-            path = tmp_path / experiment.uses / "seed0/model.keras"
+            path = tmp_path / experiment.models_of / "seed0/model.keras"
             path.parent.mkdir(parents=True)
             save_model(model, path, ["Au"])
         result = run(job_of(experiment.id, au6, tmp_path))[0]
         assert {name for _, name in result.metrics} <= set(UNITS)
         assert np.isfinite(list(result.metrics.values())).all()
-        rows += [Row(experiment.id, 0, *key, value) for key, value in result.metrics.items()]
+        rows += [Value(experiment.id, 0, *key, value) for key, value in result.metrics.items()]
         path = tmp_path / "curves" / f"{experiment.id.replace('/', '-')}.npz"
         np.savez(path, **{k: v[None] for k, v in result.arrays.items() if k.startswith("curve_")})
     table = learned(Metrics(rows))
@@ -242,7 +242,7 @@ def test_eq2_can_be_built_with_fewer_inner_functions(statistics):
     assert json.loads(json.dumps(experiment.settings())) == experiment.settings()
     model = energy.eq2(statistics, **experiment.options)
     assert model.count_params() == (1 * 50 + 50) + (50 * 2 + 2) + (2 * 50 + 50) + (50 + 1)
-    rows = [Row("beyond/eq2-inner-2", k, "test", "energy_rmse", 0.01) for k in range(2)]
+    rows = [Value("beyond/eq2-inner-2", k, "test", "energy_rmse", 0.01) for k in range(2)]
     lines = inner(Metrics(rows)).rows
     assert [row[0] for row in lines] == ["1", "2", "3", "5", "20"]
     assert lines[1][2] == "0.0100 ± 0.0000" or lines[1][2].startswith("0.010")

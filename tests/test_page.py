@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import html
+import os
 import re
 import shutil
 import subprocess
@@ -15,15 +16,26 @@ from pathlib import Path
 import pytest
 
 from reproduction.engine.provenance import ROOT
+from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
 from reproduction.show import claims, page
-from reproduction.show.gather import Metrics
+from reproduction.show.claims import verdicts
+from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import with_spread
-from reproduction.show.tables import tables
-from reproduction.show.words import NUMBERS, about, evidence
+from reproduction.show.words import about
 
 RESULTS = ROOT / "results"
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 SIGNATURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/svg+xml": b"<?xml"}
+
+
+def contents(folder: Path) -> tuple:
+    """Evidence, tables and verdicts of a results folder."""
+    evidence = Evidence.read(folder, EXPERIMENTS)
+    return evidence, all_tables(evidence), verdicts(CLAIMS, evidence)
+
+
+def render(folder: Path, is_quick: bool = False) -> str:
+    return page.render(*contents(folder), is_quick)
 
 
 class Page(HTMLParser):
@@ -57,7 +69,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return page.render(RESULTS)
+    return render(RESULTS)
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +95,17 @@ def test_the_committed_page_is_of_the_committed_results(text):
 def test_the_same_results_give_the_same_bytes(text):
     """In another process, whose hashes are seeded differently."""
     code = (
-        "import sys, pathlib, hashlib; from reproduction.show import page; "
-        "text = page.render(pathlib.Path(sys.argv[1])); "
+        "import sys, pathlib, hashlib; from test_page import render; "
+        "text = render(pathlib.Path(sys.argv[1])); "
         "print(hashlib.sha256(text.encode()).hexdigest(), 'tensorflow' in sys.modules)"
     )
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-c", code, RESULTS], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", code, RESULTS],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": paths},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == hashlib.sha256(text.encode()).hexdigest()
@@ -133,12 +150,12 @@ def test_it_is_small_enough_to_send(text):
 
 
 def test_verdicts_come_first_and_are_all_there(text, parsed):
-    judged = claims.verdicts(Metrics.read(RESULTS))
+    judged = contents(RESULTS)[2]
     places = [text.index(f'id="claim-{k}"') for k in range(1, len(judged) + 1)]
     assert places == sorted(places) and places[-1] < text.index("<table")
     words = " ".join(" ".join(parsed.words).split())
     for one in judged:
-        assert " ".join(evidence(one.numbers).split()) in words
+        assert " ".join(one.numbers.split()) in words
         assert one.claim.quote in words
     for status, n in claims.counts(judged).items():
         assert f"<b>{n}</b><span>{status}</span>" in text
@@ -148,14 +165,14 @@ def test_everything_is_found_by_its_number(text):
     """Claims, tables and figures are in the navigation; claims are linked both ways."""
     navigation = text[text.index("<nav") : text.index("</nav>")]
     linked = set(re.findall(r'href="#([^"]+)"', navigation))
-    assert {f"claim-{k}" for k in range(1, len(claims.CLAIMS) + 1)} <= linked
+    assert {f"claim-{k}" for k in range(1, len(CLAIMS) + 1)} <= linked
     assert {f"figure-{k}" for k in range(1, 6)} <= linked
-    assert set(tables(RESULTS)) - {"claims"} <= linked
-    for claim in claims.CLAIMS:
-        number = NUMBERS[claim.id]
+    assert set(contents(RESULTS)[1]) - {"claims"} <= linked
+    for claim in CLAIMS:
+        number = claim.number
         item = text[text.index(f'id="claim-{number}"') :].split("</li>")[0]
         assert claim.quote in html.unescape(item)
-        for name in about(claim):
+        for name in about(claim, contents(RESULTS)[0]):
             assert f'href="#{name}"' in item
             table = text[text.index(f'id="{name}"') :].split("<table")[0]
             assert f'href="#claim-{number}"' in table
@@ -187,32 +204,32 @@ def test_numbers_come_from_metrics_csv(copy):
         if row[0] == "table4/eq2" and row[2:4] == ["test", "energy_rmse"]:
             row[4] = repr(float(row[4]) * 3)
     old = with_spread(Metrics.read(copy).spread("table4/eq2", "test", "energy_rmse"))
-    before = page.render(copy)
+    before = render(copy)
     with open(copy / "metrics.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
     new = with_spread(Metrics.read(copy).spread("table4/eq2", "test", "energy_rmse"))
-    after = page.render(copy)
+    after = render(copy)
     assert f"<td>{old}</td>" in before and f"<td>{new}</td>" not in before
     assert f"<td>{new}</td>" in after
 
 
 def test_an_empty_folder_gives_a_page_that_says_so(tmp_path):
-    text = page.render(tmp_path)
+    text = render(tmp_path)
     found = Page(text)
     assert not found.all("img") and "not run yet" in text and "None is stored" in text
 
 
 def test_quick_results_have_no_verdicts(copy):
-    text = page.render(copy, is_quick=True)
+    text = render(copy, is_quick=True)
     Page(text)
     assert "not the report's settings" in text.replace("&#39;", "'")
-    assert 'id="verdicts"' not in text and claims.CLAIMS[-1].quote not in text
+    assert 'id="verdicts"' not in text and CLAIMS[-1].quote not in text
 
 
 def test_text_is_escaped(copy):
     lines = (copy / "provenance.json").read_text()
     (copy / "provenance.json").write_text(lines.replace("AMD EPYC", "<script>alert(1)</script>"))
-    text = page.render(copy)
+    text = render(copy)
     assert "<script" not in text and "&lt;script&gt;" in text
     assert "<script" not in page.markdown("a <script>b</script>")
     assert "<script" not in page.inline("a <script>b</script>")
@@ -253,19 +270,19 @@ def test_a_drawing_too_large_is_shown_as_its_picture(tmp_path):
 
 
 def test_provenance_is_summed_up(copy):
-    found = page.origins(copy)
-    runs = page._provenance(copy)
+    evidence = Evidence.read(copy, EXPERIMENTS)
+    found, runs = page.origins(evidence), evidence.provenance
     assert sum(origin.runs for origin in found) == sum(map(len, runs.values()))
     assert {row for origin in found for row in origin.rows} == set(runs)
-    assert {d.sha256 for d in page.data(copy)} == {
+    assert {d.sha256 for d in page.data(evidence)} == {
         run["data_sha256"] for seeds in runs.values() for run in seeds.values()
     }
 
 
 def test_write_leaves_a_page_that_is_right_alone(copy):
-    path = page.write(copy)
+    path = page.write(*contents(copy))
     first = path.stat().st_mtime_ns
-    assert page.write(copy).stat().st_mtime_ns == first
+    assert page.write(*contents(copy)).stat().st_mtime_ns == first
     path.write_text("old")
-    assert page.write(copy).read_text(encoding="utf-8") == page.render(copy)
+    assert page.write(*contents(copy)).read_text(encoding="utf-8") == render(copy)
     assert not list(copy.glob(".*"))

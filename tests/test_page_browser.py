@@ -4,6 +4,7 @@ import struct
 
 import pytest
 from browser import Browser, find
+from test_page import render
 
 from reproduction.engine.provenance import ROOT
 from reproduction.show import page
@@ -25,7 +26,7 @@ STICKING_OUT = """[...document.querySelectorAll("body *")].filter(e => !e.closes
 def folder(tmp_path_factory):
     """The page of the committed results, made anew: the committed file has a test of its own."""
     made = tmp_path_factory.mktemp("page")
-    (made / page.NAME).write_text(page.render(ROOT / "results"), encoding="utf-8")
+    (made / page.NAME).write_text(render(ROOT / "results"), encoding="utf-8")
     return made
 
 

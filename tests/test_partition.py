@@ -13,7 +13,7 @@ from reproduction.engine.store import RunResult, Store
 from reproduction.engine.tasks.neighbours import in_shape, mean_of_nearest
 from reproduction.engine.tasks.pair_floor import pair_distances
 from reproduction.errors import Diverged, Interrupted
-from reproduction.sections.registry import EXPERIMENTS, quick
+from reproduction.sections import EXPERIMENTS
 from reproduction.show.gather import _late
 
 SPLIT = (320, 80)
@@ -79,7 +79,7 @@ def test_settings_name_the_partition_where_it_is_not_the_report_s():
 
 # Two blocks: each fold is compiled anew.
 EQ2 = replace(
-    quick(EXPERIMENTS["appendix-a/eq2-blocked"]),
+    EXPERIMENTS["appendix-a/eq2-blocked"].at_quick_size(),
     split=(200, 200),
     training=AdamSettings(epochs=3),
 )
@@ -180,7 +180,7 @@ def test_neighbours_in_shape_know_turned_and_renumbered_frames(au6, rng):
 def test_neighbours_in_time_average_the_frames_beside(au6, tmp_path):
     """Sample 2's label from samples 1 and 3, where those are in the training part."""
     experiment = replace(
-        quick(EXPERIMENTS["appendix-a/neighbours-in-time-random"]), split=(300, 100)
+        EXPERIMENTS["appendix-a/neighbours-in-time-random"].at_quick_size(), split=(300, 100)
     )
     kept = Store(tmp_path)
     assert do(Work(experiment, (0,)), au6, kept, ignore) == {}
@@ -199,7 +199,7 @@ def test_frames_beside_say_more_than_the_nearest_beyond_a_gap(au6, tmp_path):
     found = {}
     for called in ("random", "blocked"):
         experiment = replace(
-            quick(EXPERIMENTS[f"appendix-a/neighbours-in-time-{called}"]), split=SPLIT
+            EXPERIMENTS[f"appendix-a/neighbours-in-time-{called}"].at_quick_size(), split=SPLIT
         )
         kept = Store(tmp_path / called)
         do(Work(experiment, (0,)), au6, kept, ignore)

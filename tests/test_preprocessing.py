@@ -12,7 +12,7 @@ from keras_models.backend import keras, tf
 from keras_models.energy import Preprocessing
 from keras_models.training import build_seeded, precision, predict
 from reproduction.engine.tasks.energy import preprocess
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 
 MODELS = ("eq2", "eq3", "eq4", "eq5")
 # All that the registry runs.

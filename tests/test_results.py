@@ -15,10 +15,12 @@ from reproduction.engine.provenance import code_files
 from reproduction.engine.schedule import Work, do
 from reproduction.engine.store import Store
 from reproduction.engine.tasks.pair_floor import PairFloor, pair_distances
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 from reproduction.show import gather as results
-from reproduction.show.gather import Metrics, Row, gather, reported
+from reproduction.show.evidence import Metrics, Value
+from reproduction.show.gather import gather
 from reproduction.show.metrics import UNITS, spread
+from reproduction.show.reported import reported
 from reproduction.show.tables import (
     appendix_a,
     appendix_b,
@@ -86,7 +88,7 @@ def test_numbers_are_shown_with_two_significant_digits():
 
 
 def test_table_puts_ours_beside_the_reports():
-    rows = [Row("table4/eq2", k, "test", "energy_rmse", 0.01 + 0.002 * k) for k in range(3)]
+    rows = [Value("table4/eq2", k, "test", "energy_rmse", 0.01 + 0.002 * k) for k in range(3)]
     line = next(r for r in table4(Metrics(rows)).rows if r[0] == "Eq. 2")
     assert line[5:8] == ("0.014", "0.012 ± 0.002", "0.86")
     assert line[4] == "not run yet"
@@ -96,7 +98,7 @@ def test_behler_tables_say_how_training_ended():
     """Seeds by ending; steps and seconds mean different things for Amp and its twin."""
     row = "table1/behler-5-5"
     numbers = {("", "epochs"): 2214.0, ("", "train_seconds"): 40.6, ("test", "energy_rmse"): 0.1}
-    rows = [Row(row, k, *key, value) for k in range(3) for key, value in numbers.items()]
+    rows = [Value(row, k, *key, value) for k in range(3) for key, value in numbers.items()]
     about = {row: {str(k): {"ended": "the optimiser gave up"} for k in range(2)}}
     about[row]["2"] = {"ended": "stopped by the time limit"}
     table = table1(Metrics(rows), about)
@@ -119,21 +121,21 @@ def test_ratio_by_hand():
 def test_appendix_a_puts_partitions_beside_each_other():
     values = {"table4/eq2": 0.02, "appendix-a/eq2-random": 0.01, "appendix-a/eq2-blocked": 0.04}
     rows = [
-        Row(name, k, split, metric, value)
+        Value(name, k, split, metric, value)
         for name, value in values.items()
         for k in range(2)
         for split, metric in (("test", "energy_rmse"), ("test", "energy_rmse_late"))
     ]
-    rows += [Row("appendix-a/eq2-random", 0, "", "epochs", 200.0)]
-    rows += [Row("appendix-a/eq2-blocked", 0, f"block{k}", "energy_rmse", k) for k in range(1, 6)]
+    rows += [Value("appendix-a/eq2-random", 0, "", "epochs", 200.0)]
+    rows += [Value("appendix-a/eq2-blocked", 0, f"block{k}", "energy_rmse", k) for k in range(1, 6)]
     line = next(r for r in appendix_a(Metrics(rows)).rows if r[0] == "Eq. 2")
     assert line[1:3] == ("200", "2") and line[6] == "1 to 5"
     assert line[7:] == ("0.50 ± 0.00", "0.25 ± 0.00", "0.25 ± 0.00")
 
 
 def test_appendix_b_is_beside_table_4():
-    rows = [Row("table4/eq5", 0, "test", "energy_rmse", 0.01)]
-    rows += [Row("appendix-b/eq5-distances", 0, "test", "energy_rmse", 0.03)]
+    rows = [Value("table4/eq5", 0, "test", "energy_rmse", 0.01)]
+    rows += [Value("appendix-b/eq5-distances", 0, "test", "energy_rmse", 0.03)]
     lines = {r[0]: r for r in appendix_b(Metrics(rows)).rows}
     assert lines["Eq. 5, R instead of 1/R"][3:5] == ("0.030", "3.00")
     assert lines["Eq. 5, as in Table 4"][3:5] == ("0.010", "")

@@ -24,17 +24,17 @@ from reproduction.engine.provenance import code_checksum
 from reproduction.engine.schedule import Listener, Outcome, Work, do, plan, run
 from reproduction.engine.store import RunResult, Store, load_arrays, save_arrays
 from reproduction.errors import Interrupted, ReproductionError
-from reproduction.sections.registry import EXPERIMENTS, quick, select
+from reproduction.sections import EXPERIMENTS, select
 from reproduction.show.metrics import errors
 
 ROOT = Path(__file__).parent.parent
 EQ2 = replace(
-    quick(EXPERIMENTS["table4/eq2"]),
+    EXPERIMENTS["table4/eq2"].at_quick_size(),
     split=(300, 100),
     training=AdamSettings(epochs=4),
     seeds=(0, 1),
 )
-FLOOR = replace(quick(EXPERIMENTS["beyond/pair-floor"]), split=(300, 100))
+FLOOR = replace(EXPERIMENTS["beyond/pair-floor"].at_quick_size(), split=(300, 100))
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_a_run_without_its_arrays_is_made_again(au6, folder):
 def test_what_uses_models_is_made_again_after_them(tmp_path):
     kept = Store(tmp_path)
     use = EXPERIMENTS["beyond/minima"]
-    model = tmp_path / use.uses / "seed0/model.keras"
+    model = tmp_path / use.models_of / "seed0/model.keras"
     model.parent.mkdir(parents=True)
     model.write_bytes(b"one")
     run_json = tmp_path / use.id / "seed0/run.json"
@@ -178,7 +178,7 @@ def test_what_uses_models_is_made_again_after_them(tmp_path):
         "settings": use.settings(),
         "data_sha256": "d",
         "code_sha256": "c",
-        "used_models": kept.models_checksum(use.uses),
+        "used_models": kept.models_checksum(use.models_of),
     }
     run_json.write_text(json.dumps(about))
     assert kept.fits(use, 0, "d")

@@ -11,7 +11,7 @@ from reproduction.engine.tasks import amp, behler
 from reproduction.engine.tasks.common import Job, random_turns, turned
 from reproduction.engine.tasks.force import _copied
 from reproduction.errors import Interrupted
-from reproduction.sections.registry import EXPERIMENTS, quick, quick_set
+from reproduction.sections import EXPERIMENTS
 from reproduction.show.gather import _keep_curves, _late
 
 
@@ -26,7 +26,7 @@ def test_unfinished_amp_training_is_taken_up_with_its_checkpoint_alone(au6, tmp_
         raise Interrupted
 
     monkeypatch.setattr(amp, "train", stopped)
-    experiment = quick(EXPERIMENTS["table1/behler-5-5"])
+    experiment = EXPERIMENTS["table1/behler-5-5"].at_quick_size()
     checkpoint = tmp_path / ".checkpoint-0.npz"
 
     def begin(data="data"):
@@ -41,7 +41,7 @@ def test_unfinished_amp_training_is_taken_up_with_its_checkpoint_alone(au6, tmp_
 
 def test_features_of_one_job_are_not_anothers(au6):
     """The twin's fingerprints are kept from seed to seed of the same frames."""
-    experiment = quick(EXPERIMENTS["beyond/twin-5-5"])
+    experiment = EXPERIMENTS["beyond/twin-5-5"].at_quick_size()
 
     def features(experiment, first):
         parts = au6[first : first + 40], au6[50:60]
@@ -112,15 +112,15 @@ def test_quick_takes_each_model_and_partition_once_and_what_it_needs():
     other = [(e.task, e.part) for e in chosen if e.part != "time"]
     assert len(set(ordered)) == len(ordered) and len(set(other)) == len(other)
     for experiment in chosen:
-        assert experiment.uses in ("", *quick_set())
+        assert experiment.models_of in ("", *quick_set())
         assert quick(experiment).seeds == experiment.seeds[:1]
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=lambda e: e.id)
 def test_registry_is_consistent(experiment):
     assert EXPERIMENTS[experiment.id] is experiment
-    if experiment.uses:
-        assert set(experiment.seeds) <= set(EXPERIMENTS[experiment.uses].seeds)
+    if experiment.models_of:
+        assert set(experiment.seeds) <= set(EXPERIMENTS[experiment.models_of].seeds)
     if experiment.id.startswith("table"):
         # Amp takes too long for more of its rows on the slab (ASSUMPTIONS.md).
         least = 5 if experiment.dataset == "au6" else 1

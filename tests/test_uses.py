@@ -9,7 +9,7 @@ import pytest
 from reproduction.engine.tasks import minima, nve, uncertainty, uses, vibrations
 from reproduction.engine.tasks.common import Job
 from reproduction.errors import ReproductionError
-from reproduction.sections.registry import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS
 
 
 class Emt(asap3.EMT):

@@ -1,4 +1,4 @@
-"""Runs experiments in worker processes, one thread each, and keeps what they give.
+"""Schedule: which runs are missing, and worker processes of one thread each that make them.
 
 Two processes of one thread each do more than one of two threads: the models are small
 (``make benchmark`` measures both).
@@ -10,42 +10,20 @@ import os
 import signal
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-import numpy as np
-from ase.data import chemical_symbols
-
-from amp_baseline.errors import AmpError
-from data_gen.dataset import Dataset, load
-from data_gen.errors import DataError
-from data_gen.splits import folds
-from reproduction.engine.provenance import code_checksum, provenance
-from reproduction.engine.store import RunResult, Store, finite
-from reproduction.errors import Interrupted, ReproductionError
-from reproduction.sections.registry import Experiment
-from reproduction.show.metrics import errors
+from data_gen.dataset import Dataset
+from reproduction.engine.experiment import Experiment
+from reproduction.engine.provenance import code_checksum
+from reproduction.engine.run_one import Work, do, explain, load_dataset
+from reproduction.engine.store import Store
+from reproduction.errors import Interrupted
 
 REPORT_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Work:
-    """One group of seeds of one experiment, as it is sent to a worker."""
-
-    experiment: Experiment
-    seeds: tuple[int, ...]
-    quick: bool = False
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        seeds = ", ".join(map(str, self.seeds))
-        return f"{self.experiment.id} seed{'s' if len(self.seeds) > 1 else ''} {seeds}"
 
 
 @dataclass
@@ -71,11 +49,6 @@ class Listener:
         """A group is done; failures by seed."""
 
 
-def load_dataset(folder: Path, name: str) -> Dataset:
-    """A dataset of the registry from the data folder. Raises DataError."""
-    return load(folder / f"{name}.traj")
-
-
 def plan(
     experiments: Sequence[Experiment],
     store: Store,
@@ -99,7 +72,7 @@ def plan(
         code = code_checksum(experiment.task)
         missing = []
         # Where nothing is random, other seeds would be the same again.
-        own = seeds is None or experiment.nothing_random
+        own = seeds is None or experiment.deterministic
         for seed in experiment.seeds if own else sorted(set(seeds)):
             run = None
             if not fresh:
@@ -250,138 +223,3 @@ def _reporter(connection: Connection, stop: threading.Event) -> Callable[[float,
             connection.send(("progress", fraction, text))
 
     return report
-
-
-def explain(error: Exception) -> str:
-    """One sentence for an error that is the user's to mend; a traceback for one that is ours."""
-    if isinstance(error, (ReproductionError, DataError, AmpError)):
-        return str(error)
-    if isinstance(error, OSError) and error.errno:
-        return f"cannot read or write {error.filename or 'a result'} ({error.strerror})"
-    return "".join(traceback.format_exception(error)).strip()
-
-
-def do(
-    work: Work, data: Dataset, store: Store, report: Callable[[float, str], None]
-) -> dict[int, str]:
-    """Run one group here and now; what failed, by seed.
-
-    Where the partition has several folds, a model is trained for each. A group that was stopped
-    takes up the checkpoint of its first fold alone: later ones are trained anew.
-    """
-    from reproduction.engine.tasks import perform
-    from reproduction.engine.tasks.common import Job
-
-    experiment = work.experiment
-    parts = folds(data[: experiment.frames], experiment.part, experiment.split)
-    data_sha256 = data.checksum()
-    checkpoint = store.checkpoint(experiment.id, work.seeds)
-    begin = time.perf_counter()
-    of_folds = []
-    for k, (train, test) in enumerate(parts):
-        # A block's checkpoint must not be taken up by another.
-        block = f" block {k + 1}" if len(parts) > 1 else ""
-        job = Job(
-            experiment,
-            work.seeds,
-            train,
-            test,
-            data_sha256 + block,
-            checkpoint,
-            store.folder,
-            lambda done, text, k=k, block=block: report((k + done) / len(parts), text + block),
-        )
-        of_folds.append(perform(job))
-    results = [pooled(of_seed, parts) for of_seed in zip(*of_folds, strict=True)]
-    seconds = time.perf_counter() - begin
-    train, test = (
-        data[np.concatenate([part.metadata["frames"] for part in side])]
-        for side in zip(*parts, strict=True)
-    )
-    failures = {}
-    for seed, result in zip(work.seeds, results, strict=True):
-        if isinstance(result, RunResult):
-            metrics = _metrics(result, train, test)
-            if not finite(row["value"] for row in metrics):
-                result = ReproductionError("its predictions are not finite")
-        if isinstance(result, Exception):
-            failures[seed] = explain(result)
-            continue
-        store.write(
-            experiment.id,
-            result,
-            {
-                "experiment": experiment.id,
-                "seed": seed,
-                "elements": [chemical_symbols[z] for z in sorted(set(data.numbers.tolist()))],
-                "quick": work.quick,
-                "settings": experiment.settings(),
-                "data_sha256": data_sha256,
-                "code_sha256": code_checksum(experiment.task),
-                **_used(experiment, store),
-                "metrics": metrics,
-                "seconds_of_group": seconds,
-                "threads": 1,
-                **result.info,
-                "provenance": provenance(),
-            },
-        )
-    checkpoint.unlink(missing_ok=True)
-    return failures
-
-
-def pooled(results: Sequence, parts: Sequence[tuple[Dataset, Dataset]]):
-    """One seed's folds as one run: their predictions one after the other.
-
-    Its errors then are over all test blocks together. Each block's own error of E is kept as
-    split "block1", "block2", ...; curves get the folds as their last axis; no model is kept. A
-    fold that failed makes the whole seed fail.
-    """
-    if len(results) == 1:
-        return results[0]
-    for result in results:
-        if isinstance(result, Exception):
-            return result
-    first = results[0]
-    metrics = {
-        key: sum(r.metrics[key] for r in results) if key[1].endswith("seconds") else value
-        for key, value in first.metrics.items()
-    }
-    for k, (result, (_, test)) in enumerate(zip(results, parts, strict=True), start=1):
-        found = errors("energy", result.predictions["energy"][1], test.energies)
-        metrics[f"block{k}", "energy_rmse"] = found["energy_rmse"]
-    return RunResult(
-        first.seed,
-        {
-            kind: tuple(
-                map(np.concatenate, zip(*(r.predictions[kind] for r in results), strict=True))
-            )
-            for kind in first.predictions
-        },
-        metrics,
-        {
-            name: array
-            if name == "curve_epochs"
-            else np.stack([r.arrays[name] for r in results], axis=-1)
-            for name, array in first.arrays.items()
-        },
-        {"ended": first.info["ended"], "folds": [r.info for r in results]},
-    )
-
-
-def _used(experiment: Experiment, store: Store) -> dict[str, str]:
-    """Which trained models a run used, so that it is made again after they are."""
-    return {"used_models": store.models_checksum(experiment.uses)} if experiment.uses else {}
-
-
-def _metrics(result: RunResult, train: Dataset, test: Dataset) -> list[dict]:
-    rows = [
-        {"split": split, "metric": metric, "value": float(value)}
-        for (split, metric), value in result.metrics.items()
-    ]
-    references = {"energy": lambda d: d.energies, "force": lambda d: d.forces}
-    for kind, parts in result.predictions.items():
-        for split, predicted, data in zip(("train", "test"), parts, (train, test), strict=True):
-            for metric, value in errors(kind, predicted, references[kind](data)).items():
-                rows.append({"split": split, "metric": metric, "value": value})
-    return rows

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from keras_models.saving import save_model
+from reproduction.engine.completion import completed
+from reproduction.engine.experiment import Experiment
 from reproduction.errors import ReproductionError
-from reproduction.sections.registry import Experiment
 
 
 @dataclass
@@ -27,8 +28,8 @@ class RunResult:
     Attributes:
         seed: its seed.
         predictions: "energy" and, where the model has them, "force": a (train, test) pair of
-            arrays in eV and eV/Å.
-        metrics: {(split, metric): value} beyond the errors, such as ("", "train_seconds").
+            arrays in eV and eV/Å. Their errors are taken when results are gathered.
+        metrics: {(split, metric): value} that only the run knows, such as ("", "train_seconds").
         arrays: what figures need besides, such as learning curves.
         info: how training ended and the like, for run.json.
         model: a Keras model to keep, or None.
@@ -94,12 +95,13 @@ class Store:
     def read(self, experiment: str, seed: int) -> dict | None:
         """run.json of a finished run; None where there is none that can be read."""
         try:
-            return json.loads((self.run_folder(experiment, seed) / "run.json").read_text())
+            text = (self.run_folder(experiment, seed) / "run.json").read_text(encoding="utf-8")
+            return completed(json.loads(text))
         except (OSError, ValueError):
             return None
 
     def write_failure(self, experiment: str, seed: int, why: str) -> None:
-        """Remember that a run failed, until it is there."""
+        """Record a failure until the run succeeds."""
         path = self.folder / experiment / f"seed{seed}.failed"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(why + "\n", encoding="utf-8")
@@ -120,8 +122,8 @@ class Store:
         """run.json of a finished run of these settings on these data, else None."""
         run = self.read(experiment.id, seed)
         wanted = {"settings": experiment.settings(), "data_sha256": data_sha256}
-        if experiment.uses:
-            wanted["used_models"] = self.models_checksum(experiment.uses)
+        if experiment.models_of:
+            wanted["used_models"] = self.models_checksum(experiment.models_of)
         whole = (self.run_folder(experiment.id, seed) / "arrays.npz").is_file()
         # A run.json of an older form lacks what is asked of it later.
         if run and whole and "code_sha256" in run and wanted.items() <= run.items():

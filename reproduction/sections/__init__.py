@@ -1,1 +1,92 @@
-"""The sections of the report, and of what goes past it: rows, tables and claims of each."""
+"""The report section by section, and what goes past it: rows, tables and claims of each together.
+
+A module here has ``ROWS`` (experiments), ``TABLES`` (functions of the evidence) and ``CLAIMS``.
+This package alone knows them all; what runs, keeps and shows them takes them as arguments.
+"""
+
+import difflib
+import fnmatch
+from collections.abc import Iterable
+
+from reproduction.engine.experiment import Experiment
+from reproduction.errors import ReproductionError
+from reproduction.sections import (
+    appendix_a,
+    appendix_b,
+    beyond_applications,
+    beyond_frames,
+    beyond_gradient,
+    beyond_speed,
+    s2_data,
+    s3_behler,
+    s3_forces,
+    s4_energy,
+    s4_learned,
+    s5_forces,
+    s6_graph,
+    s7_summary,
+)
+from reproduction.sections.s2_data import SOURCES
+from reproduction.show.claims import Claim, verdicts
+from reproduction.show.tables import Evidence, Table, claims_table
+
+__all__ = ["CLAIMS", "EXPERIMENTS", "SECTIONS", "SOURCES", "Experiment", "all_tables", "rows_of"]
+
+# In the order in which they are shown.
+SECTIONS = {
+    module.__name__.rsplit(".", 1)[1]: module
+    for module in (
+        s2_data,
+        s3_behler,
+        s3_forces,
+        s4_energy,
+        s5_forces,
+        s6_graph,
+        s7_summary,
+        appendix_a,
+        appendix_b,
+        beyond_gradient,
+        beyond_frames,
+        beyond_applications,
+        s4_learned,
+        beyond_speed,
+    )
+}
+EXPERIMENTS: dict[str, Experiment] = {
+    row.id: row for section in SECTIONS.values() for row in section.ROWS
+}
+CLAIMS: tuple[Claim, ...] = tuple(
+    sorted(
+        (claim for section in SECTIONS.values() for claim in section.CLAIMS),
+        key=lambda claim: claim.number,
+    )
+)
+
+
+def rows_of(*sections: str) -> list[str]:
+    """Ids of the rows of some sections, in order."""
+    return [row.id for name in sections for row in SECTIONS[name].ROWS]
+
+
+def all_tables(evidence: Evidence) -> dict[str, Table]:
+    """All tables by name, the verdicts first."""
+    made = [claims_table(verdicts(CLAIMS, evidence))]
+    made += [make(evidence) for section in SECTIONS.values() for make in section.TABLES]
+    return {table.name: table for table in made}
+
+
+def select(patterns: Iterable[str], among: Iterable[str] = tuple(EXPERIMENTS)) -> list[str]:
+    """Ids that match any of the patterns (shell style), in the registry's order.
+
+    Raises:
+        ReproductionError: a pattern matches nothing; names the close ones.
+    """
+    among = list(among)
+    wanted = set()
+    for pattern in patterns:
+        found = fnmatch.filter(among, pattern)
+        if not found:
+            close = difflib.get_close_matches(pattern, among, n=3, cutoff=0.3) or among
+            raise ReproductionError(f"no experiment {pattern!r}; there is {', '.join(close)}")
+        wanted.update(found)
+    return [name for name in among if name in wanted]

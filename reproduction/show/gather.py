@@ -1,4 +1,7 @@
-"""Finished runs -> results/metrics.csv, and reading it and reported.csv back."""
+"""Finished runs -> results/metrics.csv, and what figures need beside it.
+
+The errors are taken here, from the runs' predictions, by the one metric function.
+"""
 
 import csv
 import json
@@ -6,107 +9,43 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
 from amp_baseline.potential import read_descriptor
 from data_gen.dataset import Dataset
+from data_gen.splits import folds
+from reproduction.engine.experiment import Experiment
 from reproduction.engine.store import Store
-from reproduction.errors import ReproductionError
-from reproduction.sections.registry import EXPERIMENTS, Experiment
-from reproduction.show import predictions as keep
-from reproduction.show.metrics import UNITS, Spread, errors, spread
+from reproduction.show import predictions
+from reproduction.show.evidence import Metrics, Value
+from reproduction.show.metrics import UNITS, errors
 
 COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
 # Beginnings of the names of arrays that are kept of every run.
 CURVES = ("curve_", "total_energy_", "frequencies_", "frame_force_", "covariance_")
 # Figure 2 shows the symmetry functions that this row's Amp used.
 FINGERPRINTED = "table1/behler-10-10-10"
-REPORTED = Path(__file__).parents[1] / "reported.csv"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One number: of which experiment, seed, split ("train", "test", ""), metric."""
-
-    experiment: str
-    seed: int
-    split: str
-    metric: str
-    value: float
-
-
-class Metrics:
-    """All numbers of a results folder, by experiment."""
-
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self.rows = list(rows)
-        self._values: dict[tuple[str, str, str], dict[int, float]] = defaultdict(dict)
-        for row in self.rows:
-            self._values[row.experiment, row.split, row.metric][row.seed] = row.value
-
-    def spread(self, experiment: str, split: str, metric: str) -> Spread | None:
-        """Over seeds, or None where there is no such number."""
-        values = self._values.get((experiment, split, metric))
-        return spread(values.values()) if values else None
-
-    def values(self, experiment: str, split: str, metric: str) -> list[float]:
-        """One for each seed, in the order of seeds."""
-        found = self._values.get((experiment, split, metric), {})
-        return [found[seed] for seed in sorted(found)]
-
-    def experiments(self) -> set[str]:
-        """Ids that have numbers."""
-        return {row.experiment for row in self.rows}
-
-    @classmethod
-    def read(cls, folder: Path) -> "Metrics":
-        """From ``metrics.csv`` in a folder; empty where there is none."""
-        path = folder / "metrics.csv"
-        if not path.is_file():
-            return cls([])
-        with open(path, newline="", encoding="utf-8") as file:
-            try:
-                return cls(
-                    Row(r["experiment"], int(r["seed"]), r["split"], r["metric"], float(r["value"]))
-                    for r in csv.DictReader(file)
-                )
-            except (KeyError, TypeError, ValueError):
-                raise ReproductionError(
-                    f"{path}: not a table of metrics any more; delete it or take it from git"
-                ) from None
-
-
-def reported() -> dict[tuple[str, str, str], str]:
-    """The report's numbers, in its digits: (experiment id, split, metric) -> text."""
-    with open(REPORTED, newline="", encoding="utf-8") as file:
-        return {
-            (f"{r['table']}/{r['row']}", r["split"], r["metric"]): r["value"]
-            for r in csv.DictReader(file)
-        }
 
 
 def gather(
     store: Store,
     experiments: Iterable[Experiment],
-    checksums: dict[str, str],
+    datasets: Mapping[str, Dataset],
     folder: Path,
-    datasets: Mapping[str, Dataset] = MappingProxyType({}),
 ) -> tuple[Metrics, list[str]]:
     """Write metrics.csv and provenance.json from finished runs, and what figures need besides.
 
     An experiment's old rows are replaced when all its seeds are there, or when it had none;
-    else they stay. So a partial run never thins out what a full one gave.
+    else they stay. So a partial run never thins out what a full one gave, and rows whose data
+    are not here stay as they are.
 
     Args:
         store: of the runs.
-        experiments: whose runs.
-        checksums: of each dataset that is there.
+        experiments: all of them; rows of others are dropped.
+        datasets: those that are there, by name.
         folder: of the results.
-        datasets: those that predictions are kept of.
 
     Returns:
         All numbers now in the folder, and the ids of the experiments whose rows are new.
@@ -116,30 +55,28 @@ def gather(
     about = _read_json(folder / "provenance.json")
     fresh = []
     experiments = list(experiments)
+    checksums = {name: data.checksum() for name, data in datasets.items()}
     for name, data in datasets.items():
-        keep.write_trajectory(folder, name, data, experiments)
+        predictions.write_trajectory(folder, name, data, experiments)
     for experiment in experiments:
+        if experiment.dataset not in datasets:
+            continue
+        data = datasets[experiment.dataset]
         runs = {
             seed: run
             for seed in experiment.seeds
-            if (run := store.fits(experiment, seed, checksums.get(experiment.dataset, "")))
+            if (run := store.fits(experiment, seed, checksums[experiment.dataset]))
         }
-        if keep.SEED in runs and experiment.dataset in datasets:
-            data = datasets[experiment.dataset]
-            wrong = keep.write_predictions(folder, experiment, store, runs[keep.SEED], data)
-            if wrong:
-                raise ReproductionError(wrong)
+        if predictions.SEED in runs:
+            predictions.write_predictions(folder, experiment, store, data)
         if not runs or (len(runs) < len(experiment.seeds) and rows.get(experiment.id)):
             continue
         rows[experiment.id] = [
-            Row(experiment.id, seed, m["split"], m["metric"], m["value"])
+            Value(experiment.id, seed, m["split"], m["metric"], m["value"])
             for seed, run in runs.items()
             for arrays in [store.arrays(experiment.id, seed)]
-            for m in [
-                *run["metrics"],
-                *_newer(experiment, run, arrays, datasets.get(experiment.dataset)),
-                *_late(arrays),
-            ]
+            for found in [_errors(experiment, arrays, data)]
+            for m in [*_measured(run, found), *found, *_late(arrays)]
         ]
         about[experiment.id] = {
             str(seed): {
@@ -161,8 +98,8 @@ def gather(
         _keep_curves(folder, experiment, store, runs)
         if experiment.shipped:
             _keep_models(folder, experiment, store, runs)
-    keep.sweep(folder)
-    order = [name for name in EXPERIMENTS if name in rows]
+    predictions.sweep(folder)
+    order = [experiment.id for experiment in experiments if experiment.id in rows]
     metrics = Metrics(row for name in order for row in rows[name])
     folder.mkdir(parents=True, exist_ok=True)
     _write_csv(folder / "metrics.csv", metrics.rows)
@@ -173,19 +110,31 @@ def gather(
     return metrics, fresh
 
 
-def _newer(experiment: Experiment, run: dict, arrays: dict, data: Dataset | None) -> list[dict]:
-    """What the metric function says of a run's predictions that it did not say yet back then."""
-    known = {(m["split"], m["metric"]) for m in run["metrics"]}
-    if data is None or experiment.part != "time":
-        return []
+def _errors(experiment: Experiment, arrays: dict, data: Dataset) -> list[dict]:
+    """Errors of a run's predictions; of several folds all together, and block by block."""
+    parts = folds(data[: experiment.frames], experiment.partition, experiment.split)
     found = []
-    for split, part in zip(("train", "test"), experiment.parts(data), strict=True):
-        for kind, reference in (("energy", part.energies), ("force", part.forces)):
+    if len(parts) > 1:
+        ends = np.cumsum([len(test) for _, test in parts])[:-1]
+        blocks = np.split(arrays["energy_test"], ends)
+        for k, (predicted, (_, test)) in enumerate(zip(blocks, parts, strict=True), start=1):
+            value = errors("energy", predicted, test.energies)["energy_rmse"]
+            found.append({"split": f"block{k}", "metric": "energy_rmse", "value": value})
+    for kind in ("energy", "force"):
+        for split, side in zip(("train", "test"), zip(*parts, strict=True), strict=True):
             if f"{kind}_{split}" in arrays:
-                for metric, value in errors(kind, arrays[f"{kind}_{split}"], reference).items():
-                    if (split, metric) not in known:
-                        found.append({"split": split, "metric": metric, "value": value})
+                labels = [p.energies if kind == "energy" else p.forces for p in side]
+                for metric, value in errors(
+                    kind, arrays[f"{kind}_{split}"], np.concatenate(labels)
+                ).items():
+                    found.append({"split": split, "metric": metric, "value": value})
     return found
+
+
+def _measured(run: dict, computed: list[dict]) -> list[dict]:
+    """What the run itself measured. Runs of 0.1.0 hold errors as well: those are left out."""
+    known = {(m["split"], m["metric"]) for m in computed}
+    return [m for m in run["metrics"] if (m["split"], m["metric"]) not in known]
 
 
 def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> None:
@@ -203,7 +152,7 @@ def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> No
         else:
             arrays |= {f"{name}_seed{seed}": p for seed, p in zip(runs, parts, strict=True)}
     if arrays:
-        path = folder / "curves" / keep.file_name(experiment.id)
+        path = folder / "curves" / predictions.file_name(experiment.id)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **arrays)
 
@@ -245,7 +194,7 @@ def _write_text(path: Path, text: str) -> None:
     os.replace(scratch, path)
 
 
-def _write_csv(path: Path, rows: Iterable[Row]) -> None:
+def _write_csv(path: Path, rows: Iterable[Value]) -> None:
     scratch = path.with_name(f".{path.name}.tmp")
     with open(scratch, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -6,9 +6,9 @@ same results give the same bytes.
 
 import ast
 import base64
-import json
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -18,20 +18,12 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from reproduction.engine.provenance import ROOT
-from reproduction.sections.registry import EXPERIMENTS
-from reproduction.show import claims
-from reproduction.show.gather import Metrics
+from reproduction.show import claims, rules
+from reproduction.show.claims import Claim, Verdict, counts
+from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import SIGNIFICANCE
-from reproduction.show.tables import Table, tables
-from reproduction.show.words import (
-    FIGURES,
-    NUMBERS,
-    TABLES,
-    about,
-    arranged,
-    evidence,
-    figure_numbers,
-)
+from reproduction.show.tables import Table
+from reproduction.show.words import FIGURES, TABLES, about, arranged, figure_numbers
 
 NAME = "report.html"
 # A drawing larger than this is shown as its picture instead, which is a third of the size.
@@ -86,23 +78,29 @@ class Entry:
     """A claim's verdict as the page shows it.
 
     Attributes:
-        number: of the claim, in the report's order.
         verdict: claim, status and numbers.
-        numbers: the evidence, in a reviewer's words.
         tables: names of the tables on the page that it is about.
         figures: numbers of the figures on the page that it is about.
     """
 
-    number: int
-    verdict: claims.Verdict
-    numbers: str
+    verdict: Verdict
     tables: tuple[str, ...]
     figures: tuple[int, ...]
 
     @property
-    def claim(self) -> claims.Claim:
+    def claim(self) -> Claim:
         """The report's words and the rule."""
         return self.verdict.claim
+
+    @property
+    def number(self) -> int:
+        """Of the claim, in the report's order."""
+        return self.claim.number
+
+    @property
+    def numbers(self) -> str:
+        """The evidence in a sentence."""
+        return self.verdict.numbers
 
     @property
     def place(self) -> str:
@@ -118,15 +116,15 @@ class Entry:
         return self.verdict.status
 
 
-def entries(judged: list[claims.Verdict], shown: list[Table], drawn: list[Figure]) -> list[Entry]:
+def entries(
+    judged: Sequence[Verdict], shown: list[Table], drawn: list[Figure], evidence: Evidence
+) -> list[Entry]:
     """Numbered verdicts, linked to those tables and figures that are on the page."""
     names, numbers = {table.name for table in shown}, {figure.number for figure in drawn}
     return [
         Entry(
-            NUMBERS[one.claim.id],
             one,
-            evidence(one.numbers),
-            tuple(name for name in about(one.claim) if name in names),
+            tuple(name for name in about(one.claim, evidence) if name in names),
             tuple(k for k in figure_numbers(one.claim) if k in numbers),
         )
         for one in judged
@@ -195,16 +193,11 @@ def _is_image(path: Path) -> bool:
     return path.suffix in TYPES and not path.name.startswith(".")
 
 
-def _provenance(folder: Path) -> dict:
-    path = folder / "provenance.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def origins(folder: Path) -> list[Origin]:
+def origins(evidence: Evidence) -> list[Origin]:
     """provenance.json, brought down to what differs; the most runs first."""
     environments: dict[tuple[str, str], Environment] = {}
     rows: dict[tuple[str, bool, Environment], list[str]] = defaultdict(list)
-    for experiment, runs in _provenance(folder).items():
+    for experiment, runs in evidence.provenance.items():
         for run in runs.values():
             machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
             versions = ", ".join(f"{name} {v}" for name, v in run["versions"].items())
@@ -215,11 +208,12 @@ def origins(folder: Path) -> list[Origin]:
     return sorted(found, key=lambda origin: -origin.runs)
 
 
-def data(folder: Path) -> list[Data]:
+def data(evidence: Evidence) -> list[Data]:
     """Checksums of the trajectories that runs used."""
     rows: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-    for experiment, runs in _provenance(folder).items():
-        name = EXPERIMENTS[experiment].dataset if experiment in EXPERIMENTS else "?"
+    for experiment, runs in evidence.provenance.items():
+        known = evidence.experiments.get(experiment)
+        name = known.dataset if known else "?"
         for run in runs.values():
             rows[name, run["data_sha256"]][experiment] = None
     return [Data(*key, tuple(of)) for key, of in rows.items()]
@@ -254,22 +248,28 @@ def by_section(judged: list[Entry]) -> list[tuple[str, list[Entry]]]:
     return [(name, list(some)) for name, some in groupby(judged, heading)]
 
 
-def render(results: Path, is_quick: bool = False) -> str:
+def render(
+    evidence: Evidence,
+    tables: Mapping[str, Table],
+    judged: Sequence[Verdict],
+    is_quick: bool = False,
+) -> str:
     """The page of a results folder.
 
     Args:
-        results: with metrics.csv; what else is there is shown too.
+        evidence: of the folder; what else is there is shown too.
+        tables: to show, by name.
+        judged: the claims' verdicts.
         is_quick: of a quick run, which has no verdicts and says so.
     """
-    metrics = Metrics.read(results)
-    shown: list[Table] = list(tables(results, metrics).values())
+    results, metrics = evidence.folder, evidence.metrics
+    shown = list(tables.values())
     if is_quick:
-        shown = [table.without_missing() for table in shown]
+        shown, judged = [table.without_missing() for table in shown], []
     shown = [table for table in shown if table.rows and table.name != "claims"]
-    judged = [] if is_quick else claims.verdicts(metrics)
     drawn = figures(results)
-    listed = entries(judged, shown, drawn)
-    made_by = origins(results)
+    listed = entries(judged, shown, drawn, evidence)
+    made_by = origins(evidence)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reproduction.show"),
         autoescape=True,
@@ -282,10 +282,10 @@ def render(results: Path, is_quick: bool = False) -> str:
     return environment.get_template("report.html.j2").render(
         is_quick=is_quick,
         judged=listed,
-        counts=claims.counts(judged),
+        counts=counts(judged),
         sections=by_section(listed),
         marks=MARKS,
-        rules=claims,
+        rules=rules,
         significance=SIGNIFICANCE,
         of_the_report=[arranged(t) for t in shown if t.name.startswith(OF_THE_REPORT)],
         past_it=[arranged(t) for t in shown if not t.name.startswith(OF_THE_REPORT)],
@@ -294,7 +294,7 @@ def render(results: Path, is_quick: bool = False) -> str:
         assumptions=markdown(_body(ROOT / "ASSUMPTIONS.md"), deeper=1),
         origins=made_by,
         environments=sorted({o.environment for o in made_by}, key=lambda e: e.number),
-        data=data(results),
+        data=data(evidence),
         hours=training_hours(metrics),
         runs=len({(row.experiment, row.seed) for row in metrics.rows}),
         rows=len(metrics.experiments()),
@@ -306,10 +306,15 @@ def _body(path: Path) -> str:
     return path.read_text(encoding="utf-8").split("\n", 1)[1]
 
 
-def write(results: Path, is_quick: bool = False) -> Path:
-    """Make the page; returns where it is."""
-    path = results / NAME
-    text = render(results, is_quick)
+def write(
+    evidence: Evidence,
+    tables: Mapping[str, Table],
+    judged: Sequence[Verdict],
+    is_quick: bool = False,
+) -> Path:
+    """Make the page; returns where it is. Arguments as :func:`render`."""
+    path = evidence.folder / NAME
+    text = render(evidence, tables, judged, is_quick)
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         scratch = path.with_name(f".{path.name}.tmp")
         scratch.write_text(text, encoding="utf-8")

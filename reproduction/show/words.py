@@ -1,25 +1,13 @@
-"""The words in which README, docs/results and the page speak of metrics, claims and tables."""
+"""The words in which README, docs/results and the page speak of claims, tables and figures."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from reproduction.sections.registry import EXPERIMENTS
-from reproduction.show.claims import CLAIMS, Claim
+from reproduction.show.claims import Claim
+from reproduction.show.evidence import Evidence
 from reproduction.show.tables import Table
 
-# Metrics as a reviewer would name them.
-METRICS = {
-    "energy_rmse": "RMSE",
-    "energy_max": "largest error",
-    "energy_bias": "mean error",
-    "energy_slope": "slope of the error against E",
-    "atom_unexplained": "variance of EMT's atom energies left unexplained",
-    "g2_unexplained": "variance of Behler's radial functions left unexplained",
-    "coordinates_next_correlation": "correlation of the coordinates with the next frame",
-    "distances_next_correlation": "correlation of the distances with the next frame",
-}
-NUMBERS = {claim.id: k for k, claim in enumerate(CLAIMS, 1)}
 # Claims that are about a figure, by the beginnings of their ids.
 OF_FIGURES = {
     3: ("figure3/",),
@@ -67,21 +55,15 @@ _MINOR = re.compile(
 _MINOR_NOWHERE = ("why", "gradient", "uses", "nve", "uncertainty", "learned")
 
 
-def evidence(numbers: str) -> str:
-    """The numbers behind a verdict, with metrics named by :data:`METRICS`."""
-    for metric, words in METRICS.items():
-        numbers = numbers.replace(metric.replace("_", " "), words)
-    return numbers
-
-
-def about(claim: Claim) -> tuple[str, ...]:
+def about(claim: Claim, evidence: Evidence) -> tuple[str, ...]:
     """Names of the tables that a claim is about.
 
     The table of the report that it belongs to, and those of ours that its rule reads; all tables
     that its rule reads where it belongs to none.
     """
     own = claim.id.split("/")[0]
-    read = dict.fromkeys(EXPERIMENTS[row].table for row in claim.rows)
+    known = evidence.experiments
+    read = dict.fromkeys(known[row].table for row in claim.rows if row in known)
     if not own.startswith(OF_THE_REPORT):
         return tuple(read)
     return (own, *(name for name in read if not name.startswith((own, *OF_THE_REPORT))))

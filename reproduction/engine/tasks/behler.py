@@ -43,8 +43,10 @@ def _one(job: Job, seed: int):
                 # half of that range as the slope.
                 slope=np.ptp(energies) / 2,
                 intercept=(energies.max() + energies.min()) / 2,
+                hidden_layers=job.experiment.widths,
+                activation=job.experiment.activation,
                 functions=_functions(job),
-                **{k: v for k, v in job.experiment.options.items() if k != "functions"},
+                output_activation=job.experiment.options["output_activation"],
             ),
             seed,
         )
@@ -114,7 +116,7 @@ def _features(job: Job, forces: bool) -> tuple[np.ndarray, np.ndarray]:
     """Of training and test part; kept for the next seed of the same data in this process."""
     e = job.experiment
     functions = _functions(job)
-    key = (job.data_sha256, e.frames, e.split, e.part, forces, e.options.get("functions"))
+    key = (job.data_sha256, e.frames, e.split, e.partition, forces, e.options.get("functions"))
     if key not in _cached(key):
         job.report(0.0, "fingerprints")
         _cached(key)[key] = tuple(
@@ -132,7 +134,7 @@ def _cached(key) -> dict:
 def _functions(job: Job) -> list[dict]:
     """The set that the row names, for the elements of its data."""
     elements = {chemical_symbols[z] for z in job.train.numbers}
-    make = behler.FUNCTION_SETS[job.experiment.options.get("functions", "default")]
+    make = behler.FUNCTION_SETS[job.experiment.options["functions"]]
     return make(sorted(elements))
 
 

@@ -17,10 +17,10 @@ from keras_models.training import (
     set_flat_weights,
     train,
 )
+from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import code_checksum
 from reproduction.engine.store import RunResult, load_arrays, save_arrays
 from reproduction.errors import Diverged
-from reproduction.sections.registry import Experiment
 
 CHECKPOINT_SECONDS = 10.0
 

@@ -18,8 +18,12 @@ def run(job: Job) -> list[RunResult]:
     Options: those of the builder, and ``preprocessing``: see :func:`preprocess`.
     """
     experiment = job.experiment
-    options = dict(experiment.options)
-    name = options.pop("preprocessing", "standardised")
+    options = {
+        "widths": experiment.widths,
+        "activation": experiment.activation,
+        **experiment.options,
+    }
+    name = options.pop("preprocessing")
     statistics = Statistics.of(job.train)
     p = preprocess(name, job.train, statistics)
     builder = getattr(energy, experiment.model)

@@ -16,8 +16,12 @@ def run(job: Job) -> list:
     part is also predicted with each frame turned at random, as split "rotated".
     """
     experiment = job.experiment
-    options = dict(experiment.options)
-    copies = options.pop("copies", 1)
+    options = {
+        "widths": experiment.widths,
+        "activation": experiment.activation,
+        **experiment.options,
+    }
+    copies = options.pop("copies")
     statistics = Statistics.of(job.train)
     builder = getattr(force, experiment.model)
     models = [build_seeded(lambda: builder(statistics, **options), seed) for seed in job.seeds]

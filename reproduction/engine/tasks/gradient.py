@@ -47,7 +47,12 @@ def run(job: Job) -> list:
 
 def _build(experiment, statistics):
     module = graph if experiment.model == "distance_graph_network" else energy
-    options = {"activation": swish2, **experiment.options}
+    options = {
+        "widths": experiment.widths,
+        "activation": experiment.activation,
+        **experiment.options,
+    }
+    options["activation"] = {"swish2": swish2}.get(experiment.activation, experiment.activation)
     return getattr(module, experiment.model)(statistics, **options)
 
 

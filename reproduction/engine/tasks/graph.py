@@ -17,9 +17,12 @@ def run(job: Job) -> list:
     experiment = job.experiment
     statistics = Statistics.of(job.train)
     builder = getattr(graph, experiment.model)
-    models = [
-        build_seeded(lambda: builder(statistics, **experiment.options), seed) for seed in job.seeds
-    ]
+    options = {
+        "widths": experiment.widths,
+        "activation": experiment.activation,
+        **experiment.options,
+    }
+    models = [build_seeded(lambda: builder(statistics, **options), seed) for seed in job.seeds]
     targets = [part.energies[:, None] for part in (job.train, job.test)]
     objective = direct_objective(models[0], targets[0], statistics.energy_std)
     state = train_adam(job, models, objective, (targets[1],))

@@ -18,7 +18,7 @@ def model_path(job: Job, seed: int) -> Path:
     Raises:
         ReproductionError: it has not been trained.
     """
-    name = job.experiment.options["of"]
+    name = job.experiment.models_of
     path = job.runs / name / f"seed{seed}" / "model.keras"
     if not path.is_file():
         raise ReproductionError(f"needs the model of {name}, seed {seed}: run that first")

@@ -1,0 +1,93 @@
+"""Runs of version 0.1.0, whose run.json left unsaid what was a default: completed on reading.
+
+What stands here is what that version's code did, and never changes. So runs that were made then
+are taken for what they are, and not made again.
+"""
+
+import json
+
+# Defaults of 0.1.0 by task, and by task and model.
+_OPTIONS = {
+    "energy": {"preprocessing": "standardised"},
+    "force": {"vectors": "inverse_square", "copies": 1},
+    "behler": {"functions": "default", "output_activation": "tanh"},
+    ("graph", "graph_network"): {"centre": True},
+    ("graph", "distance_graph_network"): {"steps": 2},
+    ("gradient", "distance_graph_network"): {"steps": 2},
+}
+_ACTIVATION = {
+    "energy": "relu",
+    "force": "relu",
+    "graph": "relu",
+    "gradient": "swish2",
+    "behler": "tanh",
+}
+_WIDTHS = {
+    "eq2": ((20, 50, 1), (1, 50, 20)),
+    "eq3": ((20, 50, 1), (1, 50, 20)),
+    "eq4": ((10, 50, 1), (10, 50, 10), (3, 50, 10)),
+    "eq5": ((20, 50, 1), (20, 50, 20), (1, 50, 20)),
+    "eq6": ((20, 3), (20, 20), (20, 20)),
+    "eq7": ((20, 3), (20, 20), (20, 20)),
+    "eq7_as_printed": ((20, 3), (20, 20), (20, 20)),
+    "eq8": ((50, 3), (50, 20), (50, 20)),
+    "eq9": ((50, 3), (50, 20, 20), (50, 20, 20)),
+    "graph_network": ((6, 12, 1), (24, 6), (6, 12)),
+    "distance_graph_network": ((20, 50, 1), (20, 50, 20), (1, 50, 20)),
+}
+_AU6 = {
+    "structure": "au6-octahedron",
+    "temperature_K": 300.0,
+    "timestep_fs": 1.0,
+    "steps": 125_000,
+    "stride": 50,
+    "seed": 0,
+    "remove_rotation": False,
+    "max_drift_eV": 0.01,
+    "max_distance_A": 12.0,
+    "max_displacement_A": None,
+}
+_DYNAMICS = {
+    "au6": {},
+    "pt8au2": {"structure": "pt8au2-slab", "steps": 1_250_000, "max_displacement_A": 1.385},
+    "pt8au2-hot": {"structure": "pt8au2-slab-high", "max_distance_A": 100.0},
+}
+_QUICK_STEPS = 25_000
+
+
+def completed(run: dict) -> dict:
+    """run.json as it would be written today: a run of 0.1.0 gets what its settings left unsaid.
+
+    Args:
+        run: as read; returned as it is where nothing is missing.
+    """
+    old = run.get("settings", {})
+    if not isinstance(old, dict) or "dataset" not in old:
+        return run
+    task, model = old["task"], old["model"]
+    options = {**_OPTIONS.get(task, {}), **_OPTIONS.get((task, model), {}), **old["options"]}
+    models_of = options.pop("of", "")
+    trains = task in _ACTIVATION
+    widths = _WIDTHS.get(model) if trains else None
+    widths = options.pop("hidden_layers", options.pop("widths", widths))
+    settings = {
+        "task": task,
+        "model": model,
+        "widths": widths,
+        "activation": _ACTIVATION.get(task),
+        "options": options,
+        "training": old["training"],
+        "loss_weights": old.get("loss_weights", "standardised"),
+        "models_of": models_of,
+        "data": {"name": old["dataset"], **_dynamics(old["dataset"], run.get("quick", False))},
+        "frames": old.get("frames"),
+        "split": old["split"],
+        "partition": old.get("part", {"kind": "time"}),
+        "lanes": old["lanes"],
+    }
+    return {**run, "settings": json.loads(json.dumps(settings))}
+
+
+def _dynamics(name: str, quick: bool) -> dict:
+    steps = {"steps": _QUICK_STEPS} if quick else {}
+    return {**_AU6, **_DYNAMICS[name], **steps}

@@ -1,0 +1,160 @@
+"""One run: a group of seeds of one experiment, from its data to its folder in the store."""
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from amp_baseline.errors import AmpError
+from data_gen.dataset import Dataset, load
+from data_gen.errors import DataError
+from data_gen.splits import folds
+from reproduction.engine.experiment import Experiment
+from reproduction.engine.provenance import code_checksum, provenance
+from reproduction.engine.store import RunResult, Store, finite
+from reproduction.errors import ReproductionError
+
+
+@dataclass(frozen=True)
+class Work:
+    """One group of seeds of one experiment, as it is sent to a worker."""
+
+    experiment: Experiment
+    seeds: tuple[int, ...]
+    quick: bool = False
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        seeds = ", ".join(map(str, self.seeds))
+        return f"{self.experiment.id} seed{'s' if len(self.seeds) > 1 else ''} {seeds}"
+
+
+def load_dataset(folder: Path, name: str) -> Dataset:
+    """A dataset of the registry from the data folder. Raises DataError."""
+    return load(folder / f"{name}.traj")
+
+
+def explain(error: Exception) -> str:
+    """One sentence for an error that is the user's to mend; a traceback for one that is ours."""
+    if isinstance(error, (ReproductionError, DataError, AmpError)):
+        return str(error)
+    if isinstance(error, OSError) and error.errno:
+        return f"cannot read or write {error.filename or 'a result'} ({error.strerror})"
+    return "".join(traceback.format_exception(error)).strip()
+
+
+def do(
+    work: Work, data: Dataset, store: Store, report: Callable[[float, str], None]
+) -> dict[int, str]:
+    """Run one group here and now; what failed, by seed.
+
+    Where the partition has several folds, a model is trained for each. A group that was stopped
+    takes up the checkpoint of its first fold alone: later ones are trained anew.
+    """
+    from reproduction.engine.tasks import perform
+    from reproduction.engine.tasks.common import Job
+
+    experiment = work.experiment
+    parts = folds(data[: experiment.frames], experiment.partition, experiment.split)
+    data_sha256 = data.checksum()
+    checkpoint = store.checkpoint(experiment.id, work.seeds)
+    begin = time.perf_counter()
+    of_folds = []
+    for k, (train, test) in enumerate(parts):
+        # A block's checkpoint must not be taken up by another.
+        block = f" block {k + 1}" if len(parts) > 1 else ""
+        job = Job(
+            experiment,
+            work.seeds,
+            train,
+            test,
+            data_sha256 + block,
+            checkpoint,
+            store.folder,
+            lambda done, text, k=k, block=block: report((k + done) / len(parts), text + block),
+        )
+        of_folds.append(perform(job))
+    results = [pooled(of_seed) for of_seed in zip(*of_folds, strict=True)]
+    seconds = time.perf_counter() - begin
+    failures = {}
+    for seed, result in zip(work.seeds, results, strict=True):
+        if isinstance(result, RunResult) and not _is_finite(result):
+            result = ReproductionError("its predictions or metrics are not finite")
+        if isinstance(result, Exception):
+            failures[seed] = explain(result)
+            continue
+        store.write(
+            experiment.id,
+            result,
+            {
+                "experiment": experiment.id,
+                "seed": seed,
+                "elements": [chemical_symbols[z] for z in sorted(set(data.numbers.tolist()))],
+                "quick": work.quick,
+                "settings": experiment.settings(),
+                "data_sha256": data_sha256,
+                "code_sha256": code_checksum(experiment.task),
+                **_used(experiment, store),
+                "metrics": [
+                    {"split": split, "metric": metric, "value": float(value)}
+                    for (split, metric), value in result.metrics.items()
+                ],
+                "seconds_of_group": seconds,
+                "threads": 1,
+                **result.info,
+                "provenance": provenance(),
+            },
+        )
+    checkpoint.unlink(missing_ok=True)
+    return failures
+
+
+def pooled(results: Sequence):
+    """One seed's folds as one run: their predictions one after the other.
+
+    Curves get the folds as their last axis; seconds are added up; no model is kept. A fold that
+    failed makes the whole seed fail.
+    """
+    if len(results) == 1:
+        return results[0]
+    for result in results:
+        if isinstance(result, Exception):
+            return result
+    first = results[0]
+    metrics = {
+        key: sum(r.metrics[key] for r in results) if key[1].endswith("seconds") else value
+        for key, value in first.metrics.items()
+    }
+    return RunResult(
+        first.seed,
+        {
+            kind: tuple(
+                map(np.concatenate, zip(*(r.predictions[kind] for r in results), strict=True))
+            )
+            for kind in first.predictions
+        },
+        metrics,
+        {
+            name: array
+            if name == "curve_epochs"
+            else np.stack([r.arrays[name] for r in results], axis=-1)
+            for name, array in first.arrays.items()
+        },
+        {"ended": first.info["ended"], "folds": [r.info for r in results]},
+    )
+
+
+def _used(experiment: Experiment, store: Store) -> dict[str, str]:
+    """Which trained models a run used, so that it is made again after they are."""
+    name = experiment.models_of
+    return {"used_models": store.models_checksum(name)} if name else {}
+
+
+def _is_finite(result: RunResult) -> bool:
+    predictions = [array for parts in result.predictions.values() for array in parts]
+    return finite(result.metrics.values()) and all(np.isfinite(p).all() for p in predictions)

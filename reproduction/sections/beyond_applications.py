@@ -1,0 +1,148 @@
+"""Past the report: dynamics, minima, vibrations and uncertainty by the trained models."""
+
+from reproduction.engine.experiment import FIVE_SEEDS, Experiment
+from reproduction.sections.names import EQ9, GRADIENT
+from reproduction.sections.s2_data import AU6
+from reproduction.show.metrics import NOT_RUN, with_spread
+from reproduction.show.tables import SPREAD_NOTE, Evidence, Table
+
+
+def _nve(models_of: str, label: str, quick: bool = False) -> Experiment:
+    """100 ps of dynamics with the models of a row."""
+    return Experiment(
+        f"beyond/nve-{models_of.split('/')[1]}",
+        "nve",
+        label,
+        "nve",
+        AU6,
+        options={"steps": 100_000},
+        models_of=models_of,
+        seeds=(0, 1, 2),
+        assumed=("uses",),
+        quick=quick,
+        quick_options={"steps": 500},
+    )
+
+
+ROWS = (
+    _nve(GRADIENT, "Eq. 2, E and F", quick=True),
+    _nve("beyond/eq2-gradient-adam", "Eq. 2, E and F, Adam alone (float32)"),
+    _nve("beyond/distance-graph-gradient", "Message passing on distances, E and F (float32)"),
+    _nve("table5/eq8-1200", "Eq. 8, forces alone"),
+    _nve(EQ9, "Eq. 9, forces alone"),
+    Experiment(
+        "beyond/minima",
+        "uses",
+        "Geometry optimisation from 100 test frames",
+        "minima",
+        AU6,
+        options={"frames": 100},
+        models_of=GRADIENT,
+        assumed=("uses",),
+        quick=True,
+        quick_options={"frames": 2},
+    ),
+    Experiment(
+        "beyond/vibrations",
+        "uses",
+        "Frequencies at the lowest minimum",
+        "vibrations",
+        AU6,
+        models_of=GRADIENT,
+        assumed=("uses",),
+        quick=True,
+    ),
+    *(
+        Experiment(
+            f"beyond/uncertainty-{t}",
+            "uncertainty",
+            f"{t} K",
+            "uncertainty",
+            AU6,
+            options={"temperature_K": float(t), "ensemble": FIVE_SEEDS},
+            models_of=GRADIENT,
+            assumed=("uses",),
+            quick=t == 300,
+            # A quick run trains one seed: the same model twice shows that the code runs.
+            quick_options={"ensemble": (0, 0)},
+        )
+        for t in (300, 600, 900, 1200, 1500)
+    ),
+)
+
+
+def _plain(evidence: Evidence, name: str, title: str, columns: dict, note: str) -> Table:
+    """Rows of one table with a column for each (split, metric), and the seeds."""
+    rows = []
+    for experiment in evidence.rows_of(name):
+        found = [evidence.spread(experiment.id, *column) for column in columns.values()]
+        seeds = next((str(s.n) for s in found if s), "-")
+        cells = [with_spread(s) if s else (NOT_RUN if seeds == "-" else "-") for s in found]
+        rows.append((experiment.label, seeds, *cells))
+    return Table(name, title, ("", "seeds", *columns), tuple(rows), note)
+
+
+def nve(evidence: Evidence) -> Table:
+    """Dynamics at constant energy."""
+    return _plain(
+        evidence,
+        "nve",
+        "NVE dynamics, up to 100 ps at 1 fs from 1,000 K: total energy, meV per atom",
+        {
+            "ps reached": ("", "picoseconds"),
+            "drift, model's own energy": ("", "drift_own"),
+            "largest departure, own": ("", "wander_own"),
+            "largest departure, EMT's energy": ("", "wander_emt"),
+            "ms a step": ("", "ms_a_step"),
+        },
+        f"{SPREAD_NOTE} A run ends early when atoms collide or the cluster falls apart. Models of "
+        "forces alone have no energy of their own; EMT's energy along their path stands in.",
+    )
+
+
+def uses(evidence: Evidence) -> Table:
+    """Minima and vibrations of the gradient model."""
+    wanted = (
+        ("same minimum as EMT finds", "beyond/minima", "same_minimum"),
+        ("energy there, RMSE, meV", "beyond/minima", "minimum_energy_error"),
+        ("positions there, rms, Å", "beyond/minima", "minimum_rms_displacement"),
+        ("calls an optimisation, model", "beyond/minima", "calls_model"),
+        ("calls an optimisation, EMT", "beyond/minima", "calls_emt"),
+        ("seconds for all, model", "beyond/minima", "seconds_model"),
+        ("seconds for all, EMT (asap3)", "beyond/minima", "seconds_emt"),
+        ("frequencies, RMSE, 1/cm", "beyond/vibrations", "frequency_rmse"),
+        ("frequencies, largest error, 1/cm", "beyond/vibrations", "frequency_max_error"),
+    )
+    rows = []
+    for label, experiment, metric in wanted:
+        found = evidence.spread(experiment, "", metric)
+        rows.append((label, str(found.n) if found else "-", with_spread(found)))
+    return Table(
+        "uses",
+        "Geometry optimisation from 100 test frames, and vibrations, by Eq. 2 trained on E and F",
+        ("", "seeds", "value"),
+        tuple(rows),
+        SPREAD_NOTE,
+    )
+
+
+def uncertainty(evidence: Evidence) -> Table:
+    """The ensemble's spread against its error."""
+    return _plain(
+        evidence,
+        "uncertainty",
+        "Five seeds of Eq. 2 as an ensemble, on EMT dynamics started at another temperature",
+        {
+            "E, RMSE, eV": ("test", "energy_rmse"),
+            "F, RMSE, eV/Å": ("test", "force_rmse"),
+            "F, spread of the ensemble": ("test", "force_std"),
+            "error / spread": ("test", "error_to_std"),
+            "rank correlation": ("test", "rank_correlation"),
+        },
+        "Rank correlation (Spearman) of error and spread, frame by frame; seeds are those of the "
+        "dynamics, mean ± standard deviation.",
+    )
+
+
+TABLES = (nve, uses, uncertainty)
+CLAIMS = ()

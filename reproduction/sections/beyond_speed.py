@@ -1,0 +1,72 @@
+"""Past the report: speed, as ``make benchmark`` measured it; no rows of the registry."""
+
+import json
+
+from reproduction.show.tables import Evidence, Table
+
+NOT_MEASURED = "`make benchmark` has not been run yet."
+
+
+def _benchmark(evidence: Evidence, name: str) -> dict:
+    path = evidence.folder / name if evidence.folder else None
+    return json.loads(path.read_text()) if path and path.is_file() else {}
+
+
+def speed(evidence: Evidence) -> Table:
+    """An epoch of Eq. 2, as scripts/benchmark.py measured it in one run."""
+    benchmark = _benchmark(evidence, "benchmark.json")
+    times = benchmark.get("eq2_ms_an_epoch", {})
+    slowest = next(iter(times.values()), 0.0)
+    note = NOT_MEASURED
+    if times:
+        note = f"Measured in one run on {benchmark['cores']} cores of {benchmark['processor']}."
+    return Table(
+        "speed",
+        "An epoch of Eq. 2 (2,000 frames, batches of 32)",
+        ("how", "ms a seed", "times as fast"),
+        tuple((name, f"{ms:.1f}", f"{slowest / ms:.1f}") for name, ms in times.items()),
+        note,
+    )
+
+
+def latency(evidence: Evidence) -> Table:
+    """Calculators on Au6, as scripts/benchmark.py measured them in one run."""
+    times = _benchmark(evidence, "benchmark.json").get("calculator_ms_a_call", {})
+    note = "Energy and forces at new positions each time, the same run as above."
+    rows = tuple((name, f"{ms:.3f}") for name, ms in times.items())
+    return Table("latency", "A call of an ASE calculator on Au6", ("calculator", "ms"), rows, note)
+
+
+def behler_speed(evidence: Evidence) -> Table:
+    """A pass over the data by Amp and its twin, as scripts/benchmark_behler.py measured it."""
+    benchmark = _benchmark(evidence, "benchmark-behler.json")
+    rows = []
+    for row, one in benchmark.get("passes", {}).items():
+        kind = "E and F" if one["forces"] else "E"
+        ratio = one["amp_ms"] / one["twin_ms"]
+        rows.append(
+            (
+                f"{row}, {one['frames']:,} frames, {kind}",
+                f"{one['amp_ms']:.1f}",
+                f"{one['twin_ms']:.1f}",
+                f"{ratio:.1f}",
+                f"{one['twin_preparation_s']:.0f}",
+            )
+        )
+    note = NOT_MEASURED
+    if rows:
+        over = benchmark["hand_over_ms_a_frame"]
+        parts = ", ".join(f"{ms:.1f} ms a frame with {name}" for name, ms in over.items())
+        note = (
+            f"Loss and gradient over the training part, one thread of {benchmark['processor']}, "
+            f"Amp with its {'Fortran module' if benchmark['amp'] == 'fortran' else 'Python code'}. "
+            f"Amp's hand-over of the derivatives before its first step on forces: {parts}."
+        )
+    columns = ("row", "Amp, ms", "twin, ms", "times as fast", "twin's fingerprints, s, once")
+    title = "A pass over the data: Amp and its Keras twin"
+    return Table("behler-speed", title, columns, tuple(rows), note)
+
+
+ROWS = ()
+TABLES = (speed, latency, behler_speed)
+CLAIMS = ()

@@ -1,0 +1,16 @@
+"""Ids of rows that several sections name."""
+
+# Table 1
+SMALL, MIDDLE, LARGE = (f"table1/behler-{shape}" for shape in ("5-5", "10-10-10", "50-25-10-10"))
+# Table 4, and the same models trained longer
+EQ2, EQ3, EQ4, EQ5 = (f"table4/eq{k}" for k in (2, 3, 4, 5))
+EQ2_LONGER, EQ3_LONGER, EQ4_LONGER, EQ5_LONGER = (f"beyond/eq{k}-longer" for k in (2, 3, 4, 5))
+PAIR_FLOOR = "beyond/pair-floor"
+# Table 5
+EQ9 = "table5/eq9-9000"
+# Section 6
+GRAPH, GRAPH_LONGER = "section6/gnn", "beyond/gnn-longer"
+DISTANCE_GRAPH = "beyond/distance-graph"
+# Past the report
+GRADIENT = "beyond/eq2-gradient"
+CORRELATION = "beyond/correlation-au6"

@@ -1,0 +1,68 @@
+"""Section 2, Figures 1 and 5: the trajectories, and how many samples are independent."""
+
+from data_gen.dynamics import DynamicsSettings
+from reproduction.engine.experiment import DataSource, Experiment
+from reproduction.sections.names import CORRELATION
+from reproduction.show.metrics import NOT_RUN, with_spread
+from reproduction.show.tables import Evidence, Table
+
+AU6 = DataSource("au6", DynamicsSettings())
+# Platinum atoms are 2.77 Å apart: half of that is another atom's place.
+PT8AU2 = DataSource(
+    "pt8au2", DynamicsSettings("pt8au2-slab", steps=1_250_000, max_displacement_A=1.385)
+)
+# Hotter than the report's starting temperature: gold and platinum change places.
+PT8AU2_HOT = DataSource("pt8au2-hot", DynamicsSettings("pt8au2-slab-high", max_distance_A=100.0))
+SOURCES = {source.name: source for source in (AU6, PT8AU2, PT8AU2_HOT)}
+
+ROWS = (
+    Experiment(
+        CORRELATION,
+        "data",
+        "Correlation between samples",
+        "correlation",
+        AU6,
+        seeds=(0,),
+        deterministic=True,
+        assumed=("data",),
+        quick=True,
+    ),
+)
+
+
+def data(evidence: Evidence) -> Table:
+    """How many of the samples are independent."""
+    rows = []
+    for name, label in (
+        ("coordinates", "coordinates, lab frame"),
+        ("distances", "sorted distances"),
+        ("energy", "energy"),
+    ):
+        cells = [
+            with_spread(evidence.spread(CORRELATION, "", f"{name}_{what}"))
+            for what in ("next_correlation", "correlation_time", "correlation_time_error")
+        ]
+        for split in ("", "train", "test"):
+            found = evidence.spread(CORRELATION, split, f"{name}_independent_samples")
+            cells.append(f"{found.mean:.0f}" if found else NOT_RUN)
+        rows.append((label, *cells))
+    return Table(
+        "data",
+        "Au6: correlation between samples, and how many are independent",
+        (
+            "",
+            "correlation with the next sample",
+            "correlation time, ps",
+            "its standard error, ps",
+            "independent samples",
+            "of the training part",
+            "of the test part",
+        ),
+        tuple(rows),
+        "Integrated correlation time τ by Sokal's automatic window; n samples that span a time T "
+        "are worth T / 2τ independent ones.",
+    )
+
+
+TABLES = (data,)
+CLAIMS = ()

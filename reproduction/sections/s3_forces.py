@@ -1,0 +1,130 @@
+"""Section 3.4's question, why the Behler model's forces fail: variations on the rows of Table 3."""
+
+from reproduction.sections.s2_data import PT8AU2_HOT
+from reproduction.sections.s3_behler import AMP_LOSS, ENERGIES_ALONE, slab, twin
+from reproduction.show.claims import Claim
+from reproduction.show.rules import Lower, force
+from reproduction.show.tables import Evidence, Table, behler_table
+
+ALIKE = (1.0, 1.0)
+FINER = {"functions": "shifted", "output_activation": None}
+
+
+def _why(row: str, label: str, layers, iterations, weights, frames: int, **changes):
+    own = {"table": "why", **slab(frames), **changes}
+    return twin(row, label, layers, iterations, weights, **own)
+
+
+ROWS = (
+    _why("why-250-short", "200 frames, (5, 5), Amp's loss, 100 steps", (5, 5), 100, AMP_LOSS, 250),
+    _why("why-250-even", "200 frames, (5, 5), E and F alike", (5, 5), 3000, ALIKE, 250),
+    _why("why-250-energy", "200 frames, (5, 5), E alone", (5, 5), 3000, ENERGIES_ALONE, 250),
+    _why(
+        "why-250-linear",
+        "200 frames, (5, 5), E and F alike, linear output",
+        (5, 5),
+        3000,
+        ALIKE,
+        250,
+        options={"output_activation": None},
+    ),
+    _why(
+        "why-hot-250",
+        "hot slab, 200 frames, (5, 5), Amp's loss",
+        (5, 5),
+        3000,
+        AMP_LOSS,
+        250,
+        data=PT8AU2_HOT,
+    ),
+    _why(
+        "why-hot-250-energy",
+        "hot slab, 200 frames, (5, 5), E alone",
+        (5, 5),
+        3000,
+        ENERGIES_ALONE,
+        250,
+        data=PT8AU2_HOT,
+    ),
+    _why(
+        "why-hot-2500",
+        "hot slab, 2,000 frames, (10, 10, 10), E and F alike",
+        (10, 10, 10),
+        800,
+        ALIKE,
+        2500,
+        data=PT8AU2_HOT,
+        seeds=(0,),
+    ),
+    _why(
+        "why-2500-even",
+        "2,000 frames, (10, 10, 10), E and F alike",
+        (10, 10, 10),
+        800,
+        ALIKE,
+        2500,
+    ),
+    _why(
+        "why-2500-energy",
+        "2,000 frames, (10, 10, 10), E alone",
+        (10, 10, 10),
+        3000,
+        ENERGIES_ALONE,
+        2500,
+    ),
+    twin(
+        "behler-au6-gradient",
+        "Au6, 2,000 frames, (10, 10, 10), E and F alike",
+        (10, 10, 10),
+        2000,
+        ALIKE,
+        table="why",
+    ),
+    twin(
+        "behler-au6-shifted",
+        "Au6, 2,000 frames, (20, 20), finer functions, linear output, E and F alike",
+        (20, 20),
+        2000,
+        ALIKE,
+        table="why",
+        options=FINER,
+        seeds=(0, 1, 2),
+        shipped=True,
+    ),
+    _why(
+        "behler-pt8au2-shifted",
+        "Pt8Au2, 2,000 frames, (20, 20), finer functions, linear output, E and F alike",
+        (20, 20),
+        500,
+        ALIKE,
+        2500,
+        options=FINER,
+        seeds=(0,),
+        shipped=True,
+    ),
+)
+
+
+def why(evidence: Evidence) -> Table:
+    """What changes the forces of the Behler model."""
+    title = "Why forces fail, or do not: the Keras twin, RMSE of E (eV) and F (eV/Å)"
+    note = "On Pt8Au2 where nothing else is said. Steps are iterations of the second-order method."
+    return behler_table(evidence, "why", title, note)
+
+
+TABLES = (why,)
+CLAIMS = (
+    Claim(
+        13,
+        "table3/penalised-too-much",
+        "3.4",
+        "It may be due to the fact that we're training E and F simultaneously and penalizing F "
+        "losses too much",
+        "Trained on E alone, the same network and frames give a lower test error of F than with "
+        "Amp's loss, in both lines (Keras twins of Amp's rows).",
+        (
+            Lower(force("beyond/why-250-energy"), force("beyond/twin-250-5-5-forces")),
+            Lower(force("beyond/why-2500-energy"), force("beyond/twin-2500-10-10-10-forces")),
+        ),
+    ),
+)

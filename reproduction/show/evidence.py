@@ -1,0 +1,125 @@
+"""The numbers that tables, verdicts and figures are made of, with the rows that they belong to."""
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from reproduction.engine.experiment import Experiment
+from reproduction.errors import ReproductionError
+from reproduction.show.metrics import Spread, spread
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number: of which experiment, seed, split ("train", "test", ""), metric."""
+
+    experiment: str
+    seed: int
+    split: str
+    metric: str
+    value: float
+
+
+class Metrics:
+    """All numbers of a results folder, by experiment."""
+
+    def __init__(self, values: Iterable[Value]) -> None:
+        self.rows = list(values)
+        self._values: dict[tuple[str, str, str], dict[int, float]] = defaultdict(dict)
+        for one in self.rows:
+            self._values[one.experiment, one.split, one.metric][one.seed] = one.value
+
+    def spread(self, experiment: str, split: str, metric: str) -> Spread | None:
+        """Over seeds, or None where there is no such number."""
+        values = self._values.get((experiment, split, metric))
+        return spread(values.values()) if values else None
+
+    def values(self, experiment: str, split: str, metric: str) -> list[float]:
+        """One for each seed, in the order of seeds."""
+        found = self._values.get((experiment, split, metric), {})
+        return [found[seed] for seed in sorted(found)]
+
+    def experiments(self) -> set[str]:
+        """Ids that have numbers."""
+        return {one.experiment for one in self.rows}
+
+    @classmethod
+    def read(cls, folder: Path) -> "Metrics":
+        """From ``metrics.csv`` in a folder; empty where there is none.
+
+        Raises:
+            ReproductionError: the file is not what the project writes.
+        """
+        path = folder / "metrics.csv"
+        if not path.is_file():
+            return cls([])
+        with open(path, newline="", encoding="utf-8") as file:
+            try:
+                return cls(
+                    Value(
+                        r["experiment"], int(r["seed"]), r["split"], r["metric"], float(r["value"])
+                    )
+                    for r in csv.DictReader(file)
+                )
+            except (KeyError, TypeError, ValueError):
+                raise ReproductionError(
+                    f"{path}: not a table of metrics any more; delete it or take it from git"
+                ) from None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Numbers, the rows they are of, and how the runs behind them ended.
+
+    Attributes:
+        metrics: of a results folder.
+        experiments: all rows by id, in the order of tables.
+        provenance: of provenance.json, {experiment: {seed: what is known of the run}}.
+        folder: where they were read; None for numbers made up by a test.
+    """
+
+    metrics: Metrics
+    experiments: Mapping[str, Experiment]
+    provenance: Mapping[str, dict] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @classmethod
+    def read(cls, folder: Path, experiments: Mapping[str, Experiment]) -> "Evidence":
+        """What a results folder holds. Raises ReproductionError for a spoilt metrics.csv."""
+        path = folder / "provenance.json"
+        about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return cls(Metrics.read(folder), experiments, about, folder)
+
+    def spread(self, experiment: str, split: str, metric: str) -> Spread | None:
+        """See :meth:`Metrics.spread`."""
+        return self.metrics.spread(experiment, split, metric)
+
+    def values(self, experiment: str, split: str, metric: str) -> list[float]:
+        """See :meth:`Metrics.values`."""
+        return self.metrics.values(experiment, split, metric)
+
+    def rows_of(self, table: str) -> list[Experiment]:
+        """The rows that a table shows, in order."""
+        return [e for e in self.experiments.values() if e.table == table]
+
+    def called(self, experiment: str) -> str:
+        """A row's name in a sentence; its id where no row has it."""
+        if experiment not in self.experiments:
+            return experiment
+        row = self.experiments[experiment]
+        behler = experiment.startswith(("table1/", "table2/", "table3/"))
+        name = f"Behler {row.label}" if behler and "Behler" not in row.label else row.label
+        epochs = getattr(row.training, "epochs", None)
+        ambiguous = self._labels[row.table, row.label] > 1
+        return f"{name} ({epochs} epochs)" if ambiguous and epochs else name
+
+    @cached_property
+    def _labels(self) -> dict[tuple[str, str], int]:
+        counts: dict[tuple[str, str], int] = defaultdict(int)
+        for row in self.experiments.values():
+            counts[row.table, row.label] += 1
+        return counts
