@@ -211,7 +211,8 @@ def _expected_seconds(space: Workspace) -> Callable[[Work], float]:
     def expected(work: Work) -> float:
         if space.is_quick:
             return 1.0
-        one = known.spread(work.experiment.id, "", "train_seconds")
+        name = work.experiment.id
+        one = known.spread(name, "", "train_seconds") or known.spread(name, "", "analysis_seconds")
         return (one.mean if one else UNKNOWN_SECONDS) * len(work.seeds)
 
     return expected

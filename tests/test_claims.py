@@ -10,52 +10,53 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from reproduction.engine import provenance
-from reproduction.sections import EXPERIMENTS
+from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
 from reproduction.show import claims
 from reproduction.show.claims import (
-    CLAIMS,
     IN_PART,
     NOT_REPRODUCED,
     NOT_TESTABLE,
     REPRODUCED,
     STATUSES,
+    Claim,
+    verdict,
+    verdicts,
+)
+from reproduction.show.evidence import Evidence, Metrics, Value
+from reproduction.show.metrics import NOT_RUN, UNITS, compare, errors
+from reproduction.show.reported import reported
+from reproduction.show.rules import (
     AsPrinted,
     AtLeast,
     AtMost,
-    Claim,
     Gap,
     Key,
     Lower,
     Times,
     energy,
-    verdict,
-    verdicts,
 )
-from reproduction.show.evidence import Metrics, Value
-from reproduction.show.metrics import NOT_RUN, UNITS, compare, errors
-from reproduction.show.reported import reported
-from reproduction.show.tables import tables
 
 TESTABLE = [claim for claim in CLAIMS if claim.checks]
 # Five seeds about 15 % apart, as Table 4's are; their mean logarithm is 0.
 SEEDS = np.exp(0.15 * stats.zscore(stats.norm.ppf([0.1, 0.3, 0.5, 0.7, 0.9]), ddof=1))
 
 
-def metrics_of(means: dict[Key, float], spread=SEEDS) -> Metrics:
+def evidence_of(means: dict[Key, float], spread=SEEDS) -> Evidence:
     """Made-up numbers: each mean times each of the spread's factors, a seed each."""
-    return Metrics(
+    values = (
         Value(*key[:1], k, *key[1:], mean * factor)
         for key, mean in means.items()
         for k, factor in enumerate(spread)
     )
+    return Evidence(Metrics(values), EXPERIMENTS)
 
 
 def status(claim: Claim, means: dict[Key, float], spread=SEEDS) -> str:
-    return verdict(claim, metrics_of(means, spread)).status
+    return verdict(claim, evidence_of(means, spread)).status
 
 
 def of(*checks) -> Claim:
-    return Claim("made-up", "0", "words", "rule", checks)
+    return Claim(0, "made-up", "0", "words", "rule", checks)
 
 
 A, B = energy("table4/eq2"), energy("table4/eq4")
@@ -68,6 +69,10 @@ def test_claims_are_well_formed(claim):
         assert key.split in ("train", "test", "")
         known = key.metric in UNITS or key.experiment not in EXPERIMENTS
         assert known, f"{key.metric} is no metric"
+
+
+def test_claims_are_numbered_in_the_reports_order():
+    assert [claim.number for claim in CLAIMS] == list(range(1, len(CLAIMS) + 1))
 
 
 def test_every_claim_has_its_own_id_and_there_are_enough():
@@ -86,7 +91,7 @@ def test_a_claim_whose_rows_are_missing_is_never_reproduced(claim, data):
     means = {key: data.draw(value) for key in claim.needs}
     gone = data.draw(st.sampled_from(claim.rows))
     left = {key: mean for key, mean in means.items() if key.experiment != gone}
-    one = verdict(claim, metrics_of(left))
+    one = verdict(claim, evidence_of(left))
     assert one.status == NOT_RUN and gone in one.numbers
     del means[data.draw(st.sampled_from(claim.needs))]
     assert status(claim, means) == NOT_RUN
@@ -128,7 +133,7 @@ def test_not_testable_needs_no_numbers():
     alone = [claim for claim in CLAIMS if not claim.checks]
     assert alone
     for claim in alone:
-        assert verdict(claim, Metrics([])).status == NOT_TESTABLE
+        assert verdict(claim, evidence_of({})).status == NOT_TESTABLE
 
 
 def test_printed_numbers_within_the_tolerance_either_way():
@@ -244,10 +249,12 @@ def test_verdicts_change_with_metrics_csv(tmp_path):
                 else row
                 for row in rows
             )
-        found.append({one.claim.id: one for one in verdicts(Metrics.read(tmp_path))})
-        shown = tables(tmp_path)["claims"]
+        found.append(
+            {one.claim.id: one for one in verdicts(CLAIMS, Evidence.read(tmp_path, EXPERIMENTS))}
+        )
+        shown = all_tables(Evidence.read(tmp_path, EXPERIMENTS))["claims"]
         assert len(shown.rows) == len(CLAIMS)
-        assert [row[2] for row in shown.rows] == [one.status for one in found[-1].values()]
+        assert [row[3] for row in shown.rows] == [one.status for one in found[-1].values()]
     before, after = found
     assert after["table4/eq3-fails"].status != before["table4/eq3-fails"].status
     assert after["table4/numbers"].numbers != before["table4/numbers"].numbers
@@ -255,7 +262,7 @@ def test_verdicts_change_with_metrics_csv(tmp_path):
 
 
 def test_counts_add_up():
-    judged = verdicts(Metrics.read(provenance.ROOT / "results"))
+    judged = verdicts(CLAIMS, Evidence.read(provenance.ROOT / "results", EXPERIMENTS))
     found = claims.counts(judged)
     assert sum(found.values()) == len(CLAIMS) and set(found) <= set(STATUSES)
     assert all(f"{n} {name}" in claims.summary(judged) for name, n in found.items())

@@ -17,7 +17,7 @@ from data_gen.dataset import Dataset
 from figures import figure1_data, parity, style
 from figures.style import with_unit
 from reproduction.engine.provenance import ROOT
-from reproduction.engine.schedule import Work, do
+from reproduction.engine.run_one import Work, do
 from reproduction.engine.store import RunResult, Store
 from reproduction.engine.tasks.correlation import autocovariance, integrated_time, sorted_distances
 from reproduction.errors import ReproductionError
@@ -41,8 +41,7 @@ def gathered(au6, tmp_path_factory):
     store = Store(folder / "runs")
     for experiment in (FLOOR, CORRELATION):
         assert do(Work(experiment, (0,)), au6, store, lambda *_: None) == {}
-    sums = {"au6": au6.checksum()}
-    gather(store, [FLOOR, CORRELATION], sums, folder / "results", {"au6": au6})
+    gather(store, [FLOOR, CORRELATION], {"au6": au6}, folder / "results")
     return folder
 
 
@@ -105,14 +104,14 @@ def test_committed_predictions_give_the_committed_errors():
 
 def test_tiny_errors_survive_being_kept(au6, tmp_path, rng):
     """1e-6 eV on energies of 5 eV, in float32; and seed 0 is kept though the others are missing."""
-    store, sums = Store(tmp_path / "runs"), {"au6": au6.checksum()}
+    store = Store(tmp_path / "runs")
     folder = tmp_path / "results"
     fake_run(store, GRADIENT, au6, 1e-6, rng)
     # Rows of a full run stand, so that the one seed does not replace them.
     folder.mkdir()
     old = [Value(GRADIENT.id, k, "test", "energy_rmse", 1.0) for k in range(5)]
     results._write_csv(folder / "metrics.csv", old)
-    metrics, fresh = gather(store, [GRADIENT], sums, folder, {"au6": au6})
+    metrics, fresh = gather(store, [GRADIENT], {"au6": au6}, folder)
     assert fresh == [] and metrics.values(GRADIENT.id, "test", "energy_rmse") == [1.0] * 5
     kept = keep.read_predictions(folder, GRADIENT.id)
     stated = {m["metric"]: m["value"] for m in store.read(GRADIENT.id, 0)["metrics"]}
@@ -121,31 +120,35 @@ def test_tiny_errors_survive_being_kept(au6, tmp_path, rng):
     assert kept.predicted["force"]["train"].shape == (15, 6, 3)
 
 
-def test_predictions_of_something_else_are_not_kept(au6, tmp_path, rng):
+def test_predictions_of_something_else_are_not_kept(au6, tmp_path, rng, monkeypatch):
     """A split that reads other frames than the run did must not pass."""
-    store, sums = Store(tmp_path / "runs"), {"au6": au6.checksum()}
+    store = Store(tmp_path / "runs")
     fake_run(store, GRADIENT, au6, 0.1, rng)
 
-    class Shuffled(type(GRADIENT)):
-        def parts(self, data):
-            train, test = super().parts(data)
-            return train, test[::-1]
+    one = replace(GRADIENT, seeds=(0,))
+    right = results.folds
 
-    other = Shuffled(**{k: getattr(GRADIENT, k) for k in GRADIENT.__dataclass_fields__})
-    with pytest.raises(ReproductionError, match="test predictions do not fit"):
-        gather(store, [other], sums, tmp_path / "results", {"au6": au6})
-    assert keep.read_predictions(tmp_path / "results", GRADIENT.id) is None
+    def shuffled(*how):
+        ((train, test),) = right(*how)
+        frames = test.metadata["frames"][::-1]
+        return [(train, replace(test[::-1], metadata={"frames": frames}))]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "folds", shuffled)
+        with pytest.raises(ReproductionError, match="of other frames"):
+            gather(store, [one], {"au6": au6}, tmp_path / "results")
+    assert gather(store, [one], {"au6": au6}, tmp_path / "results")[1] == [GRADIENT.id]
 
 
 def test_references_are_shared_and_swept(au6, tmp_path, rng):
-    store, sums, folder = Store(tmp_path / "runs"), {"au6": au6.checksum()}, tmp_path / "results"
+    store, folder = Store(tmp_path / "runs"), tmp_path / "results"
     twin = replace(GRADIENT, id="beyond/eq5-gradient", model="eq5")
     for experiment in (GRADIENT, twin):
         fake_run(store, experiment, au6, 0.1, rng)
-    gather(store, [GRADIENT, twin], sums, folder, {"au6": au6})
+    gather(store, [GRADIENT, twin], {"au6": au6}, folder)
     (reference,) = (folder / "predictions").glob("reference-*")
     before = {p.name: p.read_bytes() for p in (folder / "predictions").iterdir()}
-    gather(store, [GRADIENT, twin], sums, folder, {"au6": au6})
+    gather(store, [GRADIENT, twin], {"au6": au6}, folder)
     assert before == {p.name: p.read_bytes() for p in (folder / "predictions").iterdir()}
     for path in (folder / "predictions").glob("beyond-*"):
         path.unlink()

@@ -30,9 +30,9 @@ from reproduction.engine.tasks.learned import (
     unexplained,
 )
 from reproduction.sections import EXPERIMENTS
-from reproduction.show.evidence import Metrics, Value
+from reproduction.sections.s4_learned import inner, learned
+from reproduction.show.evidence import Evidence, Metrics, Value
 from reproduction.show.metrics import UNITS
-from reproduction.show.tables import inner, learned
 
 GOLD = EmtFunctions.of("Au")
 
@@ -213,7 +213,7 @@ def test_rows_run_and_are_drawn_without_tensorflow(au6, tmp_path):
         rows += [Value(experiment.id, 0, *key, value) for key, value in result.metrics.items()]
         path = tmp_path / "curves" / f"{experiment.id.replace('/', '-')}.npz"
         np.savez(path, **{k: v[None] for k, v in result.arrays.items() if k.startswith("curve_")})
-    table = learned(Metrics(rows))
+    table = learned(Evidence(Metrics(rows), EXPERIMENTS))
     assert table.rows[0][1:] == ("1",) * (len(table.columns) - 1)
     cells = {row[0]: row[1:] for row in table.rows}
     assert cells["atom energies, unexplained by EMT's"][0] == "0"
@@ -240,10 +240,10 @@ def test_nothing_is_drawn_of_nothing(tmp_path):
 def test_eq2_can_be_built_with_fewer_inner_functions(statistics):
     experiment = EXPERIMENTS["beyond/eq2-inner-2"]
     assert json.loads(json.dumps(experiment.settings())) == experiment.settings()
-    model = energy.eq2(statistics, **experiment.options)
+    model = energy.eq2(statistics, experiment.widths)
     assert model.count_params() == (1 * 50 + 50) + (50 * 2 + 2) + (2 * 50 + 50) + (50 + 1)
     rows = [Value("beyond/eq2-inner-2", k, "test", "energy_rmse", 0.01) for k in range(2)]
-    lines = inner(Metrics(rows)).rows
+    lines = inner(Evidence(Metrics(rows), EXPERIMENTS)).rows
     assert [row[0] for row in lines] == ["1", "2", "3", "5", "20"]
     assert lines[1][2] == "0.0100 ± 0.0000" or lines[1][2].startswith("0.010")
     assert lines[0][2] == "not run yet"

@@ -17,8 +17,8 @@ import pytest
 
 from reproduction.engine.provenance import ROOT
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
-from reproduction.show import claims, page
-from reproduction.show.claims import verdicts
+from reproduction.show import page
+from reproduction.show.claims import STATUSES, counts, verdicts
 from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import with_spread
 from reproduction.show.words import about
@@ -157,7 +157,7 @@ def test_verdicts_come_first_and_are_all_there(text, parsed):
     for one in judged:
         assert " ".join(one.numbers.split()) in words
         assert one.claim.quote in words
-    for status, n in claims.counts(judged).items():
+    for status, n in counts(judged).items():
         assert f"<b>{n}</b><span>{status}</span>" in text
 
 
@@ -191,8 +191,8 @@ def test_columns_that_can_be_hidden_have_a_toggle(parsed):
 
 def test_a_verdict_is_marked_without_colour(text):
     """Each status has a mark of its own shape, and its name beside it."""
-    assert set(page.MARKS) == set(claims.STATUSES)
-    assert len(set(page.MARKS.values())) == len(claims.STATUSES)
+    assert set(page.MARKS) == set(STATUSES)
+    assert len(set(page.MARKS.values())) == len(STATUSES)
     for name in page.MARKS.values():
         assert text.count(f'<symbol id="{name}"') == 1
 

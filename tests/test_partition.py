@@ -8,13 +8,13 @@ import pytest
 from data_gen.errors import DataError
 from data_gen.splits import GAP_FRAMES, folds
 from keras_models.settings import AdamSettings
-from reproduction.engine.schedule import Work, do, pooled
+from reproduction.engine.run_one import Work, do, pooled
 from reproduction.engine.store import RunResult, Store
 from reproduction.engine.tasks.neighbours import in_shape, mean_of_nearest
 from reproduction.engine.tasks.pair_floor import pair_distances
 from reproduction.errors import Diverged, Interrupted
 from reproduction.sections import EXPERIMENTS
-from reproduction.show.gather import _late
+from reproduction.show.gather import _late, errors_of
 
 SPLIT = (320, 80)
 
@@ -72,9 +72,9 @@ def test_settings_name_the_partition_where_it_is_not_the_report_s():
         EXPERIMENTS[name].settings()
         for name in ("table4/eq2", "appendix-a/eq2-random", "appendix-a/eq2-blocked")
     )
-    assert "part" not in table4
-    assert random == {**table4, "part": {"kind": "random", "seed": 2019}}
-    assert blocked == {**table4, "part": {"kind": "blocked", "gap": 20}}
+    assert table4["partition"] == {"kind": "time"}
+    assert random == {**table4, "partition": {"kind": "random", "seed": 2019}}
+    assert blocked == {**table4, "partition": {"kind": "blocked", "gap": 20}}
 
 
 # Two blocks: each fold is compiled anew.
@@ -87,6 +87,13 @@ EQ2 = replace(
 
 def ignore(*_):
     pass
+
+
+def values_of(kept: Store, experiment, data) -> dict:
+    """Errors of seed 0 of an experiment, as they are gathered."""
+    run, arrays = kept.read(experiment.id, 0), kept.arrays(experiment.id, 0)
+    found = errors_of(experiment, run, arrays, data)
+    return {(m["split"], m["metric"]): m["value"] for m in found}
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +111,7 @@ def test_a_blocked_run_is_its_folds_together(au6, whole, tmp_path):
     assert run["settings"] == EQ2.settings()
     assert len(run["folds"]) == 2 and run["ended"] == "all epochs done"
     assert not (kept.run_folder(EQ2.id, 0) / "model.keras").exists()
-    values = {(m["split"], m["metric"]): m["value"] for m in run["metrics"]}
+    values = values_of(kept, EQ2, au6)
     # All frames are tested once, so that the predictions are in the order of the data.
     off = arrays["energy_test"] - au6.energies
     assert values["test", "energy_rmse"] == pytest.approx(np.sqrt((off**2).mean()))
@@ -115,7 +122,7 @@ def test_a_blocked_run_is_its_folds_together(au6, whole, tmp_path):
         assert expected == pytest.approx(np.sqrt((off[block] ** 2).mean()))
         names = ("positions", "energies", "forces")
         both = {n: np.concatenate([getattr(p, n) for p in (train, test)]) for n in names}
-        ordered = replace(EQ2, part="time", split=(len(train), 200))
+        ordered = replace(EQ2, partition="time", split=(len(train), 200))
         do(Work(ordered, (0,)), replace(au6, **both), alone, ignore)
         one = alone.arrays(EQ2.id, 0)
         np.testing.assert_array_equal(one["energy_test"], arrays["energy_test"][block])
@@ -150,9 +157,10 @@ def test_a_fold_that_fails_makes_the_seed_fail(au6):
     parts = folds(au6, "blocked", (300, 100))
     good = [RunResult(0, {"energy": (train.energies, test.energies)}) for train, test in parts]
     good = [replace(r, info={"ended": "e"}) for r in good]
-    assert pooled(good, parts).metrics["block2", "energy_rmse"] == 0.0
+    whole = pooled(good).predictions["energy"][1]
+    np.testing.assert_array_equal(whole, np.concatenate([test.energies for _, test in parts]))
     bad = Diverged("seed 0: the loss is not finite in epoch 1")
-    assert pooled([good[0], bad, *good[2:]], parts) is bad
+    assert pooled([good[0], bad, *good[2:]]) is bad
 
 
 def test_late_error_of_folds_is_the_root_mean_square_of_theirs():
@@ -203,8 +211,5 @@ def test_frames_beside_say_more_than_the_nearest_beyond_a_gap(au6, tmp_path):
         )
         kept = Store(tmp_path / called)
         do(Work(experiment, (0,)), au6, kept, ignore)
-        values = {
-            (m["split"], m["metric"]): m["value"] for m in kept.read(experiment.id, 0)["metrics"]
-        }
-        found[called] = values["test", "energy_rmse"]
+        found[called] = values_of(kept, experiment, au6)["test", "energy_rmse"]
     assert found["random"] < 0.9 * found["blocked"]

@@ -1,6 +1,5 @@
 """Numbers on their way from runs to tables, and that the README shows the committed ones."""
 
-import json
 import math
 import subprocess
 import sys
@@ -12,24 +11,25 @@ import pytest
 from data_gen.dynamics import DynamicsSettings, run_dynamics
 from reproduction.engine import provenance
 from reproduction.engine.provenance import code_files
-from reproduction.engine.schedule import Work, do
+from reproduction.engine.run_one import Work, do
 from reproduction.engine.store import Store
 from reproduction.engine.tasks.pair_floor import PairFloor, pair_distances
 from reproduction.sections import EXPERIMENTS
+from reproduction.sections.appendix_a import appendix_a
+from reproduction.sections.appendix_b import appendix_b
+from reproduction.sections.s3_behler import table1
+from reproduction.sections.s4_energy import table4
 from reproduction.show import gather as results
-from reproduction.show.evidence import Metrics, Value
+from reproduction.show.evidence import Evidence, Metrics, Value
 from reproduction.show.gather import gather
 from reproduction.show.metrics import UNITS, spread
 from reproduction.show.reported import reported
-from reproduction.show.tables import (
-    appendix_a,
-    appendix_b,
-    fill,
-    ratio,
-    table1,
-    table4,
-    with_spread,
-)
+from reproduction.show.tables import fill, ratio, with_spread
+
+
+def evidence(values=(), provenance=()) -> Evidence:
+    """Made-up numbers."""
+    return Evidence(Metrics(values), EXPERIMENTS, dict(provenance))
 
 
 def test_committed_numbers_are_complete_and_known():
@@ -89,19 +89,24 @@ def test_numbers_are_shown_with_two_significant_digits():
 
 def test_table_puts_ours_beside_the_reports():
     rows = [Value("table4/eq2", k, "test", "energy_rmse", 0.01 + 0.002 * k) for k in range(3)]
-    line = next(r for r in table4(Metrics(rows)).rows if r[0] == "Eq. 2")
-    assert line[5:8] == ("0.014", "0.012 ± 0.002", "0.86")
-    assert line[4] == "not run yet"
+    line = next(r for r in table4(evidence(rows)).rows if r[0] == "Eq. 2")
+    assert line[6:9] == ("0.014", "0.012 ± 0.002", "0.86")
+    assert line[5] == "not run yet"
+    assert line[1] == "(20,50,1),(1,50,20)"
 
 
 def test_behler_tables_say_how_training_ended():
     """Seeds by ending; steps and seconds mean different things for Amp and its twin."""
     row = "table1/behler-5-5"
-    numbers = {("", "epochs"): 2214.0, ("", "train_seconds"): 40.6, ("test", "energy_rmse"): 0.1}
+    numbers = {
+        ("", "loss_evaluations"): 2214.0,
+        ("", "train_seconds"): 40.6,
+        ("test", "energy_rmse"): 0.1,
+    }
     rows = [Value(row, k, *key, value) for k in range(3) for key, value in numbers.items()]
     about = {row: {str(k): {"ended": "the optimiser gave up"} for k in range(2)}}
     about[row]["2"] = {"ended": "stopped by the time limit"}
-    table = table1(Metrics(rows), about)
+    table = table1(evidence(rows, about))
     line = next(r for r in table.rows if r[0] == "(5, 5)")
     assert table.columns[-1] == "ended (seeds)" and line[-1] == "gave up (2), time limit (1)"
     assert line[1:3] == ("2214", "3") and "evaluations of Amp's loss" in table.note
@@ -128,7 +133,7 @@ def test_appendix_a_puts_partitions_beside_each_other():
     ]
     rows += [Value("appendix-a/eq2-random", 0, "", "epochs", 200.0)]
     rows += [Value("appendix-a/eq2-blocked", 0, f"block{k}", "energy_rmse", k) for k in range(1, 6)]
-    line = next(r for r in appendix_a(Metrics(rows)).rows if r[0] == "Eq. 2")
+    line = next(r for r in appendix_a(evidence(rows)).rows if r[0] == "Eq. 2")
     assert line[1:3] == ("200", "2") and line[6] == "1 to 5"
     assert line[7:] == ("0.50 ± 0.00", "0.25 ± 0.00", "0.25 ± 0.00")
 
@@ -136,7 +141,7 @@ def test_appendix_a_puts_partitions_beside_each_other():
 def test_appendix_b_is_beside_table_4():
     rows = [Value("table4/eq5", 0, "test", "energy_rmse", 0.01)]
     rows += [Value("appendix-b/eq5-distances", 0, "test", "energy_rmse", 0.03)]
-    lines = {r[0]: r for r in appendix_b(Metrics(rows)).rows}
+    lines = {r[0]: r for r in appendix_b(evidence(rows)).rows}
     assert lines["Eq. 5, R instead of 1/R"][3:5] == ("0.030", "3.00")
     assert lines["Eq. 5, as in Table 4"][3:5] == ("0.010", "")
     assert len(lines) == 18
@@ -144,17 +149,17 @@ def test_appendix_b_is_beside_table_4():
 
 def test_fill_wants_both_markers():
     with pytest.raises(ValueError):
-        fill("<!-- table4:begin -->", {"table4": table4(Metrics([]))})
+        fill("<!-- table4:begin -->", {"table4": table4(evidence([]))})
     text = "a\n<!-- table4:begin -->\nold\n<!-- table4:end -->\nb"
-    filled = fill(text, {"table4": table4(Metrics([]))})
+    filled = fill(text, {"table4": table4(evidence([]))})
     assert filled.startswith("a\n") and filled.endswith("\nb") and "old" not in filled
 
 
 def test_gather_writes_what_it_reads_and_a_part_does_not_replace_a_whole(au6, tmp_path):
     floor = replace(EXPERIMENTS["beyond/pair-floor"], split=(300, 100))
-    store, sums = Store(tmp_path / "runs"), {"au6": au6.checksum()}
+    store, datasets = Store(tmp_path / "runs"), {"au6": au6}
     do(Work(floor, (0,)), au6, store, lambda *_: None)
-    metrics, fresh = gather(store, [floor], sums, tmp_path / "results")
+    metrics, fresh = gather(store, [floor], datasets, tmp_path / "results")
     assert fresh == [floor.id]
     again = Metrics.read(tmp_path / "results")
     for a, b in zip(metrics.rows, again.rows, strict=True):
@@ -166,8 +171,8 @@ def test_gather_writes_what_it_reads_and_a_part_does_not_replace_a_whole(au6, tm
         )
         assert a.value == pytest.approx(b.value, rel=1e-6)
     two = replace(floor, seeds=(0, 1))  # seed 1 was not run
-    assert gather(store, [two], sums, tmp_path / "results")[1] == []
-    assert gather(store, [floor], {"au6": "other"}, tmp_path / "results")[1] == []
+    assert gather(store, [two], datasets, tmp_path / "results")[1] == []
+    assert gather(store, [floor], {"au6": au6[1:]}, tmp_path / "results")[1] == []
     assert len(Metrics.read(tmp_path / "results").rows) == len(metrics.rows)
     assert results._read_json(tmp_path / "results/provenance.json")[floor.id]["0"]["commit"]
 
@@ -211,21 +216,3 @@ def test_pair_floor_finds_a_pair_potential_and_only_that(rng):
     np.testing.assert_allclose(model.predict(x[:300]), truth[:300], atol=1e-8)
     emt = PairFloor.fit(data.positions[:300], data.energies[:300])
     assert np.std(emt.predict(x[:300]) - data.energies[:300]) > 0.1
-
-
-def test_errors_that_a_run_did_not_have_are_found_from_its_predictions(tmp_path, au6):
-    """A run of before a metric was thought of."""
-    experiment = replace(EXPERIMENTS["beyond/pair-floor"], split=(300, 100))
-    store = Store(tmp_path / "runs")
-    assert do(Work(experiment, (0,)), au6, store, lambda *_: None) == {}
-    path = store.run_folder(experiment.id, 0) / "run.json"
-    run = json.loads(path.read_text())
-    whole = {(m["split"], m["metric"]): m["value"] for m in run["metrics"]}
-    run["metrics"] = [m for m in run["metrics"] if m["metric"] != "energy_bias"]
-    path.write_text(json.dumps(run))
-    sums, folder = {"au6": au6.checksum()}, tmp_path / "results"
-    metrics, _ = gather(store, [experiment], sums, folder, {"au6": au6})
-    for split in ("train", "test"):
-        found = metrics.values(experiment.id, split, "energy_bias")
-        assert found == pytest.approx([whole[split, "energy_bias"]])
-        assert len(metrics.values(experiment.id, split, "energy_rmse")) == 1

@@ -50,7 +50,7 @@ def test_features_of_one_job_are_not_anothers(au6):
 
     one = features(experiment, 0)
     assert features(experiment, 0) is one
-    other = features(replace(experiment, part="random"), 5)
+    other = features(replace(experiment, partition="random"), 5)
     assert other.shape == one.shape == (40, 6, 8) and not np.allclose(other, one)
 
 
@@ -102,27 +102,3 @@ def test_curves_of_unlike_length_are_kept_one_by_one(tmp_path):
     _keep_curves(tmp_path, experiment, Runs([4, 2]), {0: {}, 1: {}})
     with np.load(path) as kept:
         assert kept["total_energy_emt_seed1"].tolist() == [0.0, 1.0]
-
-
-def test_quick_takes_each_model_and_partition_once_and_what_it_needs():
-    chosen = [EXPERIMENTS[name] for name in quick_set()]
-    for kind in (lambda e: (e.task, e.model), lambda e: (e.task, e.part)):
-        assert {kind(e) for e in chosen} == {kind(e) for e in EXPERIMENTS.values()}
-    ordered = [(e.task, e.model) for e in chosen if e.part == "time"]
-    other = [(e.task, e.part) for e in chosen if e.part != "time"]
-    assert len(set(ordered)) == len(ordered) and len(set(other)) == len(other)
-    for experiment in chosen:
-        assert experiment.models_of in ("", *quick_set())
-        assert quick(experiment).seeds == experiment.seeds[:1]
-
-
-@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=lambda e: e.id)
-def test_registry_is_consistent(experiment):
-    assert EXPERIMENTS[experiment.id] is experiment
-    if experiment.models_of:
-        assert set(experiment.seeds) <= set(EXPERIMENTS[experiment.models_of].seeds)
-    if experiment.id.startswith("table"):
-        # Amp takes too long for more of its rows on the slab (ASSUMPTIONS.md).
-        least = 5 if experiment.dataset == "au6" else 1
-        assert len(experiment.seeds) >= least and experiment.id.startswith(experiment.table)
-    assert experiment.settings() == experiment.settings()

@@ -53,6 +53,11 @@ _DYNAMICS = {
     "pt8au2-hot": {"structure": "pt8au2-slab-high", "max_distance_A": 100.0},
 }
 _QUICK_STEPS = 25_000
+# One name stood for several things.
+_METRICS = {("amp", "epochs"): "loss_evaluations"} | {
+    (task, "train_seconds"): "analysis_seconds"
+    for task in ("nve", "minima", "vibrations", "uncertainty", "learned", "neighbours")
+}
 
 
 def completed(run: dict) -> dict:
@@ -85,7 +90,19 @@ def completed(run: dict) -> dict:
         "partition": old.get("part", {"kind": "time"}),
         "lanes": old["lanes"],
     }
-    return {**run, "settings": json.loads(json.dumps(settings))}
+    metrics = [
+        {**m, "metric": _METRICS.get((task, m["metric"]), m["metric"])} for m in run["metrics"]
+    ]
+    metrics = [
+        {**m, "metric": "iterations"} if _is_iterations(old["training"], m["metric"]) else m
+        for m in metrics
+    ]
+    return {**run, "settings": json.loads(json.dumps(settings)), "metrics": metrics}
+
+
+def _is_iterations(training: dict | None, metric: str) -> bool:
+    """The second-order method's iterations were called epochs."""
+    return metric == "epochs" and "stages" in (training or {})
 
 
 def _dynamics(name: str, quick: bool) -> dict:

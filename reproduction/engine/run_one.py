@@ -98,6 +98,7 @@ def do(
                 "quick": work.quick,
                 "settings": experiment.settings(),
                 "data_sha256": data_sha256,
+                "parts_sha256": [part.checksum() for part in joined(data, parts)],
                 "code_sha256": code_checksum(experiment.task),
                 **_used(experiment, store),
                 "metrics": [
@@ -112,6 +113,14 @@ def do(
         )
     checkpoint.unlink(missing_ok=True)
     return failures
+
+
+def joined(data: Dataset, parts: Sequence[tuple[Dataset, Dataset]]) -> tuple[Dataset, Dataset]:
+    """The training and the test parts of all folds, each one after the other."""
+    return tuple(
+        data[np.concatenate([part.metadata["frames"] for part in side])]
+        for side in zip(*parts, strict=True)
+    )
 
 
 def pooled(results: Sequence):

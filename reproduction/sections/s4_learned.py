@@ -112,7 +112,7 @@ def _in_mev(s: Spread | None) -> str:
 def learned(evidence: Evidence) -> Table:
     """What the MLPs learned: a column a model, a row a question."""
     experiments = evidence.rows_of("learned")
-    found = [evidence.spread(e.id, "", "train_seconds") for e in experiments]
+    found = [evidence.spread(e.id, "", "analysis_seconds") for e in experiments]
     rows = [("seeds", *(str(s.n) if s else NOT_RUN for s in found))]
     for metrics, show in ((NUMBERS, _count), (ENERGIES, _in_mev), (FRACTIONS, _fraction)):
         rows += [

@@ -12,6 +12,9 @@ from reproduction.engine.experiment import Experiment
 from reproduction.errors import ReproductionError
 from reproduction.show.metrics import Spread, spread
 
+# Adam's epochs, the second-order method's iterations, and Amp's evaluations of its loss.
+PASSES = ("epochs", "iterations", "loss_evaluations")
+
 
 @dataclass(frozen=True)
 class Value:
@@ -101,6 +104,11 @@ class Evidence:
     def values(self, experiment: str, split: str, metric: str) -> list[float]:
         """See :meth:`Metrics.values`."""
         return self.metrics.values(experiment, split, metric)
+
+    def passes(self, experiment: str) -> Spread | None:
+        """How long a row was trained, in what its optimiser counts (:data:`PASSES`)."""
+        found = (self.spread(experiment, "", metric) for metric in PASSES)
+        return next((s for s in found if s), None)
 
     def rows_of(self, table: str) -> list[Experiment]:
         """The rows that a table shows, in order."""

@@ -17,7 +17,9 @@ from amp_baseline.potential import read_descriptor
 from data_gen.dataset import Dataset
 from data_gen.splits import folds
 from reproduction.engine.experiment import Experiment
+from reproduction.engine.run_one import joined
 from reproduction.engine.store import Store
+from reproduction.errors import ReproductionError
 from reproduction.show import predictions
 from reproduction.show.evidence import Metrics, Value
 from reproduction.show.metrics import UNITS, errors
@@ -75,7 +77,7 @@ def gather(
             Value(experiment.id, seed, m["split"], m["metric"], m["value"])
             for seed, run in runs.items()
             for arrays in [store.arrays(experiment.id, seed)]
-            for found in [_errors(experiment, arrays, data)]
+            for found in [errors_of(experiment, run, arrays, data)]
             for m in [*_measured(run, found), *found, *_late(arrays)]
         ]
         about[experiment.id] = {
@@ -110,8 +112,12 @@ def gather(
     return metrics, fresh
 
 
-def _errors(experiment: Experiment, arrays: dict, data: Dataset) -> list[dict]:
-    """Errors of a run's predictions; of several folds all together, and block by block."""
+def errors_of(experiment: Experiment, run: dict, arrays: dict, data: Dataset) -> list[dict]:
+    """Errors of a run's predictions; of several folds all together, and block by block.
+
+    Raises:
+        ReproductionError: the predictions are of other frames than the experiment's parts.
+    """
     parts = folds(data[: experiment.frames], experiment.partition, experiment.split)
     found = []
     if len(parts) > 1:
@@ -120,15 +126,27 @@ def _errors(experiment: Experiment, arrays: dict, data: Dataset) -> list[dict]:
         for k, (predicted, (_, test)) in enumerate(zip(blocks, parts, strict=True), start=1):
             value = errors("energy", predicted, test.energies)["energy_rmse"]
             found.append({"split": f"block{k}", "metric": "energy_rmse", "value": value})
+    whole = joined(data, parts)
     for kind in ("energy", "force"):
-        for split, side in zip(("train", "test"), zip(*parts, strict=True), strict=True):
+        for split, part in zip(("train", "test"), whole, strict=True):
             if f"{kind}_{split}" in arrays:
-                labels = [p.energies if kind == "energy" else p.forces for p in side]
-                for metric, value in errors(
-                    kind, arrays[f"{kind}_{split}"], np.concatenate(labels)
-                ).items():
+                labels = part.energies if kind == "energy" else part.forces
+                for metric, value in errors(kind, arrays[f"{kind}_{split}"], labels).items():
                     found.append({"split": split, "metric": metric, "value": value})
+    _check_parts(experiment, run, whole, found)
     return found
+
+
+def _check_parts(experiment: Experiment, run: dict, parts, found: list[dict]) -> None:
+    """A split that reads other frames than the run did must not pass."""
+    computed = {(m["split"], m["metric"]): m["value"] for m in found}
+    same = run.get("parts_sha256") in (None, [part.checksum() for part in parts])
+    # Runs of 0.1.0 state their own errors instead.
+    for m in run["metrics"]:
+        value = computed.get((m["split"], m["metric"]), m["value"])
+        same = same and bool(np.isclose(m["value"], value, rtol=1e-9, atol=1e-15))
+    if not same:
+        raise ReproductionError(f"{experiment.id}: its predictions are of other frames")
 
 
 def _measured(run: dict, computed: list[dict]) -> list[dict]:

@@ -85,9 +85,13 @@ UNITS = {
     "energy_correlation_time_error": "ps",
     "energy_independent_samples": "",
     "train_seconds": "s",
+    "analysis_seconds": "s",
     "compile_seconds": "s",
     "parameters": "",
+    # how long a row was trained, in what its optimiser counts
     "epochs": "",
+    "iterations": "",
+    "loss_evaluations": "",
     "evaluations": "",
 }
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from rich.table import Table as RichTable
 
+from reproduction.engine.experiment import Experiment
 from reproduction.show.claims import Verdict, summary
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import NOT_RUN, Spread, with_spread
@@ -52,6 +53,11 @@ def seconds_text(s: Spread | None) -> str:
     return f"{s.mean:.1f}" if s.mean < 100 else f"{s.mean:.0f}"
 
 
+def architecture(experiment: Experiment) -> str:
+    """Widths as the report's tables write them: (20,50,1),(1,50,20)."""
+    return ",".join(f"({','.join(map(str, mlp))})" for mlp in experiment.widths or ()) or "-"
+
+
 def rmse_table(
     evidence: Evidence,
     name: str,
@@ -62,6 +68,7 @@ def rmse_table(
     scale: float = 1.0,
     late: bool = False,
     count: str = "epochs",
+    architectures: bool = True,
 ) -> Table:
     """Errors of the registry's rows of one table, beside the report's where it has any.
 
@@ -75,13 +82,14 @@ def rmse_table(
         scale: errors are multiplied by it, 1000 for meV.
         late: a column with the median over the last quarter of the epochs.
         count: what the passes over the data are called.
+        architectures: a column with the widths of the MLPs, where labels do not say them.
     """
     printed = reported()
     experiments = evidence.rows_of(name)
     ids = {e.id for e in experiments}
     # Of which errors the report has any.
     compared = {metric for row, _, metric in printed if row in ids}
-    columns = ["model", count, "seeds"]
+    columns = ["model", *(["MLP architecture"] if architectures else []), count, "seeds"]
     for metric, called in kinds.items():
         has_printed = metric in compared
         for split, split_called in splits.items():
@@ -97,10 +105,11 @@ def rmse_table(
     rows = []
     for experiment in experiments:
         first = evidence.spread(experiment.id, "test", next(iter(kinds)))
-        epochs = evidence.spread(experiment.id, "", "epochs")
+        passes = evidence.passes(experiment.id)
         cells = [
             experiment.label,
-            f"{epochs.mean:.0f}" if epochs else "-",
+            *([architecture(experiment)] if architectures else []),
+            f"{passes.mean:.0f}" if passes else "-",
             str(first.n) if first else "-",
         ]
         for metric in kinds:
@@ -151,7 +160,7 @@ def behler_table(evidence: Evidence, name: str, title: str, note: str = STEPS_NO
     """
     kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
     note = f"{SPREAD_NOTE if name == 'why' else OURS_NOTE} {note}"
-    table = rmse_table(evidence, name, title, kinds, note, count="steps")
+    table = rmse_table(evidence, name, title, kinds, note, count="steps", architectures=False)
     rows = []
     experiments = evidence.rows_of(name)
     for experiment, row in zip(experiments, table.rows, strict=True):

@@ -49,8 +49,8 @@ FIGURES = {
 }
 # Columns that say how a row was run, not what came of it: they stand last.
 _MINOR = re.compile(
-    r"steps|epochs|iterations or epochs|seeds|seconds.*|ended.*|ms a step|.*last quarter|"
-    r"the same.*|F, (train|test)( turned at random)?"
+    r"MLP architecture|steps|epochs|iterations or epochs|seeds|seconds.*|ended.*|ms a step|"
+    r".*last quarter|the same.*|F, (train|test)"
 )
 _MINOR_NOWHERE = ("why", "gradient", "uses", "nve", "uncertainty", "learned")
 

@@ -44,7 +44,7 @@ def _one(job: Job, seed: int) -> RunResult:
         {
             ("", "train_seconds"): made.seconds,
             ("", "parameters"): model.count_params(),
-            ("", "epochs"): made.steps,
+            ("", "loss_evaluations"): made.steps,
             ("", "best_step"): made.best_step,
             ("", "twin_energy_difference"): differences[0],
             ("", "twin_force_difference"): differences[1],

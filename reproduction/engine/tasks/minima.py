@@ -46,7 +46,7 @@ def _one(job: Job, seed: int, starts: np.ndarray) -> RunResult:
             ("", "calls_emt"): by_emt["calls"] / len(starts),
             ("", "seconds_model"): by_model["seconds"],
             ("", "seconds_emt"): by_emt["seconds"],
-            ("", "train_seconds"): time.perf_counter() - begin,
+            ("", "analysis_seconds"): time.perf_counter() - begin,
         },
         {"minimum_energies": energies},
         {"ended": f"{by_model['converged']} of {len(starts)} converged on the model"},

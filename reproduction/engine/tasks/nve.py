@@ -56,7 +56,7 @@ def _one(job: Job, seed: int) -> RunResult:
     metrics = {
         ("", "picoseconds"): picoseconds,
         ("", "ms_a_step"): 1000 * spent / max(1, RECORD * (len(true) - 1)),
-        ("", "train_seconds"): time.perf_counter() - begin,
+        ("", "analysis_seconds"): time.perf_counter() - begin,
     }
     for name, energies in (("own", own), ("emt", true)):
         if len(energies) > 2:

@@ -119,7 +119,7 @@ def minimise_problem(
             ("", "train_seconds"): state.seconds,
             ("", "compile_seconds"): compile_seconds,
             ("", "parameters"): model.count_params(),
-            ("", "epochs"): state.iterations,
+            ("", "iterations"): state.iterations,
             ("", "evaluations"): state.evaluations,
         },
         {

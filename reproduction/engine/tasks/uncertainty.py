@@ -54,7 +54,7 @@ def _one(job: Job, seed: int, calc) -> RunResult:
         {},
         {
             **{("test", name): value for name, value in metrics.items()},
-            ("", "train_seconds"): time.perf_counter() - begin,
+            ("", "analysis_seconds"): time.perf_counter() - begin,
         },
         {"frame_force_error": error, "frame_force_std": std},
         {"ended": f"{len(hot)} frames"},

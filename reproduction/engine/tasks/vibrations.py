@@ -36,7 +36,7 @@ def run(job: Job) -> list:
                 {
                     ("", "frequency_max_error"): float(np.abs(off).max()),
                     ("", "frequency_rmse"): float(np.sqrt((off**2).mean())),
-                    ("", "train_seconds"): time.perf_counter() - begin,
+                    ("", "analysis_seconds"): time.perf_counter() - begin,
                 },
                 {"frequencies_emt": reference, "frequencies_model": found},
                 {"ended": "12 modes"},
