@@ -53,6 +53,11 @@ def seconds_text(s: Spread | None) -> str:
     return f"{s.mean:.1f}" if s.mean < 100 else f"{s.mean:.0f}"
 
 
+def times_text(ratio: float) -> str:
+    """A ratio with two decimals, or one digit where these would be zeros."""
+    return f"{ratio:.2f}" if ratio >= 0.05 else f"{ratio:.1g}"
+
+
 def architecture(experiment: Experiment) -> str:
     """Widths as the report's tables write them: (20,50,1),(1,50,20)."""
     return ",".join(f"({','.join(map(str, mlp))})" for mlp in experiment.widths or ()) or "-"
@@ -121,7 +126,7 @@ def rmse_table(
             value = printed.get((experiment.id, "test", metric))
             tests = evidence.spread(experiment.id, "test", metric)
             if has_printed:
-                cells.append(f"{tests.mean / float(value):.2f}" if tests and value else "")
+                cells.append(times_text(tests.mean / float(value)) if tests and value else "")
             if late:
                 found = evidence.spread(experiment.id, "test", f"{metric}_late")
                 cells.append(with_spread(found, scale) if found else "")
