@@ -15,7 +15,7 @@ PARTITIONS = {"time": {}, "random": {"seed": RANDOM_SEED}, "blocked": {"gap": GA
 
 
 def folds(data: Dataset, partition: str, split: tuple[int, int]) -> list[tuple[Dataset, Dataset]]:
-    """Training and test part of each fold: one, but for "blocked".
+    """Training and test part of each fold: one fold, or for "blocked" one for each block.
 
     The parts' metadata say which "frames" of the data they are.
 
@@ -23,9 +23,10 @@ def folds(data: Dataset, partition: str, split: tuple[int, int]) -> list[tuple[D
         data: all frames.
         partition: "time" is the report's (section 3.2): the first frames train, the last test.
             "random" has the same sizes, drawn without replacement with a seed of its own, the
-            same for all models. "blocked" cuts the frames into contiguous blocks as long as the
-            test part; each in turn is tested, and trained on are all others but the
-            :data:`GAP_FRAMES` nearest on either side of it.
+            same for all models. "blocked" cuts the first frames, as many as both parts together,
+            into contiguous blocks as long as the test part; each in turn is tested, and trained on
+            are all others but the :data:`GAP_FRAMES` nearest on either side of it. What is left
+            over at the end, shorter than a block, is trained on alone.
         split: sizes of training and test part.
 
     Raises:
@@ -33,26 +34,24 @@ def folds(data: Dataset, partition: str, split: tuple[int, int]) -> list[tuple[D
         KeyError: no such kind of partition.
     """
     data.split(*split)
-    n_train, n_test = split
-    frames = {"time": _time, "random": _random, "blocked": _blocked}[partition](
-        len(data), n_train, n_test
-    )
+    frames = {"time": _time, "random": _random, "blocked": _blocked}[partition](len(data), *split)
     return [
         tuple(replace(data[k], metadata={**data.metadata, "frames": k}) for k in fold)
         for fold in frames
     ]
 
 
-def _time(n: int, n_train: int, n_test: int):
+def _time(n: int, n_train: int, n_test: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Numbers of the frames of both parts, of the only fold."""
     return [(np.arange(n_train), np.arange(n - n_test, n))]
 
 
-def _random(n: int, n_train: int, n_test: int):
+def _random(n: int, n_train: int, n_test: int) -> list[tuple[np.ndarray, np.ndarray]]:
     order = np.random.default_rng(RANDOM_SEED).permutation(n)
     return [(np.sort(order[:n_train]), np.sort(order[n - n_test :]))]
 
 
-def _blocked(n: int, n_train: int, n_test: int):
+def _blocked(_: int, n_train: int, n_test: int) -> list[tuple[np.ndarray, np.ndarray]]:
     frames = np.arange(n_train + n_test)
     found = []
     for begin in range(0, len(frames) - n_test + 1, n_test):

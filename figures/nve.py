@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.dynamics import TEMPERATURE_K, TIMESTEP_FS
+from data_gen.structures import build_structure
 from figures.style import COLOURS, LINES, plt, save
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.evidence import Metrics
@@ -29,8 +31,9 @@ def draw(results: Path) -> list[Path]:
                 for series in np.atleast_2d(array)
             ]
         lengths = metrics.values(experiment.id, "", "picoseconds")
+        n_atoms = len(build_structure(experiment.data.dynamics.structure))
         for k, series in enumerate(curves):
-            off = 1000 * np.abs(series[1:] - series[0]) / 6
+            off = 1000 * np.abs(series[1:] - series[0]) / n_atoms
             axes.plot(
                 np.linspace(0, lengths[k], len(series))[1:],
                 np.clip(off, 1e-4, SHOWN),
@@ -47,6 +50,9 @@ def draw(results: Path) -> list[Path]:
     axes.set_ylim(top=SHOWN)
     axes.set_xlabel("time / ps")
     axes.set_ylabel("|E(t) - E(0)|, EMT's energy, meV per atom")
-    axes.set_title("NVE dynamics at 1 fs from 1,000 K, one line per seed", fontsize=10)
+    axes.set_title(
+        f"NVE dynamics at {TIMESTEP_FS:g} fs from {TEMPERATURE_K:,.0f} K, one line per seed",
+        fontsize=10,
+    )
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return save(figure, results / "figures", "nve")

@@ -19,7 +19,6 @@ from figures.style import with_unit
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.store import RunResult, Store
-from reproduction.engine.tasks.correlation import autocovariance, integrated_time, sorted_distances
 from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS
 from reproduction.show import gather as results
@@ -162,86 +161,6 @@ def test_trajectory_is_kept_whole_in_energy_and_in_a_few_frames(gathered, au6):
     assert (kept.frames[0], kept.frames[-1]) == (0, len(au6) - 1)
     np.testing.assert_allclose(kept.positions, au6.positions[kept.frames], rtol=1e-6)
     assert (kept.interval_ps, kept.n_train) == (0.05, 300)
-
-
-# correlation
-
-
-def test_autocovariance_is_the_slow_sum(rng):
-    series = rng.standard_normal((40, 3, 2)).cumsum(axis=0)
-    mean = series.mean(axis=0)
-    slow = np.zeros(40)
-    for delta in range(40):
-        products = [(series[a] - mean) * (series[a + delta] - mean) for a in range(40 - delta)]
-        slow[delta] = np.mean(products)
-    np.testing.assert_allclose(autocovariance(series), slow, atol=1e-10)
-
-
-def test_integrated_time_of_an_exponential_by_hand():
-    """rho = 0.8^delta: tau(M) = 1/2 + 4 (1 - 0.8^M), and 5 tau(M) first fits into M at 23."""
-    tau, error, window = integrated_time(0.3 * 0.8 ** np.arange(200), 1000)
-    assert window == 23
-    assert tau == pytest.approx(0.5 + 4 * (1 - 0.8**23))
-    assert error == pytest.approx(tau * np.sqrt(2 * 47 / 1000))
-
-
-@pytest.mark.parametrize("phi", [0.0, 0.5, 0.95])
-def test_integrated_time_of_an_autoregressive_series(phi, rng):
-    """s_n = phi s_n-1 + noise has tau = (1 + phi) / (2 (1 - phi)), and the error bar says so."""
-    n = 100_000
-    noise, s = rng.standard_normal(n), np.empty(n)
-    s[0] = noise[0] / np.sqrt(1 - phi**2)
-    for k in range(1, n):
-        s[k] = phi * s[k - 1] + noise[k]
-    tau, error, _ = integrated_time(autocovariance(s), n)
-    exact = (1 + phi) / (2 * (1 - phi))
-    assert abs(tau - exact) < 3 * error + 0.01 * exact
-    assert error < 0.1 * exact
-
-
-@pytest.mark.parametrize(
-    ("series", "says"),
-    [
-        (np.ones(50), "does not vary"),
-        (np.arange(50.0), "correlation time"),
-        ((-1.0) ** np.arange(50), "too fast"),
-    ],
-)
-def test_series_without_a_correlation_time(series, says):
-    with pytest.raises(ReproductionError, match=says):
-        integrated_time(autocovariance(series)[: len(series) // 4], len(series))
-
-
-def test_sorted_distances_know_neither_orientation_nor_names(au6, rng):
-    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
-    order = rng.permutation(6)
-    other = replace(au6[:5], positions=au6.positions[:5][:, order] @ turn)
-    np.testing.assert_allclose(sorted_distances(other), sorted_distances(au6[:5]), atol=1e-9)
-
-
-def test_sorted_distances_are_to_the_nearest_image(au6):
-    cell = 9.0 * np.eye(3)
-    moved = au6.positions[:2].copy()
-    moved[:, 0] += cell[0]
-    once, again = (
-        replace(au6[:2], positions=x, cell=cell, pbc=np.ones(3, bool))
-        for x in (au6.positions[:2], moved)
-    )
-    np.testing.assert_allclose(sorted_distances(once), sorted_distances(again), atol=1e-9)
-    assert sorted_distances(once).max() < 9.0 * 3**0.5 / 2 + 1e-9
-
-
-def test_correlation_row_agrees_with_its_curves(gathered, au6):
-    metrics = Metrics.read(gathered / "results")
-    with np.load(gathered / "results/curves" / keep.file_name(CORRELATION.id)) as stored:
-        curves = {name: array[0] for name, array in stored.items()}
-    assert curves["covariance_energy"][0] == pytest.approx(au6.energies.var(), rel=1e-5)
-    for name in ("coordinates", "distances", "energy"):
-        (tau,) = metrics.values(CORRELATION.id, "", f"{name}_correlation_time")
-        found = integrated_time(curves[f"covariance_{name}"], len(au6))
-        assert found[0] * 0.05 == pytest.approx(tau, rel=1e-5)
-        (n,) = metrics.values(CORRELATION.id, "test", f"{name}_independent_samples")
-        assert n == pytest.approx(100 * 0.05 / (2 * tau), rel=1e-5)
 
 
 # drawing

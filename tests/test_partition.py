@@ -5,66 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_gen.errors import DataError
-from data_gen.splits import GAP_FRAMES, folds
+from data_gen.splits import folds
 from keras_models.settings import AdamSettings
 from reproduction.engine.run_one import Work, do, pooled
 from reproduction.engine.store import RunResult, Store
-from reproduction.engine.tasks.neighbours import in_shape, mean_of_nearest
-from reproduction.engine.tasks.pair_floor import pair_distances
 from reproduction.errors import Diverged, Interrupted
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.gather import _late, errors_of
 
 SPLIT = (320, 80)
-
-
-def frames(data, part, split=SPLIT):
-    return [
-        tuple(side.metadata["frames"].tolist() for side in fold)
-        for fold in folds(data, part, split)
-    ]
-
-
-def test_time_order_is_the_data_s_own_split(au6):
-    ((train, test),) = folds(au6, "time", SPLIT)
-    for mine, own in zip((train, test), au6.split(*SPLIT), strict=True):
-        assert mine.checksum() == own.checksum()
-
-
-def test_random_parts_have_the_sizes_and_share_no_frame(au6):
-    ((train, test),) = frames(au6, "random")
-    assert (len(train), len(test)) == SPLIT
-    assert sorted(train + test) == list(range(400))
-    assert frames(au6, "random") == [(train, test)]
-    # Most test frames have a training frame beside them: that is what flatters.
-    beside = [k for k in test if {k - 1, k + 1} & set(train)]
-    assert len(beside) > 0.9 * len(test)
-
-
-def test_blocks_are_tested_once_each_far_from_what_trained(au6):
-    found = frames(au6, "blocked")
-    assert [test for _, test in found] == [list(range(k, k + 80)) for k in range(0, 400, 80)]
-    for train, test in found:
-        assert min(abs(a - b) for a in train for b in test) == GAP_FRAMES + 1
-        gaps = (test[0] > 0) + (test[-1] < 399)
-        assert len(train) == 320 - gaps * GAP_FRAMES
-
-
-def test_parts_are_the_frames_that_they_say(au6):
-    for part in ("time", "random", "blocked"):
-        for fold in folds(au6, part, SPLIT):
-            for side in fold:
-                np.testing.assert_array_equal(side.energies, au6.energies[side.metadata["frames"]])
-                np.testing.assert_array_equal(
-                    side.positions, au6.positions[side.metadata["frames"]]
-                )
-
-
-@pytest.mark.parametrize("part", ["time", "random", "blocked"])
-def test_too_few_frames_are_refused(au6, part):
-    with pytest.raises(DataError, match="needs 401"):
-        folds(au6, part, (320, 81))
 
 
 def test_settings_name_the_partition_where_it_is_not_the_report_s():
@@ -168,48 +117,3 @@ def test_late_error_of_folds_is_the_root_mean_square_of_theirs():
     curve[6:, 1] = [[1, 7], [5, 1]]  # medians 3 and 4
     arrays = {"curve_epochs": np.arange(1, 9), "curve_energy": curve}
     assert _late(arrays)[0]["value"] == pytest.approx(np.sqrt((9 + 16) / 2))
-
-
-def test_neighbours_by_hand():
-    known, labels = np.array([[0.0], [1.0], [3.0], [9.0]]), np.array([1.0, 2.0, 4.0, 8.0])
-    assert mean_of_nearest(known, labels, np.array([[2.2], [100.0]])).tolist() == [3.0, 6.0]
-    # Of frames as near, the earlier; and a training frame is not its own neighbour.
-    assert mean_of_nearest(known, labels, np.array([[2.0]])).tolist() == [3.0]
-    assert mean_of_nearest(known, labels, known, itself=True).tolist() == [3.0, 2.5, 1.5, 3.0]
-
-
-def test_neighbours_in_shape_know_turned_and_renumbered_frames(au6, rng):
-    part = au6[:3]
-    turned = replace(part, positions=part.positions[:, rng.permutation(6)][:, :, [1, 2, 0]] + 1)
-    np.testing.assert_allclose(in_shape(part), in_shape(turned), atol=1e-12)
-    assert in_shape(part).shape == pair_distances(part.positions).shape
-
-
-def test_neighbours_in_time_average_the_frames_beside(au6, tmp_path):
-    """Sample 2's label from samples 1 and 3, where those are in the training part."""
-    experiment = replace(
-        EXPERIMENTS["appendix-a/neighbours-in-time-random"].at_quick_size(), split=(300, 100)
-    )
-    kept = Store(tmp_path)
-    assert do(Work(experiment, (0,)), au6, kept, ignore) == {}
-    predicted = kept.arrays(experiment.id, 0)["energy_test"]
-    ((train, test),) = frames(au6, "random", (300, 100))
-    checked = 0
-    for k, e in zip(test, predicted, strict=True):
-        if {k - 1, k + 1} <= set(train):
-            assert e == pytest.approx((au6.energies[k - 1] + au6.energies[k + 1]) / 2)
-            checked += 1
-    assert checked > 30
-
-
-def test_frames_beside_say_more_than_the_nearest_beyond_a_gap(au6, tmp_path):
-    """What appendix A warns of: a random split lets a memory in time look better."""
-    found = {}
-    for called in ("random", "blocked"):
-        experiment = replace(
-            EXPERIMENTS[f"appendix-a/neighbours-in-time-{called}"].at_quick_size(), split=SPLIT
-        )
-        kept = Store(tmp_path / called)
-        do(Work(experiment, (0,)), au6, kept, ignore)
-        found[called] = values_of(kept, experiment, au6)["test", "energy_rmse"]
-    assert found["random"] < 0.9 * found["blocked"]

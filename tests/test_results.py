@@ -1,4 +1,4 @@
-"""Numbers on their way from runs to tables, and that the README shows the committed ones."""
+"""Numbers on their way from runs to tables."""
 
 import math
 import subprocess
@@ -8,12 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_gen.dynamics import DynamicsSettings, run_dynamics
 from reproduction.engine import provenance
 from reproduction.engine.provenance import code_files
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.store import Store
-from reproduction.engine.tasks.pair_floor import PairFloor, pair_distances
 from reproduction.sections import EXPERIMENTS
 from reproduction.sections.appendix_a import appendix_a
 from reproduction.sections.appendix_b import appendix_b
@@ -227,14 +225,3 @@ def test_code_of_a_task_holds_what_it_predicts_with():
         str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.engine.tasks.amp")
     }
     assert {"amp_baseline/process.py", "amp_baseline/optimiser.py"} <= names
-
-
-def test_pair_floor_finds_a_pair_potential_and_only_that(rng):
-    """Exact where the truth is a sum over pairs in its span; EMT's is not."""
-    data = run_dynamics(DynamicsSettings(steps=20_000))
-    x = data.positions
-    truth = 1.0 + (pair_distances(x) ** 3 - 9 * pair_distances(x)).sum(axis=1) / 100
-    model = PairFloor.fit(x[:300], truth[:300])
-    np.testing.assert_allclose(model.predict(x[:300]), truth[:300], atol=1e-8)
-    emt = PairFloor.fit(data.positions[:300], data.energies[:300])
-    assert np.std(emt.predict(x[:300]) - data.energies[:300]) > 0.1

@@ -1,12 +1,10 @@
-"""What the uses of trained models share: finding the models, and the octahedron to start from."""
+"""The trained models of another row, as files or as ASE calculators."""
 
 from pathlib import Path
 
 import asap3
-import numpy as np
-from ase import Atoms
+from ase.data import chemical_symbols
 
-from data_gen.structures import build_structure
 from keras_models.calculator import KerasCalculator
 from reproduction.engine.tasks.common import Job
 from reproduction.errors import ReproductionError
@@ -25,23 +23,20 @@ def model_path(job: Job, seed: int) -> Path:
     return path
 
 
+def elements(job: Job) -> list[str]:
+    """Symbols of the elements in the job's data."""
+    return [chemical_symbols[z] for z in sorted(set(job.train.numbers.tolist()))]
+
+
 def calculator(job: Job, seed: int) -> KerasCalculator:
-    """The trained model of one seed in ASE."""
-    return KerasCalculator(model_path(job, seed), elements=["Au"])
+    """The trained model of one seed in ASE. Raises as :func:`model_path`."""
+    return KerasCalculator(model_path(job, seed), elements=elements(job))
 
 
 def ensemble(job: Job) -> KerasCalculator:
-    """The trained models of the seeds in the option ``ensemble``."""
+    """The trained models of the seeds in the option ``ensemble``. Raises as :func:`model_path`."""
     seeds = job.experiment.options["ensemble"]
-    return KerasCalculator([model_path(job, seed) for seed in seeds], elements=["Au"])
-
-
-def gold(positions: np.ndarray, calc) -> Atoms:
-    """Six gold atoms in the data's box, with a calculator."""
-    atoms = build_structure("au6-octahedron")
-    atoms.positions = positions
-    atoms.calc = calc
-    return atoms
+    return KerasCalculator([model_path(job, seed) for seed in seeds], elements=elements(job))
 
 
 def emt() -> asap3.EMT:

@@ -1,0 +1,71 @@
+"""Which frames train and test: in time order, at random, block by block (appendix A)."""
+
+import numpy as np
+import pytest
+
+from data_gen.errors import DataError
+from data_gen.splits import GAP_FRAMES, RANDOM_SEED, folds
+
+SPLIT = (320, 80)
+
+
+def frames(data, part, split=SPLIT):
+    return [
+        tuple(side.metadata["frames"].tolist() for side in fold)
+        for fold in folds(data, part, split)
+    ]
+
+
+def test_time_order_is_the_data_s_own_split(au6):
+    ((train, test),) = folds(au6, "time", SPLIT)
+    for mine, own in zip((train, test), au6.split(*SPLIT), strict=True):
+        assert mine.checksum() == own.checksum()
+
+
+def test_random_parts_have_the_sizes_and_share_no_frame(au6):
+    ((train, test),) = frames(au6, "random")
+    assert (len(train), len(test)) == SPLIT
+    assert sorted(train + test) == list(range(400))
+    assert frames(au6, "random") == [(train, test)]
+    # Most test frames have a training frame beside them: that is what flatters.
+    beside = [k for k in test if {k - 1, k + 1} & set(train)]
+    assert len(beside) > 0.9 * len(test)
+
+
+def test_blocks_are_tested_once_each_far_from_what_trained(au6):
+    found = frames(au6, "blocked")
+    assert [test for _, test in found] == [list(range(k, k + 80)) for k in range(0, 400, 80)]
+    for train, test in found:
+        assert min(abs(a - b) for a in train for b in test) == GAP_FRAMES + 1
+        gaps = (test[0] > 0) + (test[-1] < 399)
+        assert len(train) == 320 - gaps * GAP_FRAMES
+
+
+def test_parts_are_the_frames_that_they_say(au6):
+    for part in ("time", "random", "blocked"):
+        for fold in folds(au6, part, SPLIT):
+            for side in fold:
+                np.testing.assert_array_equal(side.energies, au6.energies[side.metadata["frames"]])
+                np.testing.assert_array_equal(
+                    side.positions, au6.positions[side.metadata["frames"]]
+                )
+
+
+@pytest.mark.parametrize("part", ["time", "random", "blocked"])
+def test_too_few_frames_are_refused(au6, part):
+    with pytest.raises(DataError, match="needs 401"):
+        folds(au6, part, (320, 81))
+
+
+def test_more_frames_than_the_parts_need(au6):
+    """In time order the middle is left out, in blocks the end; at random all take part."""
+    ((train, test),) = frames(au6, "time", (200, 50))
+    assert (train, test) == (list(range(200)), list(range(350, 400)))
+    # 210 frames and blocks of 40: five of them, and ten frames that no block tests.
+    blocked = frames(au6, "blocked", (170, 40))
+    assert [test[0] for _, test in blocked] == [0, 40, 80, 120, 160]
+    assert blocked[-1][0] == list(range(140)) and blocked[0][0] == list(range(60, 210))
+    ((train, test),) = frames(au6, "random", (200, 50))
+    assert not set(train) & set(test) and max(train + test) > 390
+    order = np.random.default_rng(RANDOM_SEED).permutation(400)
+    assert train == sorted(order[:200].tolist()) and test == sorted(order[350:].tolist())

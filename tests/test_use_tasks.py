@@ -1,0 +1,106 @@
+"""Tasks that use trained models, with potentials whose faults are known in the models' place."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.dynamics import drift_and_wander
+from reproduction.engine.tasks import minima, nve, uncertainty, uses, vibrations
+from reproduction.engine.tasks.common import Job
+from reproduction.errors import ReproductionError
+from reproduction.sections import EXPERIMENTS
+from tests.potentials import Off, Pushes, Scaled
+
+
+def job(name, au6, tmp_path, **options):
+    experiment = EXPERIMENTS[name]
+    experiment = replace(experiment, options={**experiment.options, **options})
+    train, test = au6.split(300, 100)
+    return Job(experiment, (0,), train, test, "", tmp_path / "c", tmp_path, lambda *_: None)
+
+
+def values(results):
+    return {metric: value for (_, metric), value in results[0].metrics.items()}
+
+
+@pytest.fixture
+def doubled(monkeypatch):
+    """Twice EMT in a model's place."""
+    for module in (minima, nve, vibrations):
+        monkeypatch.setattr(module, "calculator", lambda job, seed: Scaled(factor=2.0))
+
+
+def test_nve_row_is_drift_and_wander_of_its_curves(au6, tmp_path, doubled):
+    results = nve.run(job("beyond/nve-eq2-gradient", au6, tmp_path, steps=500))
+    found = values(results)
+    assert found["picoseconds"] == 0.5 and found["ms_a_step"] > 0
+    for name in ("own", "emt"):
+        energies = results[0].arrays[f"total_energy_{name}"]
+        drift, wander = drift_and_wander(energies, 6)
+        assert (found[f"drift_{name}"], found[f"wander_{name}"]) == (drift, wander)
+    potential = results[0].arrays["total_energy_own"] - results[0].arrays["total_energy_emt"]
+    assert potential[0] == pytest.approx(au6.energies[300])  # the test part's first frame
+
+
+def test_nve_row_without_an_energy_says_nothing_of_it(au6, tmp_path, monkeypatch):
+    monkeypatch.setattr(nve, "calculator", lambda job, seed: Pushes())
+    (result,) = nve.run(job("beyond/nve-eq2-gradient", au6, tmp_path, steps=500))
+    assert result.info["ended"].startswith("unphysical after")
+    assert not any(name.endswith("_own") for _, name in result.metrics)
+
+
+def test_minima_row_is_in_mev_and_calls_a_start(au6, tmp_path, doubled):
+    results = minima.run(job("beyond/minima", au6, tmp_path, frames=3))
+    found, energies = values(results), results[0].arrays["minimum_energies"]
+    assert found["same_minimum"] == 1.0
+    assert found["minimum_energy_error"] == pytest.approx(
+        1000 * np.sqrt((energies[:, 0] ** 2).mean()), rel=1e-3
+    )
+    assert found["minimum_rms_displacement"] < 0.02
+    assert found["calls_emt"] > 5 and found["calls_model"] > 5
+    assert results[0].info["ended"] == "3 of 3 converged on the model"
+
+
+def test_vibrations_row_is_off_by_the_model_s_frequencies(au6, tmp_path, doubled):
+    results = vibrations.run(job("beyond/vibrations", au6, tmp_path))
+    emt, model = (results[0].arrays[f"frequencies_{name}"] for name in ("emt", "model"))
+    np.testing.assert_allclose(model, 2**0.5 * emt, rtol=2e-3)
+    off = (2**0.5 - 1) * emt
+    found = values(results)
+    assert found["frequency_max_error"] == pytest.approx(off.max(), rel=0.02)
+    assert found["frequency_rmse"] == pytest.approx(np.sqrt((off**2).mean()), rel=0.02)
+    assert results[0].info["ended"] == "12 modes"
+
+
+def test_uncertainty_row_starts_at_its_temperature(au6, tmp_path, monkeypatch):
+    monkeypatch.setattr(uncertainty, "STEPS", 500)
+    monkeypatch.setattr(uncertainty, "ensemble", lambda job: Off())
+    made = []
+
+    def recorded(settings):
+        made.append((settings, run_dynamics(settings)))
+        return made[0][1]
+
+    run_dynamics = uncertainty.run_dynamics
+    monkeypatch.setattr(uncertainty, "run_dynamics", recorded)
+    results = uncertainty.run(job("beyond/uncertainty-600", au6, tmp_path))
+    settings, hot = made[0]
+    assert (settings.temperature_K, settings.seed) == (600.0, 100)
+    found, size = values(results), 0.1 * np.arange(1, len(hot) + 1)
+    assert found["energy_rmse"] == pytest.approx(1.0)
+    assert found["force_rmse"] == pytest.approx(np.sqrt((size**2).mean()))
+    assert found["error_to_std"] == pytest.approx(2.0)
+    assert found["rank_correlation"] == pytest.approx(1.0)
+    np.testing.assert_allclose(results[0].arrays["frame_force_error"], size)
+
+
+def test_a_model_that_is_not_there_is_named(au6, tmp_path):
+    with pytest.raises(ReproductionError, match="beyond/eq2-gradient, seed 0: run that first"):
+        uses.calculator(job("beyond/minima", au6, tmp_path), 0)
+
+
+def test_a_model_gets_the_elements_of_the_data(au6, tmp_path):
+    mixed = replace(job("beyond/minima", au6, tmp_path))
+    train = replace(mixed.train, numbers=np.array([79, 78, 79, 79, 78, 79]))
+    assert uses.elements(replace(mixed, train=train)) == ["Pt", "Au"]
