@@ -206,8 +206,8 @@ def test_columns_that_matter_come_first():
         "table1", "", ("model", "steps", "E, test", "F, test"), (("a", "1", "2", "3"),), ""
     )
     shown, major = words.arranged(table)
-    assert shown.columns == ("model", "E, test", "steps", "F, test") and major == 2
-    assert shown.rows == (("a", "2", "1", "3"),)
+    assert shown.columns == ("model", "E, test", "F, test", "steps") and major == 2
+    assert shown.rows == (("a", "2", "3", "1"),)
     gradient, major = words.arranged(Table("gradient", "", table.columns, table.rows, ""))
     assert gradient.columns == ("model", "E, test", "F, test", "steps") and major == 3
 

@@ -47,12 +47,12 @@ FIGURES = {
     "parity_force_pt8au2": "Predicted F, Pt8Au2",
     "parity_force_pt8au2-hot": "Predicted F, hot slab",
 }
-# Columns that say how a row was run, not what came of it: they stand last.
-_MINOR = re.compile(
-    r"MLP architecture|steps|epochs|iterations or epochs|seeds|seconds.*|ended.*|ms a step|"
-    r".*last quarter|the same.*|F, (train|test)"
+# Columns that matter less stand last: results beside the point, then how a row was run.
+_MINOR_RESULT = re.compile(r".*last quarter|the same.*|F, (train|test)")
+_MINOR_SETTING = re.compile(
+    r"MLP architecture|steps|epochs|iterations or epochs|seeds|seconds.*|ended.*|ms a step"
 )
-_MINOR_NOWHERE = ("why", "gradient", "uses", "nve", "uncertainty", "learned")
+_FORCES_MATTER = ("why", "gradient")
 
 
 def about(claim: Claim, evidence: Evidence) -> tuple[str, ...]:
@@ -86,11 +86,11 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def is_minor(table: str, column: str) -> bool:
-    """Whether a column says how a row was run, rather than what came of it."""
+    """Whether a column may be hidden where there is little room."""
     forces = column.startswith("F, ")
-    if forces and table in _MINOR_NOWHERE:
+    if forces and table in _FORCES_MATTER:
         return False
-    return bool(_MINOR.fullmatch(column))
+    return bool(_MINOR_RESULT.fullmatch(column) or _MINOR_SETTING.fullmatch(column))
 
 
 def arranged(table: Table) -> tuple[Table, int]:
@@ -106,7 +106,9 @@ def arranged(table: Table) -> tuple[Table, int]:
 
     def rank(k: int) -> int:
         name = table.columns[k]
-        return 2 if is_minor(table.name, name) else int(is_compared and "train" in name)
+        if is_minor(table.name, name):
+            return 3 if _MINOR_SETTING.fullmatch(name) else 2
+        return int(is_compared and "train" in name)
 
     order = [0, *sorted(range(1, len(table.columns)), key=rank)]
     major = sum(not is_minor(table.name, name) for name in table.columns[1:]) + 1
