@@ -51,7 +51,7 @@ def draw(results: Path) -> list[Path]:
     axes.set_xlabel("time / ps")
     axes.set_ylabel("|E(t) - E(0)|, EMT's energy, meV per atom")
     axes.set_title(
-        f"NVE dynamics at {TIMESTEP_FS:g} fs from {TEMPERATURE_K:,.0f} K, a line a seed",
+        f"NVE dynamics at {TIMESTEP_FS:g} fs from {TEMPERATURE_K:,.0f} K, one line per seed",
         fontsize=10,
     )
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)

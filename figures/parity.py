@@ -22,6 +22,7 @@ FORMULA = {"au6": "Au$_6$", "pt8au2": "Pt$_8$Au$_2$", "pt8au2-hot": "Pt$_8$Au$_2
 COLUMNS = 5
 # Of the test part, for forces: a panel of 9,000 points hides the others.
 TEST_STRIDE = {"energy": 1, "force": 5}
+NOT_KEPT = "predictions not kept"
 # Points are drawn in turns, so that neither part hides the other.
 TURNS = 10
 
@@ -48,7 +49,8 @@ def _draw(
         axes.set_title(wrapped(EXPERIMENTS[row], 22), fontsize=SMALL)
         axes.tick_params(labelsize=SMALL)
         if predictions is None or kind not in predictions.predicted:
-            missing(axes, NOT_RUN)
+            has_run = metrics.values(row, "test", f"{kind}_rmse")
+            missing(axes, NOT_KEPT if has_run else NOT_RUN)
             axes.set_box_aspect(1)
             continue
         scatter(axes, predictions, kind, size=1.5)
@@ -62,7 +64,7 @@ def _draw(
         "in each panel RMSE over all frames of each part",
         fontsize=9,
     )
-    return save(figure, results / "figures", f"parity_{kind}_{dataset}")
+    return save(figure, results / "figures", f"parity_{kind}_{dataset}", svg=False)
 
 
 def scatter(axes, predictions: Predictions, kind: str, size: float) -> None:

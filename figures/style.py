@@ -1,5 +1,6 @@
 """One style for all figures: readable in print and by colour-blind readers."""
 
+import io
 from pathlib import Path
 
 import matplotlib
@@ -7,6 +8,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+from PIL import Image
 
 # Okabe and Ito's colours, and a line style each, so that colour is never the only difference.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
@@ -16,6 +18,8 @@ TRAIN, TEST = COLOURS[0], COLOURS[1]
 GREY = "#666666"
 WIDTH = 7.0
 SMALL = 7.5
+DPI = 160
+COLOURS_OF_A_PICTURE = 128
 
 plt.rcParams.update(
     {
@@ -38,15 +42,30 @@ def mark(text: str) -> None:
     _marks[:] = [text]
 
 
-def save(figure, folder: Path, name: str) -> list[Path]:
-    """Write name.svg and name.png; without a date, so that the same results give the same file."""
+def save(figure, folder: Path, name: str, svg: bool = True) -> list[Path]:
+    """Write name.svg and name.png; undated, so that the same results give the same files.
+
+    Args:
+        figure: the figure, which is closed.
+        folder: where to write; made where it is missing.
+        name: of the files, without suffix.
+        svg: False for scatters of thousands of points, of which a drawing would be megabytes.
+
+    Returns:
+        The files written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.svg", folder / f"{name}.png"]
+    paths = [folder / f"{name}.{suffix}" for suffix in (("svg", "png") if svg else ("png",))]
     for text in _marks:
         figure.text(0.5, 0.5, text, rotation=30, fontsize=22, color=GREY, alpha=0.4, ha="center")
-    # What is rasterised within the SVG has the PNG's resolution.
-    figure.savefig(paths[0], metadata={"Date": None}, dpi=160)
-    figure.savefig(paths[1], dpi=160)
+    if svg:
+        # What is rasterised within the drawing has the picture's resolution.
+        figure.savefig(paths[0], metadata={"Date": None}, dpi=DPI)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=DPI)
+    # A palette, which is enough for a few colours and their shades, is a third of the size.
+    with Image.open(picture) as full:
+        full.convert("RGB").quantize(COLOURS_OF_A_PICTURE).save(paths[-1], optimize=True)
     plt.close(figure)
     return paths
 

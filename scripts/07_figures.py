@@ -1,11 +1,11 @@
 """Figures from the stored results; nothing is trained."""
 
 from figures import (
-    behler_parity,
-    correlation,
-    data,
-    energy_rmse,
-    fingerprints,
+    figure1_data,
+    figure2_fingerprints,
+    figure3_behler_parity,
+    figure4_energy_rmse,
+    figure5_correlation,
     force_rmse,
     learned,
     learning_curves,
@@ -16,11 +16,11 @@ from figures import (
 from reproduction import cli
 
 DRAW = (
-    data.draw,  # Figure 1
-    fingerprints.draw,  # Figure 2
-    behler_parity.draw,  # Figure 3
-    energy_rmse.draw,  # Figure 4
-    correlation.draw,  # Figure 5
+    figure1_data.draw,
+    figure2_fingerprints.draw,
+    figure3_behler_parity.draw,
+    figure4_energy_rmse.draw,
+    figure5_correlation.draw,
     parity.draw,
     learning_curves.draw,
     force_rmse.draw,

@@ -1,13 +1,12 @@
-"""Finished runs -> results/metrics.csv, tables and verdicts, the README's, results/report.html."""
+"""Finished runs -> results/metrics.csv, README.md, docs/results/ and results/report.html."""
 
 from reproduction import cli
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.provenance import code_checksum as code
 from reproduction.engine.store import Store
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
-from reproduction.show import page
+from reproduction.show import documents, page
 from reproduction.show.claims import summary, verdicts
-from reproduction.show.tables import fill_file
 
 
 def main(argv):
@@ -31,8 +30,9 @@ def main(argv):
     out.print(space.label(f"the page: {written}"))
     out.print(f"numbers: {space.results / 'metrics.csv'} ({len(fresh)} experiments from runs)")
     out.print(f"runs, with predictions and models: {space.runs}")
-    if not space.is_quick and space.folder == ROOT and fill_file(ROOT / "README.md", made):
-        out.print("README.md: tables brought up to date")
+    if not space.is_quick and space.folder == ROOT:
+        for path in documents.write(ROOT, documents.blocks(evidence, made, judged)):
+            out.print(f"{path.relative_to(ROOT)}: numbers brought up to date")
     for name, runs in evidence.provenance.items():
         older = [k for k, run in runs.items() if run["code_sha256"] != code(EXPERIMENTS[name].task)]
         if older:

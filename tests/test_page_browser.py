@@ -117,6 +117,26 @@ def test_wide_tables_scroll_in_their_own_container(browser, url):
     assert browser.ask(f"{wide}.every(e => e.tabIndex === 0 && e.getAttribute('aria-label'))")
 
 
+def test_columns_that_matter_less_are_behind_a_toggle(browser, url):
+    shows = "document.querySelector('#table4 td.minor').checkVisibility()"
+    browser.open(url, 1280)
+    assert browser.ask(shows) is True
+    browser.open(url, 390)
+    assert browser.ask(shows) is False
+    browser.ask("document.querySelector('#more-table4').click()")
+    assert browser.ask(shows) is True
+
+
+def test_a_rows_name_stays_while_its_table_scrolls(browser, url):
+    browser.open(url, 390)
+    table = "document.querySelector('#table3 .scroll')"
+    left = f"{table}.querySelector('tbody th').getBoundingClientRect().left"
+    before = browser.ask(left)
+    browser.ask(f"{table}.scrollLeft = 200")
+    assert browser.ask(f"{table}.scrollLeft") == 200
+    assert abs(browser.ask(left) - before) < 2
+
+
 def test_rules_open(browser, url):
     browser.open(url, 1280)
     rule = "document.querySelector('details.rule')"

@@ -98,7 +98,14 @@ def _fraction(s: Spread | None) -> str:
         return "-"
     if s.highest < 1e-12:  # rounding
         return "0"
-    return f"{s.mean:.1e}" + (f" (≤ {s.highest:.1e})" if s.n > 1 else "")
+    return _part(s.mean) + (f" (≤ {_part(s.highest)})" if s.n > 1 else "")
+
+
+def _part(value: float) -> str:
+    """Two digits; scientific notation below a thousandth alone."""
+    if value < 1e-3:
+        return f"{value:.1e}"
+    return f"{float(f'{value:.2g}'):,g}"
 
 
 def _count(s: Spread | None) -> str:

@@ -1,7 +1,7 @@
 """What an error is, for every model, and how it spreads over seeds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -185,14 +185,31 @@ def compare(a: Sequence[float], b: Sequence[float]) -> int | None:
     return int(np.sign(difference)) if p < SIGNIFICANCE else 0
 
 
+def _exponent(value: float) -> int:
+    """Of ten, as in scientific notation; 0 of 0."""
+    return int(f"{value:e}".split("e")[1])
+
+
 def with_spread(s: Spread | None, scale: float = 1.0) -> str:
-    """Mean ± standard deviation, or the one value."""
+    """Mean ± standard deviation in the digits that mean something; one value where all are alike.
+
+    Digits are two of the mean and at least one of the spread; of a mean below its spread, two of
+    the spread. Thousands are rounded likewise: "170,000 ± 120,000". What needs more than six
+    decimals is in scientific notation.
+    """
     if s is None:
         return NOT_RUN
-    s = replace(s, mean=scale * s.mean, std=scale * s.std)
-    # Two significant digits of the mean, and of a smaller spread at least one; six at most.
-    digits = max(2, 1 - int(f"{s.mean:e}".split("e")[1]))
-    if s.n > 1 and s.std > 0:
-        digits = max(digits, -int(f"{s.std:e}".split("e")[1]))
-    digits = min(digits, 6)
-    return f"{s.mean:.{digits}f}" + (f" ± {s.std:.{digits}f}" if s.n > 1 else "")
+    mean, std = scale * s.mean, scale * s.std
+    if not std > 1e-9 * abs(mean):  # one seed, or rounding
+        std = 0.0
+    digits = 1 - _exponent(mean)
+    if std > abs(mean):
+        digits = 1 - _exponent(std)
+    elif std:
+        digits = max(digits, -_exponent(std))
+    if digits > 6:
+        return f"{mean:.1e}" + (f" ± {std:.1e}" if std else "")
+    if max(abs(mean), std) < 1000:
+        digits = max(digits, 0)
+    texts = [f"{round(value, digits):,.{max(digits, 0)}f}" for value in (mean, std)]
+    return " ± ".join(texts if std else texts[:1])

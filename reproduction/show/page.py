@@ -19,14 +19,15 @@ from markupsafe import Markup
 
 from reproduction.engine.provenance import ROOT
 from reproduction.show import claims, rules
-from reproduction.show.claims import Verdict, counts
+from reproduction.show.claims import Claim, Verdict, counts
 from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import SIGNIFICANCE
 from reproduction.show.tables import Table
+from reproduction.show.words import FIGURES, TABLES, about, arranged, figure_numbers
 
 NAME = "report.html"
-# A drawing larger than this is shown as its picture instead: a scatter of thousands of points.
-LARGEST_SVG = 400_000
+# A drawing larger than this is shown as its picture instead, which is a third of the size.
+LARGEST_SVG = 100_000
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 # Tables of the report come first, then what goes past it.
 OF_THE_REPORT = ("data", "table", "section", "appendix", "figure")
@@ -51,10 +52,83 @@ class Figure:
     caption: str
 
     @property
+    def number(self) -> int | None:
+        """The report's; None of a figure of ours."""
+        found = re.match(r"Figure (\d+)", self.caption)
+        return int(found[1]) if found else None
+
+    @property
+    def label(self) -> str:
+        """In the navigation."""
+        return f"Figure {self.number}" if self.number else FIGURES.get(self.name, self.name)
+
+    @property
+    def id(self) -> str:
+        """Anchor on the page: "figure-4"; "figure-nve" of one of ours."""
+        return f"figure-{self.number or self.name}"
+
+    @property
     def order(self) -> tuple:
         """The report's figures by their numbers, then ours by name."""
-        number = re.match(r"Figure (\d+)", self.caption)
-        return (0, int(number[1]), self.name) if number else (1, 0, self.name)
+        return (0, self.number, self.name) if self.number else (1, 0, self.name)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A claim's verdict as the page shows it.
+
+    Attributes:
+        verdict: claim, status and numbers.
+        tables: names of the tables on the page that it is about.
+        figures: numbers of the figures on the page that it is about.
+    """
+
+    verdict: Verdict
+    tables: tuple[str, ...]
+    figures: tuple[int, ...]
+
+    @property
+    def claim(self) -> Claim:
+        """The report's words and the rule."""
+        return self.verdict.claim
+
+    @property
+    def number(self) -> int:
+        """Of the claim, in the report's order."""
+        return self.claim.number
+
+    @property
+    def numbers(self) -> str:
+        """The evidence in a sentence."""
+        return self.verdict.numbers
+
+    @property
+    def place(self) -> str:
+        """Section, without the tables and figures that are linked anyway."""
+        section = self.claim.section
+        if self.tables or self.figures:
+            section = section.split(",")[0]
+        return section if section.startswith("Appendix") else f"section {section}"
+
+    @property
+    def status(self) -> str:
+        """The verdict in a word or two."""
+        return self.verdict.status
+
+
+def entries(
+    judged: Sequence[Verdict], shown: list[Table], drawn: list[Figure], evidence: Evidence
+) -> list[Entry]:
+    """Numbered verdicts, linked to those tables and figures that are on the page."""
+    names, numbers = {table.name for table in shown}, {figure.number for figure in drawn}
+    return [
+        Entry(
+            one,
+            tuple(name for name in about(one.claim, evidence) if name in names),
+            tuple(k for k in figure_numbers(one.claim) if k in numbers),
+        )
+        for one in judged
+    ]
 
 
 @dataclass(frozen=True)
@@ -146,7 +220,7 @@ def data(evidence: Evidence) -> list[Data]:
 
 
 def training_hours(metrics: Metrics) -> float:
-    """Seconds of training of all runs together, in hours."""
+    """Hours of all runs together, side by side or not: training, or what a row does instead."""
     return sum(row.value for row in metrics.rows if row.metric == "train_seconds") / 3600
 
 
@@ -164,10 +238,10 @@ def inline(text: str) -> Markup:
     return Markup(_MARKDOWN.renderInline(text))
 
 
-def by_section(judged: list[claims.Verdict]) -> list[tuple[str, list[claims.Verdict]]]:
+def by_section(judged: list[Entry]) -> list[tuple[str, list[Entry]]]:
     """Verdicts in the report's order, under the number of their section or appendix."""
 
-    def heading(one: claims.Verdict) -> str:
+    def heading(one: Entry) -> str:
         section = one.claim.section
         return section if section.startswith("Appendix") else f"Section {section[0]}"
 
@@ -193,6 +267,8 @@ def render(
     if is_quick:
         shown, judged = [table.without_missing() for table in shown], []
     shown = [table for table in shown if table.rows and table.name != "claims"]
+    drawn = figures(results)
+    listed = entries(judged, shown, drawn, evidence)
     made_by = origins(evidence)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reproduction.show"),
@@ -205,15 +281,16 @@ def render(
     environment.filters["inline"] = inline
     return environment.get_template("report.html.j2").render(
         is_quick=is_quick,
-        judged=judged,
+        judged=listed,
         counts=counts(judged),
-        sections=by_section(judged),
+        sections=by_section(listed),
         marks=MARKS,
         rules=rules,
         significance=SIGNIFICANCE,
-        of_the_report=[table for table in shown if table.name.startswith(OF_THE_REPORT)],
-        past_it=[table for table in shown if not table.name.startswith(OF_THE_REPORT)],
-        figures=figures(results),
+        of_the_report=[arranged(t) for t in shown if t.name.startswith(OF_THE_REPORT)],
+        past_it=[arranged(t) for t in shown if not t.name.startswith(OF_THE_REPORT)],
+        names=TABLES,
+        figures=drawn,
         assumptions=markdown(_body(ROOT / "ASSUMPTIONS.md"), deeper=1),
         origins=made_by,
         environments=sorted({o.environment for o in made_by}, key=lambda e: e.number),

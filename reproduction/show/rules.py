@@ -292,8 +292,21 @@ class Times:
         return Finding(score, text, subject)
 
 
+# Metrics as a reviewer would name them.
+WORDS = {
+    "energy_rmse": "RMSE",
+    "energy_max": "largest error",
+    "energy_bias": "mean error",
+    "energy_slope": "slope of the error against E",
+    "atom_unexplained": "variance of EMT's atom energies left unexplained",
+    "g2_unexplained": "variance of Behler's radial functions left unexplained",
+    "coordinates_next_correlation": "correlation of the coordinates with the next frame",
+    "distances_next_correlation": "correlation of the distances with the next frame",
+}
+
+
 def _words(metric: str) -> str:
-    return metric.replace("_", " ")
+    return WORDS.get(metric, metric.replace("_", " "))
 
 
 def _alone(evidence: Evidence, key: Key) -> str:

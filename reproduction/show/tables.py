@@ -1,8 +1,7 @@
-"""Tables from metrics.csv beside the report's numbers, for terminal and README alike."""
+"""Tables from metrics.csv beside the report's numbers, for the terminal and for Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 
 from rich.table import Table as RichTable
@@ -29,7 +28,7 @@ class Table:
         return replace(self, rows=tuple(row for row in self.rows if NOT_RUN not in row))
 
     def markdown(self) -> str:
-        """For the README."""
+        """For README.md and docs/results/."""
         lines = [f"**{self.title}**", ""]
         lines.append("| " + " | ".join(self.columns) + " |")
         lines.append("|" + "|".join(["---"] + ["---:"] * (len(self.columns) - 1)) + "|")
@@ -51,6 +50,11 @@ def seconds_text(s: Spread | None) -> str:
     if s is None:
         return ""
     return f"{s.mean:.1f}" if s.mean < 100 else f"{s.mean:.0f}"
+
+
+def times_text(ratio: float) -> str:
+    """A ratio with two decimals, or one digit where these would be zeros."""
+    return f"{ratio:.2f}" if ratio >= 0.05 else f"{ratio:.1g}"
 
 
 def architecture(experiment: Experiment) -> str:
@@ -121,7 +125,7 @@ def rmse_table(
             value = printed.get((experiment.id, "test", metric))
             tests = evidence.spread(experiment.id, "test", metric)
             if has_printed:
-                cells.append(f"{tests.mean / float(value):.2f}" if tests and value else "")
+                cells.append(times_text(tests.mean / float(value)) if tests and value else "")
             if late:
                 found = evidence.spread(experiment.id, "test", f"{metric}_late")
                 cells.append(with_spread(found, scale) if found else "")
@@ -214,12 +218,3 @@ def fill(text: str, tables: dict[str, Table]) -> str:
             tail = rest.split(end, 1)[1]
             text = f"{head}{begin}\n{table.markdown()}\n{end}{tail}"
     return text
-
-
-def fill_file(path: Path, tables: dict[str, Table]) -> bool:
-    """:func:`fill` a file; True when it changed."""
-    old = path.read_text(encoding="utf-8")
-    new = fill(old, tables)
-    if new != old:
-        path.write_text(new, encoding="utf-8")
-    return new != old

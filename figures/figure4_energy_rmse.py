@@ -34,7 +34,7 @@ def draw(results: Path) -> list[Path]:
         f"Figure 4: RMSE of E on Au$_6${parts(results, 'au6')}",
         "The report's bar for its reference 13 (DFT, Au$_{50}$) is left out: its text does not "
         "print the value.",
-        "energy_rmse",
+        "figure4_energy_rmse",
     )
 
 

@@ -46,4 +46,4 @@ def draw(results: Path) -> list[Path]:
         f"$R_c$ = {cutoff:g} Å (angular: η = {etas} / $R_c^2$)",
         fontsize=9,
     )
-    return save(figure, results / "figures", "fingerprints")
+    return save(figure, results / "figures", "figure2_fingerprints")

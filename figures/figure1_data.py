@@ -30,7 +30,7 @@ def draw(results: Path) -> list[Path]:
     parts = figure.subfigures(len(found), 1, squeeze=False)[:, 0]
     for part, (name, trajectory) in zip(parts, found.items(), strict=True):
         _panels(part, trajectory, "Figure 1: " if part is parts[0] else "", name)
-    return save(figure, results / "figures", "data")
+    return save(figure, results / "figures", "figure1_data", svg=False)
 
 
 def _panels(figure, data: Trajectory, head: str, dataset: str) -> None:

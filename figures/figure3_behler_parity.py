@@ -28,4 +28,4 @@ def draw(results: Path) -> list[Path]:
         fontsize=9,
     )
     axes.legend(loc="upper left", markerscale=2)
-    return save(figure, results / "figures", "behler_parity")
+    return save(figure, results / "figures", "figure3_behler_parity", svg=False)

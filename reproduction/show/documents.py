@@ -1,0 +1,173 @@
+"""README.md and docs/results/: the blocks of numbers in them, made from results/."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reproduction.show import claims
+from reproduction.show.claims import Verdict
+from reproduction.show.evidence import Evidence
+from reproduction.show.metrics import with_spread
+from reproduction.show.reported import reported
+from reproduction.show.tables import Table, fill
+from reproduction.show.words import TABLES, about, arranged, ranges
+
+CLAIMS_PAGE = "docs/results/claims.md"
+# Which page shows a table.
+PAGES = {
+    **{name: name for name in ("table1", "table2", "table3", "table4", "table5", "section6")},
+    **{name: name for name in ("appendix-a", "appendix-b", "data", "uses", "learned", "speed")},
+    "gradient": "gradient",
+    "elsewhere": "gradient",
+    "why": "why-forces-fail",
+    "frames": "table5",
+    "nve": "uses",
+    "uncertainty": "uses",
+    "inner": "learned",
+    "latency": "speed",
+    "behler-speed": "speed",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Markdown between a pair of markers."""
+
+    text: str
+
+    def markdown(self) -> str:
+        """As :meth:`reproduction.show.tables.Table.markdown`."""
+        return self.text
+
+
+def _rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table, its first column to the left."""
+    rule = "|---|" + "---:|" * (len(columns) - 1)
+    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, *rows)]
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _link(one: Verdict, page: str = CLAIMS_PAGE) -> str:
+    number = one.claim.number
+    return f"[{number}]({page}#claim-{number})"
+
+
+def verdict_counts(judged: Sequence[Verdict]) -> str:
+    """How many claims came to each verdict, and which; those not reproduced by their words."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for one in judged:
+        numbers[one.status].append(one.claim.number)
+    counts = claims.counts(judged)
+    rows = [(status, str(n), ranges(numbers[status])) for status, n in counts.items()]
+    failed = [one for one in judged if one.status == claims.NOT_REPRODUCED]
+    lines = [f'- {_link(one)}: "{one.claim.quote}" ({one.claim.section})' for one in failed]
+    head = f"{claims.NOT_REPRODUCED.capitalize()}:"
+    return "\n".join([_rows(("verdict", "claims", "which"), rows), "", head, "", *lines])
+
+
+def headline_energy(evidence: Evidence) -> str:
+    """Table 4 in short: train and test error beside the report's."""
+    printed = reported()
+    rows = []
+    for model in (3, 2, 4, 5):
+        cells = [f"Eq. {model}"]
+        for split in ("train", "test"):
+            key = (f"table4/eq{model}", split, "energy_rmse")
+            cells += [printed[key], with_spread(evidence.spread(*key))]
+        rows.append(tuple(cells))
+    columns = ("RMSE of E, eV", "train, report", "here", "test, report", "here")
+    return _rows(columns, rows)
+
+
+def headline_forces(evidence: Evidence) -> str:
+    """Eq. 9, which learns F directly, and Eq. 2 with F = -dE/dX."""
+    best, gradient = "table5/eq9-9000", "beyond/eq2-gradient"
+    rows = []
+    for label, row in (
+        ("Eq. 9, F learned directly", best),
+        ("Eq. 2, F = -dE/dX, E and F trained", gradient),
+    ):
+        cells = [label]
+        for split in ("train", "test"):
+            key = (row, split, "force_rmse")
+            value = reported().get(key)
+            cells.append(f"{1000 * float(value):.0f}" if value else "")
+            cells.append(with_spread(evidence.spread(*key), 1000.0))
+        rows.append(tuple(cells))
+    columns = ("RMSE of F, meV/Å", "train, report", "here", "test, report", "here")
+    return _rows(columns, rows)
+
+
+def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:
+    """Every claim under its number: words, verdict, evidence, rule, and the tables it is about."""
+    rows = [(_link(one, ""), one.claim.section, one.status) for one in judged]
+    lines = [_rows(("claim", "section", "verdict"), rows)]
+    for one in judged:
+        found = [
+            f"[{TABLES[name]}]({PAGES[name]}.md)"
+            for name in about(one.claim, evidence)
+            if name in PAGES
+        ]
+        where = f" See {', '.join(found)}." if found else ""
+        lines += ["", f"### Claim {one.claim.number}", ""]
+        lines += [f"> {one.claim.quote} ({one.claim.section})", ""]
+        lines += [f"**{one.status.capitalize()}.** {one.numbers}{where}"]
+        if one.claim.checks:
+            lines += ["", f"*Rule:* {one.claim.rule}"]
+    return "\n".join(lines)
+
+
+def claims_of(table: str, judged: Sequence[Verdict], evidence: Evidence) -> str:
+    """The claims about a table, with their verdicts, as one line."""
+    found = [one for one in judged if table in about(one.claim, evidence)]
+    said = "; ".join(f"{_link(one, 'claims.md')} {one.status}" for one in found)
+    return f"Claims: {said}." if found else "No claim of the report is about this."
+
+
+def blocks(
+    evidence: Evidence, tables: Mapping[str, Table], judged: Sequence[Verdict]
+) -> dict[str, Table | Block]:
+    """Everything that stands between markers, by the name of the markers.
+
+    Args:
+        evidence: the numbers.
+        tables: all, by name.
+        judged: the claims' verdicts.
+    """
+    shown = {name: table for name, table in tables.items() if name in PAGES}
+    return {
+        **{name: arranged(table)[0] for name, table in shown.items()},
+        **{f"claims-{name}": Block(claims_of(name, judged, evidence)) for name in shown},
+        "claims": Block(claim_list(judged, evidence)),
+        "verdicts": Block(verdict_counts(judged)),
+        "headline-energy": Block(headline_energy(evidence)),
+        "headline-forces": Block(headline_forces(evidence)),
+    }
+
+
+def documents(root: Path) -> list[Path]:
+    """README.md and the pages of docs/results/."""
+    return [root / "README.md", *sorted((root / "docs/results").glob("*.md"))]
+
+
+def write(root: Path, made: Mapping[str, Table | Block]) -> list[Path]:
+    """Bring the blocks of all documents up to date.
+
+    Args:
+        root: of the checkout.
+        made: of :func:`blocks`.
+
+    Returns:
+        The files that changed.
+    """
+    changed = []
+    for path in documents(root):
+        old = path.read_text(encoding="utf-8")
+        new = fill(old, made)
+        if new != old:
+            scratch = path.with_name(f".{path.name}.tmp")
+            scratch.write_text(new, encoding="utf-8")
+            scratch.replace(path)
+            changed.append(path)
+    return changed
