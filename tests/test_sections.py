@@ -71,8 +71,8 @@ def test_a_row_of_the_report_has_the_assumed_settings(experiment):
         assert experiment.dataset == "au6" and experiment.split == (2000, 500)
         # The only settings that the report names elsewhere: appendix B's, and centring.
         assert experiment.options in (
-            {"preprocessing": "standardised"},
-            {"vectors": "inverse_square", "copies": 1},
+            {"preprocessing": "standardised", "form": "fast"},
+            {"vectors": "inverse_square", "copies": 1, "form": "fast"},
             {"centre": True},
         )
     assert experiment.partition == "time"
@@ -104,6 +104,19 @@ def test_longer_rows_are_table_4s_but_for_the_training():
         assert longer.training == AdamSettings(1000, learning_rate=3e-3, decay="cosine")
         same = ("widths", "activation", "options", "split", "lanes", "loss_weights", "seeds")
         assert all(getattr(row, name) == getattr(longer, name) for name in same)
+
+
+def test_each_equation_has_a_row_on_the_reports_full_tensors():
+    for k in range(2, 10):
+        literal = EXPERIMENTS[f"beyond/eq{k}-literal"]
+        (row,) = (
+            e
+            for e in EXPERIMENTS.values()
+            if (e.model, e.training, e.table) == (literal.model, literal.training, literal.table)
+            and e.options == {**literal.options, "form": "fast"}
+        )
+        same = ("widths", "activation", "split", "loss_weights", "data")
+        assert all(getattr(row, name) == getattr(literal, name) for name in same)
 
 
 def test_fewer_frames_and_rotated_copies_make_as_many_steps():
@@ -163,7 +176,7 @@ def test_every_row_carries_what_its_outcome_depends_on():
         "model": "eq2",
         "widths": [[20, 50, 1], [1, 50, 20]],
         "activation": "relu",
-        "options": {"preprocessing": "standardised"},
+        "options": {"preprocessing": "standardised", "form": "fast"},
         "training": {
             "epochs": 200,
             "batch_size": 32,

@@ -8,11 +8,12 @@ import json
 
 # Defaults of 0.1.0 by task, and by task and model.
 _OPTIONS = {
-    "energy": {"preprocessing": "standardised"},
-    "force": {"vectors": "inverse_square", "copies": 1},
+    "energy": {"preprocessing": "standardised", "form": "fast"},
+    "force": {"vectors": "inverse_square", "copies": 1, "form": "fast"},
     "behler": {"functions": "default", "output_activation": "tanh"},
     ("graph", "graph_network"): {"centre": True},
     ("graph", "distance_graph_network"): {"steps": 2},
+    **{("gradient", f"eq{k}"): {"form": "fast"} for k in (2, 3, 4, 5)},
     ("gradient", "distance_graph_network"): {"steps": 2},
 }
 _ACTIVATION = {

@@ -14,7 +14,7 @@ ROWS = tuple(
         id=f"appendix-b/{row.model}-{name}",
         table="appendix-b",
         label=f"{row.label}, {label}",
-        options={"preprocessing": name},
+        options={**row.options, "preprocessing": name},
         assumed=(*row.assumed, "preprocessing"),
         quick=False,
     )

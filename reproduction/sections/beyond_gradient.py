@@ -27,6 +27,7 @@ def _row(name: str, label: str, model: str = "eq2", **changes) -> Experiment:
         model,
         widths=WIDTHS.get(model),
         activation="swish2",
+        options={"form": "fast"},
         training=QuasiNewtonSettings(((4, 1200), (1, 1000))),
         loss_weights=(1.0, 1.0),
         assumed=("data", "features", "gradient"),

@@ -6,6 +6,7 @@ from keras_models.settings import AdamSettings
 from reproduction.engine.experiment import Experiment
 from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, EQ9, GRADIENT
 from reproduction.sections.s2_data import AU6
+from reproduction.sections.s4_energy import literal
 from reproduction.show.claims import Claim
 from reproduction.show.reported import reported
 from reproduction.show.rules import (
@@ -34,7 +35,7 @@ WIDTHS = {
     "eq9": ((50, 3), (50, 20, 20), (50, 20, 20)),
 }
 # What goes in: vectors divided by r^2, and each frame once.
-INPUTS = {"vectors": "inverse_square", "copies": 1}
+INPUTS = {"vectors": "inverse_square", "copies": 1, "form": "fast"}
 RAW = {"vectors": "raw"}
 
 
@@ -88,6 +89,10 @@ ROWS = (
     _copies("eq7", 40),
     _copies("eq8", 240),
     _copies("eq9", 200),
+    literal(row("table5/eq6-200", "eq6", 200, "Eq. 6")),
+    literal(row("table5/eq7-200", "eq7", 200, "Eq. 7")),
+    literal(row("table5/eq8-1200", "eq8", 1200, "Eq. 8")),
+    literal(row("beyond/eq9-1000", "eq9", 1000, "Eq. 9")),
 )
 FORCES = tuple(dict.fromkeys(key[0] for key in reported() if key[0].startswith("table5/")))
 
