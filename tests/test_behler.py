@@ -12,11 +12,19 @@ from twins.behler import fingerprint
 from data_gen.structures import build_structure
 from keras_models import behler, load_model
 from keras_models.backend import tf
+from keras_models.building import build_seeded, flat_weights, precision
 from keras_models.calculator import KerasCalculator
-from keras_models.gradient import EnergyForcePredictor
-from keras_models.quasi_newton import FullBatch
+from keras_models.objective import FullBatch
+from keras_models.prediction import EnergyForcePredictor, predict
 from keras_models.saving import save_model
-from keras_models.training import build_seeded, flat_weights, precision, predict
+from keras_models.symmetry_functions import (
+    SymmetryFunctions,
+    default_symmetry_functions,
+    fingerprints,
+    fingerprints_and_gradients,
+    most_neighbours,
+    shifted_symmetry_functions,
+)
 
 CUTOFF = 6.5
 
@@ -50,9 +58,7 @@ def few(elements):
 
 def layer_for(numbers, cell, pbc, functions=None, **options):
     functions = few(symbols_of(numbers)) if functions is None else functions
-    return behler.SymmetryFunctions(
-        numbers, cell, pbc, functions, CUTOFF, dtype="float64", **options
-    )
+    return SymmetryFunctions(numbers, cell, pbc, functions, CUTOFF, dtype="float64", **options)
 
 
 def model_for(numbers, cell, pbc, seed=0, **options):
@@ -69,9 +75,9 @@ def model_for(numbers, cell, pbc, seed=0, **options):
 @pytest.mark.parametrize("name", ["cluster", "slab", "skew"])
 def test_fingerprints_are_those_of_plain_loops(name, rng):
     x, numbers, cell, pbc = shaken(name, rng)
-    functions = behler.default_symmetry_functions(symbols_of(numbers))
+    functions = default_symmetry_functions(symbols_of(numbers))
     layer = layer_for(numbers, cell, pbc, functions)
-    found = behler.fingerprints(layer, x[None])[0]
+    found = fingerprints(layer, x[None])[0]
     for i in range(len(x)):
         slow = fingerprint(x, numbers, cell, pbc, i, layer.functions, CUTOFF)
         np.testing.assert_allclose(found[i], slow, rtol=1e-12, atol=1e-12)
@@ -85,7 +91,7 @@ def test_other_parameters_than_the_default(rng):
         {"type": "G4", "elements": ["Pt", "Pt"], "eta": 0.1, "zeta": 3.0, "gamma": 1.0},
         {"type": "G2", "element": "Cu", "eta": 3.0, "offset": 0.0},
     ]
-    found = behler.fingerprints(layer_for(numbers, cell, pbc, functions), x[None])[0]
+    found = fingerprints(layer_for(numbers, cell, pbc, functions), x[None])[0]
     slow = [fingerprint(x, numbers, cell, pbc, i, functions, CUTOFF) for i in range(len(x))]
     np.testing.assert_allclose(found, slow, rtol=1e-12, atol=1e-12)
     assert (found[:, 3] == 0.0).all()  # an element that is not there
@@ -94,37 +100,36 @@ def test_other_parameters_than_the_default(rng):
 @pytest.mark.parametrize("name", ["cluster", "slab", "skew"])
 def test_derivatives_are_the_gradient(name, rng):
     x, numbers, cell, pbc = shaken(name, rng)
-    layer = layer_for(numbers, cell, pbc, behler.default_symmetry_functions(symbols_of(numbers)))
-    both = behler.fingerprints_and_gradients(layer, x[None])[0]
-    np.testing.assert_allclose(both[..., 0], behler.fingerprints(layer, x[None])[0], rtol=1e-13)
+    layer = layer_for(numbers, cell, pbc, default_symmetry_functions(symbols_of(numbers)))
+    both = fingerprints_and_gradients(layer, x[None])[0]
+    np.testing.assert_allclose(both[..., 0], fingerprints(layer, x[None])[0], rtol=1e-13)
     step = 1e-5
     for m, axis in ((0, 0), (len(x) - 1, 2), (1, 1)):
         ends = np.stack([x, x])
         ends[0, m, axis] += step
         ends[1, m, axis] -= step
-        up, down = behler.fingerprints(layer, ends)
+        up, down = fingerprints(layer, ends)
         np.testing.assert_allclose(both[..., 1 + 3 * m + axis], (up - down) / (2 * step), atol=1e-8)
 
 
 def test_room_for_fewer_neighbours_is_the_same_or_nan(rng):
     x, numbers, cell, pbc = shaken("slab", rng)
     full = layer_for(numbers, cell, pbc)
-    most = behler.most_neighbours(full, x[None])
+    most = most_neighbours(full, x[None])
     exact = layer_for(numbers, cell, pbc, room=most)
     short = layer_for(numbers, cell, pbc, room=most - 1)
-    for function in (behler.fingerprints, behler.fingerprints_and_gradients):
+    for function in (fingerprints, fingerprints_and_gradients):
         wanted = function(full, x[None])
         np.testing.assert_allclose(function(exact, x[None]), wanted, rtol=1e-12, atol=1e-13)
-    assert np.isnan(behler.fingerprints(short, x[None])).any(axis=(1, 2)).all()
-    assert np.isnan(behler.fingerprints_and_gradients(short, x[None])[..., 0]).any()
+    assert np.isnan(fingerprints(short, x[None])).any(axis=(1, 2)).all()
+    assert np.isnan(fingerprints_and_gradients(short, x[None])[..., 0]).any()
 
 
 def test_too_little_room_gives_no_wrong_forces(rng):
     x, numbers, cell, pbc = shaken("slab", rng)
     model = model_for(numbers, cell, pbc)
-    layer = model.get_layer("symmetry_functions")
-    layer.room = behler.most_neighbours(layer, x[None]) - 1
-    energies, forces = EnergyForcePredictor(model)(x[None])
+    most = most_neighbours(model.get_layer("symmetry_functions"), x[None])
+    energies, forces = EnergyForcePredictor(behler.with_room(model, most - 1))(x[None])
     assert np.isnan(energies).all() and np.isnan(forces).any(axis=(1, 2)).all()
 
 
@@ -133,7 +138,7 @@ def test_nothing_depends_on_which_image_an_atom_is_in(rng):
     layer = layer_for(numbers, cell, pbc)
     moved = x + rng.integers(-3, 4, (len(x), 3)) * [1, 1, 0] @ cell
     np.testing.assert_allclose(
-        behler.fingerprints(layer, moved[None]), behler.fingerprints(layer, x[None]), atol=1e-11
+        fingerprints(layer, moved[None]), fingerprints(layer, x[None]), atol=1e-11
     )
 
 
@@ -163,7 +168,7 @@ def test_from_fingerprints_as_from_positions(output, rng):
     x, numbers, cell, pbc = shaken("slab", rng)
     model = model_for(numbers, cell, pbc, output_activation=output)
     layer, network = model.get_layer("symmetry_functions"), behler.network(model)
-    features = behler.fingerprints_and_gradients(layer, x[None])
+    features = fingerprints_and_gradients(layer, x[None])
     weights = [tf.convert_to_tensor(v) for v in network.trainable_variables]
     energies, forces = behler.network_energy_and_forces(network, weights, tf.constant(features))
     wanted = EnergyForcePredictor(model)(x[None])
@@ -178,7 +183,7 @@ def test_gradient_of_the_loss_is_right(rng):
     model = model_for(numbers, cell, pbc)
     network = behler.network(model)
     x = np.stack([x, x + rng.normal(0, 0.05, x.shape)])
-    features = behler.fingerprints_and_gradients(model.get_layer("symmetry_functions"), x)
+    features = fingerprints_and_gradients(model.get_layer("symmetry_functions"), x)
     targets = rng.normal(size=2), rng.normal(size=x.shape)
     for objective, z in (
         (behler.fingerprint_objective(network, *targets, 0.3, 0.7), features),
@@ -240,24 +245,24 @@ def test_many_samples_as_one_by_one(rng):
     layer = layer_for(numbers, cell, pbc)
     many = x + rng.normal(0, 0.1, (7, *x.shape))
     told = []
-    for function in (behler.fingerprints, behler.fingerprints_and_gradients):
+    for function in (fingerprints, fingerprints_and_gradients):
         one_by_one = np.concatenate([function(layer, m[None]) for m in many])
         np.testing.assert_allclose(function(layer, many, chunk=3), one_by_one, atol=1e-13)
-    behler.fingerprints_and_gradients(layer, many, 3, lambda *counts: told.append(counts))
+    fingerprints_and_gradients(layer, many, 3, lambda *counts: told.append(counts))
     assert told == [(3, 7), (6, 7), (7, 7)]
 
 
 def test_finer_functions_cover_the_neighbour_shells(rng):
     """At every distance of neighbours one of them changes; angular ones as in plain loops."""
     x, numbers, cell, pbc = shaken("slab", rng)
-    functions = behler.shifted_symmetry_functions(["Pt", "Au"])
+    functions = shifted_symmetry_functions(["Pt", "Au"])
     assert len(functions) == 2 * 16 + 3 * 8
-    found = behler.fingerprints(layer_for(numbers, cell, pbc, functions), x[None])[0]
+    found = fingerprints(layer_for(numbers, cell, pbc, functions), x[None])[0]
     for i in (0, 9):
         slow = fingerprint(x, numbers, cell, pbc, i, functions, CUTOFF)
         np.testing.assert_allclose(found[i], slow, rtol=1e-10, atol=1e-12)
     pair = [layer_for([79, 79], np.eye(3), (False,) * 3, functions)] * 2
     for r in (2.2, 3.0, 4.1, 5.5):
         ends = np.array([[[0, 0, 0], [0, 0, r + d]] for d in (-0.05, 0.05)])
-        low, high = behler.fingerprints(pair[0], ends)[:, 0]
+        low, high = fingerprints(pair[0], ends)[:, 0]
         assert abs(high - low).max() > 0.01

@@ -11,21 +11,19 @@ from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS
 from conftest import STATISTICS, cluster
 
-from keras_models import energy, force, graph
+from keras_models import catalogue
 from keras_models.calculator import KerasCalculator
-from keras_models.gradient import swish2
+from keras_models.prediction import predict
 from keras_models.saving import read_about, save_model
-from keras_models.training import build_seeded, precision, predict
 
 
-def build(seed=0, builder=energy.eq2, dtype="float64", statistics=STATISTICS, **options):
-    with precision(dtype):
-        return build_seeded(lambda: builder(statistics, **options), seed)
+def build(seed=0, name="eq2", dtype="float64", statistics=STATISTICS, activation=None, **options):
+    return catalogue.build(name, statistics, None, activation, options, seed, dtype)
 
 
 @pytest.fixture
 def smooth():
-    return build(activation=swish2)
+    return build(activation="swish2")
 
 
 @pytest.fixture
@@ -67,7 +65,7 @@ def test_another_number_of_atoms(smooth, rng):
 
 
 def test_ensemble_gives_mean_and_spread(atoms):
-    models = [build(seed, activation=swish2) for seed in range(3)]
+    models = [build(seed, activation="swish2") for seed in range(3)]
     atoms.calc = KerasCalculator(models, elements=["Au"])
     each = []
     for model in models:
@@ -87,9 +85,9 @@ def test_one_model_has_no_spread(smooth, atoms):
         KerasCalculator(smooth, ["Au"]).get_property("energy_std", atoms)
 
 
-@pytest.mark.parametrize("builder", [force.eq6, force.eq9])
-def test_force_models_have_forces_and_no_energy(builder, atoms):
-    model = build(builder=builder)
+@pytest.mark.parametrize("name", ["eq6", "eq9"])
+def test_force_models_have_forces_and_no_energy(name, atoms):
+    model = build(name=name)
     atoms.calc = KerasCalculator(model, elements=["Au"])
     centred = atoms.positions - atoms.positions.mean(axis=0)
     np.testing.assert_allclose(atoms.get_forces(), predict(model, centred[None])[0], atol=1e-10)
@@ -98,7 +96,7 @@ def test_force_models_have_forces_and_no_energy(builder, atoms):
 
 
 def test_a_far_away_origin_does_not_cost_digits(atoms):
-    model = build(dtype="float32", activation=swish2)
+    model = build(dtype="float32", activation="swish2")
     atoms.calc = KerasCalculator(model, elements=["Au"])
     near = atoms.get_potential_energy()
     atoms.positions += 1e4
@@ -107,7 +105,7 @@ def test_a_far_away_origin_does_not_cost_digits(atoms):
 
 def test_coordinates_stay_where_they_are_for_a_model_that_cares(atoms):
     """The report's network on raw coordinates."""
-    model = build(builder=graph.graph_network, centre=False)
+    model = build(name="graph_network", centre=False)
     atoms.calc = KerasCalculator(model, "Au")
     expected = predict(model, atoms.positions[None])[0, 0]
     assert atoms.get_potential_energy() == pytest.approx(expected, rel=1e-12)
@@ -147,10 +145,10 @@ def test_models_that_do_not_fit_are_refused(smooth, tmp_path):
     with pytest.raises(CalculatorSetupError, match="no model"):
         KerasCalculator([])
     others = [
-        build(builder=energy.eq5, activation=swish2),
+        build(name="eq5", activation="swish2"),
         build(activation="relu"),
-        build(activation=swish2, dtype="float32"),
-        build(activation=swish2, statistics=replace(STATISTICS, energy_mean=-3.0)),
+        build(activation="swish2", dtype="float32"),
+        build(activation="swish2", statistics=replace(STATISTICS, energy_mean=-3.0)),
     ]
     for other in others:
         with pytest.raises(CalculatorSetupError, match="must be one equation"):

@@ -6,36 +6,31 @@ from conftest import STATISTICS, cluster
 from scipy.optimize import rosen, rosen_der
 from scipy.spatial.transform import Rotation
 
-from keras_models import energy, graph, quasi_newton
+from keras_models import catalogue
 from keras_models.backend import K, keras, tf
-from keras_models.gradient import EnergyForcePredictor, gradient_objective, swish2
+from keras_models.building import flat_weights, set_flat_weights
+from keras_models.gradient import gradient_objective
 from keras_models.initialise import pair_features, spread_over_scales
-from keras_models.quasi_newton import (
-    FullBatch,
+from keras_models.layers import swish2
+from keras_models.objective import FullBatch
+from keras_models.optimise import ssbroyden
+from keras_models.optimise.ssbroyden import (
     InverseHessian,
     QuasiNewtonState,
     line_search,
     minimise,
 )
+from keras_models.prediction import EnergyForcePredictor, predict
 from keras_models.settings import QuasiNewtonSettings
-from keras_models.training import build_seeded, flat_weights, precision, predict, set_flat_weights
 
-BUILDERS = {
-    "eq2": energy.eq2,
-    "eq2, full tensors": lambda s, **o: energy.eq2(s, unique_pairs=False, **o),
-    "eq3": energy.eq3,
-    "eq4": energy.eq4,
-    "eq5": energy.eq5,
-    "distance graph": graph.distance_graph_network,
-}
+ENERGIES = ("eq2", "eq3", "eq4", "eq5", "distance_graph_network")
 
 
-def build(name, seed=0, activation=swish2):
-    with precision("float64"):
-        return build_seeded(lambda: BUILDERS[name](STATISTICS, activation=activation), seed)
+def build(name, seed=0, activation="swish2", statistics=STATISTICS):
+    return catalogue.build(name, statistics, None, activation, {}, seed, "float64")
 
 
-@pytest.fixture(scope="module", params=BUILDERS)
+@pytest.fixture(scope="module", params=ENERGIES)
 def model(request):
     return build(request.param)
 
@@ -177,8 +172,8 @@ def test_line_search_fulfils_strong_wolfe(rng):
         p = -g0
         step, x_new, f_new, g_new = line_search(f, x, f0, g0, p, first)
         np.testing.assert_allclose(x_new, x + step * p)
-        assert f_new <= f0 + quasi_newton.SUFFICIENT_DECREASE * step * (g0 @ p)
-        assert abs(g_new @ p) <= quasi_newton.CURVATURE * abs(g0 @ p)
+        assert f_new <= f0 + ssbroyden.SUFFICIENT_DECREASE * step * (g0 @ p)
+        assert abs(g_new @ p) <= ssbroyden.CURVATURE * abs(g0 @ p)
 
 
 def test_minimise_finds_rosenbrock_s_minimum():
@@ -210,8 +205,7 @@ def test_minimise_in_pieces_is_the_same(rng):
 
 def test_quasi_newton_learns_energies_and_forces(au6, statistics):
     """From the spread of the data to a few meV/Å within seconds, where Adam is far from it."""
-    with precision("float64"):
-        model = build_seeded(lambda: energy.eq2(statistics, activation=swish2), 0)
+    model = build("eq2", statistics=statistics)
     train = au6[:300:3]
     spread_over_scales(model, "pair_mlp", pair_features(train.positions, statistics), 0, (0.5, 15))
     objective = gradient_objective(model, train.energies, train.forces, 1.0, 1.0)
@@ -224,8 +218,7 @@ def test_quasi_newton_learns_energies_and_forces(au6, statistics):
 
 
 def test_spread_start_covers_the_data(au6, statistics):
-    with precision("float64"):
-        model = build_seeded(lambda: energy.eq2(statistics, activation=swish2), 0)
+    model = build("eq2", statistics=statistics)
     c = pair_features(au6.positions, statistics)
     spread_over_scales(model, "pair_mlp", c, 3, (0.5, 15.0))
     kernel, bias = model.get_layer("pair_mlp_hidden_1").get_weights()

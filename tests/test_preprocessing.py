@@ -7,11 +7,10 @@ from scipy.spatial.transform import Rotation
 from twins import energy as twins
 
 from data_gen.dataset import Statistics
-from keras_models import energy, load_model
+from keras_models import catalogue, load_model
 from keras_models.backend import keras, tf
-from keras_models.energy import Preprocessing
-from keras_models.training import build_seeded, precision, predict
-from reproduction.engine.tasks.energy import preprocess
+from keras_models.features import Preprocessing
+from keras_models.prediction import predict
 from reproduction.sections import EXPERIMENTS
 
 MODELS = ("eq2", "eq3", "eq4", "eq5")
@@ -26,12 +25,9 @@ def train(au6):
 
 
 def build(name, kind, train, dtype="float64", **options):
-    statistics = Statistics.of(train)
-    p = preprocess(kind, train, statistics)
-    with precision(dtype):
-        model = build_seeded(
-            lambda: getattr(energy, name)(statistics, preprocessing=p, **options), 0
-        )
+    activation = options.pop("activation", None)
+    options["preprocessing"] = kind
+    model = catalogue.build(name, train, None, activation, options, 0, dtype)
     # Keras starts with zero biases: without these, leaving out a term could go unnoticed.
     noise = np.random.default_rng(1)
     model.set_weights([w + 0.1 * noise.standard_normal(w.shape) for w in model.get_weights()])
@@ -91,9 +87,9 @@ def test_energy_is_invariant(name, kind, train, rng):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["eq2", "eq3", "eq5"])
-def test_unique_pairs_are_the_same_function(name, kind, train, rng):
-    unique, full = build(name, kind, train), build(name, kind, train, unique_pairs=False)
+@pytest.mark.parametrize("name", MODELS)
+def test_the_fast_form_is_the_literal_one(name, kind, train, rng):
+    unique, full = build(name, kind, train), build(name, kind, train, form="literal")
     for n_atoms in (2, 6):
         x = np.stack([cluster(rng, n_atoms) for _ in range(3)])
         np.testing.assert_allclose(predict(unique, x), predict(full, x), rtol=1e-12)
@@ -127,7 +123,7 @@ def test_xla_and_plain_agree_when_the_number_of_atoms_is_open(name, kind, train,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("options", [{}, {"unique_pairs": False}])
+@pytest.mark.parametrize("options", [{}, {"form": "literal"}])
 def test_gradients_are_finite_and_add_up_to_zero(kind, options, train, rng):
     """No NaN from the 0 Å of the diagonal."""
     model = build("eq2", kind, train, activation="silu", **options)
@@ -162,14 +158,14 @@ def test_features_lie_where_their_names_say(train):
 
 
 def test_normalised_energies_are_in_the_unit_range(train):
-    p = preprocess("unit-range-all", train, Statistics.of(train))
+    p = Preprocessing.named("unit-range-all", train, Statistics.of(train))
     scaled = (train.energies - p.energy_shift) / p.energy_scale
     assert (scaled.min(), scaled.max()) == pytest.approx((0.0, 1.0))
 
 
 def test_wrong_choices_are_refused(train):
     with pytest.raises(ValueError, match="no preprocessing 'tanh'"):
-        preprocess("tanh", train, Statistics.of(train))
+        Preprocessing.named("tanh", train, Statistics.of(train))
     with pytest.raises(ValueError, match="diagonal is"):
         Preprocessing(0.0, 1.0, 0.0, 1.0, diagonal="out")
     with pytest.raises(ValueError, match="positive"):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from data_gen.structures import build_structure
+from keras_models.rotations import random_turns, turned, turned_copies
 from reproduction.engine.tasks import amp, behler
-from reproduction.engine.tasks.common import Job, random_turns, turned
-from reproduction.engine.tasks.force import _copied
+from reproduction.engine.tasks.common import Job
 from reproduction.errors import Interrupted
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.gather import _keep_curves, _late
@@ -41,12 +41,12 @@ def test_unfinished_amp_training_is_taken_up_with_its_checkpoint_alone(au6, tmp_
 
 def test_features_of_one_job_are_not_anothers(au6):
     """The twin's fingerprints are kept from seed to seed of the same frames."""
-    experiment = EXPERIMENTS["beyond/twin-5-5"].at_quick_size()
+    experiment, last = EXPERIMENTS["beyond/twin-5-5"].at_quick_size(), behler.LastFeatures()
 
     def features(experiment, first):
         parts = au6[first : first + 40], au6[50:60]
         job = Job(experiment, (0,), *parts, "data", None, None, lambda *_: None)
-        return behler._features(job, False)[0]
+        return behler.features_of(job, last)[0]
 
     one = features(experiment, 0)
     assert features(experiment, 0) is one
@@ -57,7 +57,7 @@ def test_features_of_one_job_are_not_anothers(au6):
 def test_turned_copies_are_data_of_the_same_potential(au6):
     """EMT at the turned positions gives the turned forces: both turned alike, each frame anew."""
     part = au6[:4]
-    positions, forces = _copied(part, 3)
+    positions, forces = turned_copies(part.positions, part.forces, 3)
     assert len(positions) == len(forces) == 12
     np.testing.assert_array_equal(positions[:4], part.positions)
     assert not np.allclose(positions[4:8], positions[8:])

@@ -3,29 +3,21 @@
 import numpy as np
 import pytest
 
-from keras_models import energy, training
+from keras_models import catalogue
 from keras_models.backend import keras
+from keras_models.building import flat_weights, precision, set_flat_weights
+from keras_models.objective import direct_objective
+from keras_models.optimise import adam
+from keras_models.optimise.adam import EpochLoop, TrainingState, batch_order, train_epochs
+from keras_models.prediction import predict
 from keras_models.settings import AdamSettings
-from keras_models.training import (
-    EpochLoop,
-    TrainingState,
-    batch_order,
-    build_seeded,
-    direct_objective,
-    flat_weights,
-    precision,
-    predict,
-    set_flat_weights,
-    train,
-)
 
 
-def setup(au6, statistics, name="eq2", seeds=(0,), dtype="float32", **adam):
-    with precision(dtype):
-        models = [build_seeded(lambda: getattr(energy, name)(statistics), seed) for seed in seeds]
+def setup(au6, statistics, name="eq2", seeds=(0,), dtype="float32", **changes):
+    models = [catalogue.build(name, statistics, seed=seed, dtype=dtype) for seed in seeds]
     targets = au6.energies[:300, None]
     objective = direct_objective(models[0], targets, statistics.energy_std)
-    settings = AdamSettings(**{"epochs": 3, **adam})
+    settings = AdamSettings(**{"epochs": 3, **changes})
     test = (au6.positions[300:], (au6.energies[300:, None],))
     loop = EpochLoop(objective, au6.positions[:300], settings, test)
     return models, loop, TrainingState.start([flat_weights(m) for m in models], 1)
@@ -42,13 +34,13 @@ def test_same_batches_same_weights_as_keras_fit(au6, statistics, name, decay, mo
     epochs, rate = 3, 2.0**-9
     betas = {"beta_1": 1 - 2.0**-3, "beta_2": 1 - 2.0**-10, "epsilon": 2.0**-23}
     for constant, value in betas.items():
-        monkeypatch.setattr(training, constant.upper(), value)
+        monkeypatch.setattr(adam, constant.upper(), value)
     models, loop, state = setup(
         au6, statistics, name, dtype="float64", epochs=epochs, learning_rate=rate, decay=decay
     )
     model = models[0]
     start = model.get_weights()
-    ours = train(loop, state, [7])
+    ours = train_epochs(loop, state, [7])
 
     model.set_weights(start)
     if decay == "cosine":
@@ -72,7 +64,7 @@ def test_reported_loss_is_that_of_keras(au6, statistics):
     models, loop, state = setup(au6, statistics, epochs=1)
     model = models[0]
     start = model.get_weights()
-    ours = train(loop, state, [0]).losses[0, 0]
+    ours = train_epochs(loop, state, [0]).losses[0, 0]
     model.set_weights(start)
     model.compile(keras.optimizers.Adam(1e-3), "mse", loss_weights=1 / statistics.energy_std**2)
     order = batch_order(300, 32, 0, 0)[0].ravel()[:300]
@@ -86,7 +78,7 @@ def test_same_seed_same_bits_other_seed_other_bits(au6, statistics):
     thetas = []
     for seed in (0, 0, 1):
         _, loop, state = setup(au6, statistics, seeds=(seed,))
-        thetas.append(train(loop, state, [seed]).theta[0])
+        thetas.append(train_epochs(loop, state, [seed]).theta[0])
     assert np.array_equal(thetas[0], thetas[1])
     assert not np.array_equal(thetas[0], thetas[2])
 
@@ -94,13 +86,15 @@ def test_same_seed_same_bits_other_seed_other_bits(au6, statistics):
 def test_lanes_do_not_touch_each_other(au6, statistics):
     """A seed's bits are the same whatever is trained beside it."""
     _, loop, state = setup(au6, statistics, seeds=(0, 1, 2))
-    together = train(loop, state, [0, 1, 2]).theta
+    together = train_epochs(loop, state, [0, 1, 2]).theta
     _, loop, state = setup(au6, statistics, seeds=(5, 1, 0))
-    others = train(loop, state, [5, 1, 0]).theta
+    others = train_epochs(loop, state, [5, 1, 0]).theta
     np.testing.assert_array_equal(together[0], others[2])
     np.testing.assert_array_equal(together[1], others[1])
     _, loop, state = setup(au6, statistics, seeds=(0,))
-    np.testing.assert_allclose(train(loop, state, [0]).theta[0], together[0], rtol=2e-3, atol=2e-4)
+    np.testing.assert_allclose(
+        train_epochs(loop, state, [0]).theta[0], together[0], rtol=2e-3, atol=2e-4
+    )
 
 
 def test_resumed_equals_uninterrupted(au6, statistics):
@@ -116,20 +110,20 @@ def test_resumed_equals_uninterrupted(au6, statistics):
             raise Stop
 
     _, loop, state = setup(au6, statistics, epochs=5, decay="cosine")
-    whole = train(loop, state, [0], curve_points=5)
+    whole = train_epochs(loop, state, [0], curve_points=5)
     _, loop, state = setup(au6, statistics, epochs=5, decay="cosine")
     with pytest.raises(Stop):
-        train(loop, state, [0], stop_after_two, curve_points=5)
+        train_epochs(loop, state, [0], stop_after_two, curve_points=5)
     assert kept.epoch == 2
     _, loop, _ = setup(au6, statistics, epochs=5, decay="cosine")
-    resumed = train(loop, kept, [0], curve_points=5)
+    resumed = train_epochs(loop, kept, [0], curve_points=5)
     for name in ("theta", "first_moment", "second_moment", "losses", "curve", "curve_epochs"):
         np.testing.assert_array_equal(getattr(resumed, name), getattr(whole, name))
 
 
 def test_curve_is_the_error_of_the_weights(au6, statistics):
     models, loop, state = setup(au6, statistics, epochs=4)
-    state = train(loop, state, [0], curve_points=2)
+    state = train_epochs(loop, state, [0], curve_points=2)
     assert state.curve_epochs.tolist() == [2, 4]
     set_flat_weights(models[0], state.theta[0])
     for k, part in enumerate((au6[:300], au6[300:])):
@@ -140,14 +134,14 @@ def test_curve_is_the_error_of_the_weights(au6, statistics):
 def test_learning_happens(au6, statistics):
     """From the spread of the data, 0.28 eV, to well below what a pair potential can do."""
     _, loop, state = setup(au6, statistics, epochs=600, learning_rate=3e-3, decay="cosine")
-    state = train(loop, state, [0])
+    state = train_epochs(loop, state, [0])
     assert state.curve[-1, 0, 0, 0] < 0.06
     assert state.losses[-1, 0] < 0.05
 
 
 def test_a_loss_that_turns_nan_ends_training(au6, statistics):
     _, loop, state = setup(au6, statistics, epochs=50, learning_rate=1e30)
-    state = train(loop, state, [0])
+    state = train_epochs(loop, state, [0])
     assert state.epoch < 50
     assert not np.isfinite(state.losses[-1]).any()
 
@@ -155,7 +149,7 @@ def test_a_loss_that_turns_nan_ends_training(au6, statistics):
 def test_progress_is_told_after_every_epoch(au6, statistics):
     _, loop, state = setup(au6, statistics, epochs=4)
     told = []
-    train(loop, state, [0], lambda state: told.append(state.epoch))
+    train_epochs(loop, state, [0], lambda state: told.append(state.epoch))
     assert told == [1, 2, 3, 4]
 
 
@@ -176,7 +170,7 @@ def test_settings_that_make_no_sense_are_refused(wrong):
 
 
 def test_flat_weights_round_trip(statistics, rng):
-    model = energy.eq2(statistics)
+    model = catalogue.build("eq2", statistics)
     theta = rng.standard_normal(2221).astype("float32")
     set_flat_weights(model, theta)
     np.testing.assert_array_equal(flat_weights(model), theta)

@@ -1,0 +1,73 @@
+"""Every way of building a model of the catalogue that the contract is asked of."""
+
+import functools
+
+import numpy as np
+from ase.data import atomic_numbers
+from conftest import STATISTICS
+
+from keras_models import catalogue
+from keras_models.behler import behler
+from keras_models.building import build_seeded, precision
+from keras_models.symmetry_functions import default_symmetry_functions
+
+# name of the variant: (name in the catalogue, the builder's options)
+VARIANTS: dict[str, tuple[str, dict]] = {
+    f"{name}-{form}": (name, {"form": form})
+    for name in ("eq2", "eq3", "eq4", "eq5")
+    for form in ("fast", "literal")
+}
+VARIANTS |= {
+    f"{name}-{vectors}-{form}": (name, {"vectors": vectors, "form": form})
+    for name in ("eq6", "eq7", "eq7_as_printed", "eq8", "eq9")
+    for vectors in ("inverse_square", "raw")
+    for form in ("fast", "literal")
+}
+VARIANTS |= {
+    "graph_network-centred": ("graph_network", {"centre": True}),
+    "graph_network-raw": ("graph_network", {"centre": False}),
+    "distance_graph_network-1": ("distance_graph_network", {"steps": 1}),
+    "distance_graph_network-2": ("distance_graph_network", {"steps": 2}),
+    "behler": ("behler", {}),
+}
+GOLD = np.full(6, atomic_numbers["Au"])
+FUNCTIONS = default_symmetry_functions(["Au"])
+
+
+def entry(variant: str) -> catalogue.Model:
+    return catalogue.find(VARIANTS[variant][0])
+
+
+def symmetries(variant: str) -> set[str]:
+    """What the catalogue says; raw coordinates know where the box stands."""
+    known = set(entry(variant).symmetries)
+    return known - {"translation"} if variant == "graph_network-raw" else known
+
+
+@functools.cache
+def build(variant: str, dtype: str = "float64", activation: str | None = None, seed: int = 0):
+    """A model with random biases: Keras starts with zeros, which hide what forgets them."""
+    name, options = VARIANTS[variant]
+    model = (
+        _behler(dtype, activation, seed)
+        if name == "behler"
+        else catalogue.build(
+            name, STATISTICS, activation=activation, options=options, seed=seed, dtype=dtype
+        )
+    )
+    rng = np.random.default_rng(seed)
+    for layer in sorted((x for x in model.layers if x.get_weights()), key=lambda x: x.name):
+        layer.set_weights([w + 0.1 * rng.standard_normal(w.shape) for w in layer.get_weights()])
+    return model
+
+
+def _behler(dtype, activation, seed):
+    span = {"Au": np.tile([0.0, 2.0], (len(FUNCTIONS), 1))}
+    cell, pbc = 30.0 * np.eye(3), [False] * 3
+    with precision(dtype):
+        return build_seeded(
+            lambda: behler(
+                GOLD, cell, pbc, span, (5, 5), FUNCTIONS, activation=activation or "tanh"
+            ),
+            seed,
+        )

@@ -1,0 +1,261 @@
+"""The contract of every model in the catalogue: what it must depend on, and what it must not."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import STATISTICS, cluster
+from contract.models import VARIANTS, build, entry, symmetries
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+from twins import energy as twins
+from twins import force as twins_force
+from twins import graph as twins_graph
+
+from keras_models import catalogue, load_model
+from keras_models.backend import keras, tf
+from keras_models.prediction import predict
+
+# Sums of some thousand products of order one.
+TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
+ANY_SIZE = [v for v in VARIANTS if entry(v).any_size]
+FORMS = [v for v in VARIANTS if entry(v).forms and v.endswith("literal")]
+TWINS = {"graph_network": twins_graph, "distance_graph_network": twins_graph}
+
+
+def sizes(variant):
+    return st.integers(2, 7) if entry(variant).any_size else st.just(6)
+
+
+def move(symmetry, x, rng):
+    """x moved, the order of its atoms, and the matrix that turned it."""
+    order, turn, shift = np.arange(len(x)), np.eye(3), np.zeros(3)
+    if symmetry == "translation":
+        shift = rng.uniform(-5, 5, 3)
+    elif symmetry == "permutation":
+        order = rng.permutation(len(x))
+    else:
+        sign = -1 if symmetry == "reflection" else 1
+        turn = sign * Rotation.random(random_state=int(rng.integers(2**31))).as_matrix()
+    return x[order] @ turn.T + shift, order, turn
+
+
+def departure(variant, dtype, symmetry, x, rng):
+    """How far a moved molecule's energy, or turned forces, are from what they should be."""
+    moved, order, turn = move(symmetry, x, rng)
+    before, after = predict(build(variant, dtype), np.stack([x, moved]))
+    expected = before[order] @ turn.T if entry(variant).output == "force" else before
+    return np.abs(after - expected).max() / max(1.0, np.abs(before).max())
+
+
+KNOWN = [(v, s) for v in VARIANTS for s in catalogue.SYMMETRIES if s in symmetries(v)]
+UNKNOWN = [(v, s) for v in VARIANTS for s in catalogue.SYMMETRIES if s not in symmetries(v)]
+
+
+@pytest.mark.parametrize(("variant", "symmetry"), KNOWN)
+@settings(max_examples=6, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from(sorted(TOLERANCE)))
+def test_what_the_catalogue_says_is_known_is_known(variant, symmetry, data, seed, dtype):
+    rng = np.random.default_rng(seed)
+    x = cluster(rng, data.draw(sizes(variant)))
+    assert departure(variant, dtype, symmetry, x, rng) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize(("variant", "symmetry"), UNKNOWN)
+def test_what_it_does_not_say_is_not_known(variant, symmetry, rng):
+    """By the equations' design: a network that were equivariant would not be the report's."""
+    assert departure(variant, "float64", symmetry, cluster(rng, 6), rng) > 1e-3
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_output_depends_on_the_shape(variant, rng):
+    """The symmetries would hold for a constant, too; and no force model makes its sum zero."""
+    x = cluster(rng, 6)
+    small, large = predict(build(variant), np.stack([x, 1.05 * x]))
+    assert np.abs(large - small).max() > 1e-3
+    if entry(variant).output == "force":
+        assert np.abs(small.sum(axis=0)).max() > 1e-2
+
+
+@pytest.mark.parametrize("activation", ["relu", "silu"])
+@pytest.mark.parametrize("variant", ANY_SIZE)
+def test_equals_its_slow_twin(variant, activation, rng):
+    """Behler's twin is in test_behler.py."""
+    name, options = VARIANTS[variant]
+    model = build(variant, activation=activation)
+    weights = twins.weights_of(model)
+    force = entry(variant).output == "force"
+    twin = getattr(twins_force if force else TWINS.get(name, twins), name)
+    more = {k: v for k, v in options.items() if k != "form"}
+    for n_atoms in (2, 5, 6):
+        x = cluster(rng, n_atoms)
+        expected = np.array(twin(x.tolist(), weights, STATISTICS, activation, **more))
+        found = predict(model, x[None])[0]
+        np.testing.assert_allclose(
+            found if force else found[0], expected, rtol=0, atol=1e-11 * np.abs(expected).max()
+        )
+
+
+@pytest.mark.parametrize("variant", FORMS)
+def test_the_fast_form_is_the_literal_one(variant, rng):
+    """Same first weights, values, and gradients by weights and positions."""
+    name, options = VARIANTS[variant]
+    fresh = [
+        catalogue.build(name, STATISTICS, options={**options, "form": form}, seed=3)
+        for form in ("literal", "fast")
+    ]
+    for a, b in zip(*map(twins.weights_of, fresh), strict=True):
+        assert a == b
+    for a, b in zip(*(twins.weights_of(m).values() for m in fresh), strict=True):
+        np.testing.assert_array_equal(a[0], b[0])
+    literal, fast = build(variant), build(variant.replace("literal", "fast"))
+    direction = {}
+    for n_atoms in (2, 3, 6):
+        x = tf.constant(np.stack([cluster(rng, n_atoms) for _ in range(3)]))
+        found = []
+        for model in (literal, fast):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                out = model(x)
+                direction.setdefault(n_atoms, tf.constant(rng.standard_normal(out.shape)))
+                loss = tf.reduce_sum(out * direction[n_atoms])
+            by = {v.path: v.value for v in model.trainable_variables}
+            gradients = tape.gradient(loss, {"x": x, **by})
+            found.append({"out": out, **gradients})
+        assert found[0].keys() == found[1].keys()
+        for key, one in found[0].items():
+            size = np.abs(one).max()
+            np.testing.assert_allclose(one, found[1][key], rtol=0, atol=1e-11 * max(size, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("eq2", 2221),
+        ("eq3", 2221),
+        ("eq4", 2371),
+        ("eq5", 4291),
+        ("eq6", 1823),
+        ("eq7", 1883),
+        ("eq7_as_printed", 1823),
+        ("eq8", 4643),
+        ("eq9", 5483),
+        ("graph_network", 331),
+        ("distance_graph_network", 7481),
+    ],
+)
+def test_parameter_counts_follow_from_the_widths(name, count):
+    """Counted by hand from the report's tables, with input widths and biases."""
+    assert catalogue.build(name, STATISTICS).count_params() == count
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_batch_equals_single(variant, rng):
+    model, x = build(variant), np.stack([cluster(rng, 6) for _ in range(7)])
+    single = np.concatenate([predict(model, one[None]) for one in x])
+    np.testing.assert_allclose(predict(model, x, chunk=3), single, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("variant", [v for v in ANY_SIZE if "raw" not in v])
+def test_xla_and_plain_agree_when_the_number_of_atoms_is_open(variant, rng):
+    model = build(variant)
+    spec = tf.TensorSpec((None, None, 3), tf.float64)
+    compiled = tf.function(lambda x: model(x), jit_compile=True, input_signature=[spec])
+    x = cluster(rng, 5)[None]
+    np.testing.assert_allclose(compiled(x), predict(model, x), rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_gradients_are_right_and_finite(variant, rng):
+    """Through the i = j terms, too: against finite differences, in float64."""
+    model = build(variant, activation=None if variant == "behler" else "silu")
+    x = cluster(rng, 6)[None]
+    with tf.GradientTape() as tape:
+        positions = tf.constant(x)
+        tape.watch(positions)
+        out = model(positions)
+        direction = rng.standard_normal(out.shape)
+        total = tf.reduce_sum(out * tf.constant(direction))
+    gradient, step = tape.gradient(total, positions).numpy(), rng.standard_normal(x.shape)
+    assert np.isfinite(gradient).all()
+    if "translation" in symmetries(variant):
+        np.testing.assert_allclose(gradient.sum(axis=1), 0, atol=1e-10)
+    ends = [(predict(model, x + sign * 1e-5 * step) * direction).sum() for sign in (1, -1)]
+    slope = (ends[0] - ends[1]) / 2e-5
+    assert (gradient * step).sum() == pytest.approx(slope, rel=1e-6, abs=1e-8)
+
+
+def test_saved_models_open_in_a_fresh_process(rng, tmp_path):
+    """In Keras's safe mode, with the same bits, and without a word."""
+    x = cluster(rng, 6)[None]
+    np.save(tmp_path / "x.npy", x)
+    for variant in VARIANTS:
+        build(variant).save(tmp_path / f"{variant}.keras")
+    code = (
+        "import pathlib, sys, numpy as np; from keras_models import load_model\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "for path in folder.glob('*.keras'):\n"
+        "    y = load_model(path)(np.load(folder / 'x.npy')).numpy()\n"
+        "    np.save(path.with_suffix('.npy'), y)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # nothing of TensorFlow's start-up reaches the user
+    for variant in VARIANTS:
+        np.testing.assert_array_equal(np.load(tmp_path / f"{variant}.npy"), build(variant)(x))
+
+
+def test_keras_itself_opens_a_saved_model(tmp_path, rng):
+    model, x = build("eq2-fast"), cluster(rng, 6)[None]
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(x), model(x))
+    np.testing.assert_array_equal(load_model(tmp_path / "model.keras")(x), model(x))
+
+
+def test_a_smooth_activation_makes_the_energy_twice_differentiable(rng):
+    model, x = build("distance_graph_network-2", activation="silu"), cluster(rng, 4)[None]
+    with tf.GradientTape() as outer:
+        position = tf.constant(x)
+        outer.watch(position)
+        with tf.GradientTape() as inner:
+            inner.watch(position)
+            energy = model(position)
+        gradient = inner.gradient(energy, position)
+    hessian = outer.jacobian(gradient, position).numpy().reshape(12, 12)
+    np.testing.assert_allclose(hessian, hessian.T, rtol=0, atol=1e-12 * np.abs(hessian).max())
+    step = rng.standard_normal(x.shape)
+    energies = [predict(model, x + k * 1e-3 * step)[0, 0] for k in (-1, 0, 1)]
+    curvature = (energies[2] - 2 * energies[1] + energies[0]) / 1e-6
+    assert step.ravel() @ hessian @ step.ravel() == pytest.approx(curvature, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "says"),
+    [
+        ("eq2", {"widths": ((20, 50, 1), (2, 50, 20))}, "is 1 wide, not 2"),
+        ("eq2", {"widths": ((20, 50, 1), (1, 50, 19))}, "is 19 wide, not 20"),
+        ("eq2", {"options": {"form": "quick"}}, "'literal' or 'fast'"),
+        ("eq6", {"options": {"vectors": "inverse"}}, "must be"),
+        ("eq9", {"widths": ((50, 1), (50, 20, 20), (50, 20, 20))}, "3 components, not 1"),
+        ("graph_network", {"widths": ((6, 12, 1), (12, 6), (6, 12))}, "is 24 wide, not 12"),
+        (
+            "distance_graph_network",
+            {"widths": ((20, 50, 1), (10, 50, 20), (1, 50, 20))},
+            "is 20 wide, not 10",
+        ),
+        ("distance_graph_network", {"options": {"steps": 0}}, "at least one"),
+        ("eq1", {}, "no model 'eq1'"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name, changes, says):
+    with pytest.raises(ValueError, match=says):
+        catalogue.build(name, STATISTICS, **changes)
+
+
+def test_the_contract_is_asked_of_the_whole_catalogue():
+    assert {name for name, _ in VARIANTS.values()} == set(catalogue.MODELS)
