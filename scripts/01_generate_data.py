@@ -34,38 +34,62 @@ def fitting(path, settings):
     return data
 
 
-def main(argv):
+def parse(argv):
+    """Arguments, and the settings of the dynamics among them that were given.
+
+    Raises:
+        ReproductionError: an unknown dataset; an option of a single dataset without its --name; an
+            --output that is a path or the file of another dataset.
+    """
     p = cli.parser(__doc__)
     p.add_argument("--name", help="only this dataset: " + ", ".join(SOURCES))
-    p.add_argument("--output", help="another name for the file, without its ending")
+    one = p.add_argument_group("for one dataset, with --name")
+    one.add_argument("--output", help="another name for the file, without its ending")
     own = DynamicsSettings()
-    p.add_argument("--seed", type=int, help=f"of the first velocities (default: {own.seed})")
-    p.add_argument("--temperature", type=float, metavar="K", dest="temperature_K")
-    p.add_argument("--steps", type=int)
-    p.add_argument("--stride", type=int, help="keep a frame every so many steps")
-    p.add_argument("--structure", choices=sorted(STRUCTURES))
-    p.add_argument("--remove-rotation", action="store_true", default=None)
+    one.add_argument("--seed", type=int, help=f"of the first velocities (default: {own.seed})")
+    one.add_argument("--temperature", type=float, metavar="K", dest="temperature_K")
+    one.add_argument("--steps", type=int)
+    one.add_argument("--stride", type=int, help="keep a frame every so many steps")
+    one.add_argument("--structure", choices=sorted(STRUCTURES))
+    one.add_argument("--remove-rotation", action="store_true", default=None)
     arguments = p.parse_args(argv)
-    space, out = cli.workspace(arguments), cli.console()
-    if arguments.name is not None and arguments.name not in SOURCES:
-        raise ReproductionError(f"no dataset {arguments.name!r}; there is {', '.join(SOURCES)}")
     asked = {
         name: value for name in asdict(own) if (value := getattr(arguments, name, None)) is not None
     }
+    name, output = arguments.name, arguments.output
+    if name is None and (asked or output is not None):
+        option = "output" if output is not None else next(iter(asked)).removesuffix("_K")
+        raise ReproductionError(
+            f"--{option.replace('_', '-')} is for one dataset: say which with --name"
+        )
+    if name is not None and name not in SOURCES:
+        raise ReproductionError(f"no dataset {name!r}; there is {', '.join(SOURCES)}")
+    if output is not None:
+        if output in ("", ".", "..") or "/" in output:
+            raise ReproductionError(f"--output {output!r} is no file name; --folder says where")
+        if output in SOURCES and output != name:
+            raise ReproductionError(f"--output {output} is the file of another dataset")
+    return arguments, asked
+
+
+def main(argv):
+    arguments, asked = parse(argv)
+    space, out = cli.workspace(arguments), cli.console()
+    wanted = []
     for name, source in SOURCES.items():
-        if arguments.name not in (None, name):
-            continue
-        settings = (source.quick() if space.is_quick else source).dynamics
-        settings = replace(settings, **asked)
-        path = space.data / f"{arguments.output or name}.traj"
-        data = fitting(path, settings)
+        if arguments.name in (None, name):
+            settings = (source.quick() if space.is_quick else source).dynamics
+            path = space.data / f"{arguments.output or name}.traj"
+            wanted.append((name, replace(settings, **asked), path))
+    # What is there is looked at first: nothing is made where one of them cannot be.
+    found = [fitting(path, settings) for _, settings, path in wanted]
+    for (name, settings, path), data in zip(wanted, found, strict=True):
+        how = "is there already"
         if data is None:
             with out.status(f"{name}: {settings.steps:,} steps of EMT dynamics"):
                 data = run_dynamics(settings)
                 save(data, path)
             how = "made"
-        else:
-            how = "is there already"
         about = data.metadata["dynamics"]
         out.print(
             space.label(

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from data_gen.dataset import Dataset, Statistics, closest_pair, inverse_distance
 from data_gen.dynamics import DynamicsSettings, run_dynamics
 from data_gen.errors import DataError
 from data_gen.structures import build_structure
+from reproduction.errors import ReproductionError
 
+generate = runpy.run_path(str(Path(__file__).parent.parent / "scripts/01_generate_data.py"))["main"]
 SHORT = DynamicsSettings(steps=500)
 SLAB = DynamicsSettings("pt8au2-slab", steps=2000, max_displacement_A=1.385)
 
@@ -351,3 +354,42 @@ def test_sidecar_says_how_it_was_made(short, tmp_path):
     about = json.loads((tmp_path / "au6.json").read_text())
     assert about["frames"] == 10 and about["dynamics"]["seed"] == 0
     assert about["versions"]["asap3"] == "3.13.11"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--output", "x"], "--output is for one dataset"),
+        (["--steps", "500"], "--steps is for one dataset"),
+        (["--seed", "0"], "--seed is for one dataset"),
+        (["--temperature", "0"], "--temperature is for one dataset"),
+        (["--structure", "au6-octahedron"], "--structure is for one dataset"),
+        (["--remove-rotation"], "--remove-rotation is for one dataset"),
+        (["--name", "au7"], "no dataset 'au7'"),
+        (["--name", "au6", "--steps", "500", "--output", "pt8au2"], "file of another dataset"),
+        (["--name", "au6", "--steps", "500", "--output", "../x"], "is no file name"),
+    ],
+)
+def test_arguments_that_do_not_go_together_make_nothing(tmp_path, arguments, says):
+    with pytest.raises(ReproductionError, match=says):
+        generate(["--quick", "--folder", str(tmp_path), *arguments])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_names_the_file_of_the_named_dataset(tmp_path, capsys):
+    arguments = ["--folder", str(tmp_path), "--name", "au6", "--steps", "500"]
+    assert generate([*arguments, "--output", "x"]) == 0
+    assert generate([*arguments, "--output", "au6"]) == 0
+    assert sorted(path.name for path in (tmp_path / "data").glob("*.traj")) == [
+        "au6.traj",
+        "x.traj",
+    ]
+    assert load(tmp_path / "data/x.traj").checksum() == run_dynamics(SHORT).checksum()
+
+
+def test_nothing_is_made_where_one_dataset_cannot_be(tmp_path, short):
+    """The last one's place is taken by a file of other settings."""
+    save(short, tmp_path / "quick/data/pt8au2-hot.traj")
+    with pytest.raises(ReproductionError, match="made with structure"):
+        generate(["--quick", "--folder", str(tmp_path)])
+    assert len(list((tmp_path / "quick/data").glob("*.traj"))) == 1

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from reproduction.engine import provenance
-from reproduction.engine.provenance import code_files
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.store import Store
 from reproduction.sections import EXPERIMENTS
@@ -195,33 +194,3 @@ def test_gather_writes_what_it_reads_and_a_part_does_not_replace_a_whole(au6, tm
     assert gather(store, [floor], {"au6": au6[1:]}, tmp_path / "results")[1] == []
     assert len(Metrics.read(tmp_path / "results").rows) == len(metrics.rows)
     assert results._read_json(tmp_path / "results/provenance.json")[floor.id]["0"]["commit"]
-
-
-def test_code_checksum_sees_the_code_of_the_task_and_not_words(tmp_path):
-    package = tmp_path / "reproduction/engine/tasks"
-    package.mkdir(parents=True)
-    (tmp_path / "keras_models").mkdir()
-    (package / "a.py").write_text("from keras_models import used\n")
-    sums = []
-    for name, code in (
-        ("used", '"""One."""\nx = 1  # a\n'),
-        ("used", '"""Two."""\nx = 1\n'),
-        ("other", "x = 1\n"),
-        ("used", '"""Two."""\nx = 2\n'),
-    ):
-        (tmp_path / f"keras_models/{name}.py").write_text(code)
-        sums.append(provenance.code_checksum.__wrapped__("a", tmp_path))
-    assert sums[0] == sums[1] == sums[2] != sums[3]
-
-
-def test_code_of_a_task_holds_what_it_predicts_with():
-    names = {
-        str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.engine.tasks.energy")
-    }
-    assert {"keras_models/fit.py", "keras_models/features.py", "data_gen/dataset.py"} <= names
-    assert not any("runner" in name or "experiments" in name for name in names)
-    # Amp trains in another process, whose code is found all the same.
-    names = {
-        str(p.relative_to(provenance.ROOT)) for p in code_files("reproduction.engine.tasks.amp")
-    }
-    assert {"amp_baseline/process.py", "amp_baseline/optimiser.py"} <= names

@@ -415,7 +415,8 @@ def test_foreign_data_is_not_overwritten(folder):
 
 @pytest.mark.parametrize("arguments", [("--seed", "-1"), ("--temperature", "1e9")])
 def test_odd_dynamics_is_one_sentence(tmp_path, arguments):
-    status, _, err = script("01_generate_data.py", "--steps", "500", *arguments, folder=tmp_path)
+    small = ("--name", "au6", "--steps", "500")
+    status, _, err = script("01_generate_data.py", *small, *arguments, folder=tmp_path)
     assert status == 2 and err.startswith("error: ") and err.count("\n") == 1
 
 
@@ -425,10 +426,10 @@ def test_missing_data_says_which_script_makes_it(tmp_path):
 
 
 def test_data_of_other_settings_is_not_overwritten(tmp_path):
-    small = ("--steps", "500")
+    small = ("--name", "au6", "--steps", "500")
     assert script("01_generate_data.py", *small, folder=tmp_path)[0] == 0
     before = (tmp_path / "data/au6.traj").read_bytes()
-    status, _, err = script("01_generate_data.py", "--steps", "600", folder=tmp_path)
+    status, _, err = script("01_generate_data.py", *small[:3], "600", folder=tmp_path)
     assert status == 2 and "steps = 500, not 600" in err
     status, out, _ = script("01_generate_data.py", *small, folder=tmp_path)
     assert status == 0 and "is there already" in out

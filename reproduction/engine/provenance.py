@@ -1,7 +1,5 @@
 """Where a number comes from: code, versions, machine."""
 
-import ast
-import hashlib
 import os
 import platform
 import subprocess
@@ -9,7 +7,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from reproduction.engine.tasks import module_name
+from reproduction.engine import code, tasks
+from reproduction.engine.source import Repository
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("numpy", "scipy", "tensorflow", "keras", "ase", "asap3", "amp-atomistics")
@@ -25,45 +24,15 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _without_docstrings(tree: ast.AST) -> ast.AST:
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    for node in (node for node in ast.walk(tree) if isinstance(node, documented)):
-        if ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
-    return tree
-
-
-def code_files(module: str, root: Path = ROOT) -> list[Path]:
-    """A module's file and those of all it imports from this repository, in the order of names.
-
-    Of ``reproduction`` only the tasks count: the rest runs, stores and shows what they predict.
-    """
-    seen: dict[str, Path] = {}
-    todo = [module]
-    while todo:
-        name = todo.pop()
-        path = root.joinpath(*name.split(".")).with_suffix(".py")
-        if name in seen or not path.is_file():
-            continue
-        if name.startswith("reproduction.") and not name.startswith("reproduction.engine.tasks."):
-            continue
-        seen[name] = path
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                todo += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                todo += [alias.name for alias in node.names]
-    return [seen[name] for name in sorted(seen)]
+@cache
+def _repository() -> Repository:
+    return Repository(ROOT, tasks.__name__)
 
 
 @cache
-def code_checksum(task: str, root: Path = ROOT) -> str:
-    """SHA-256 over the code that makes a task's predictions, comments and docstrings left out."""
-    digest = hashlib.sha256()
-    for path in code_files(module_name(task), root):
-        tree = _without_docstrings(ast.parse(path.read_text()))
-        digest.update(f"{path.relative_to(root)} {ast.dump(tree)}".encode())
-    return digest.hexdigest()
+def code_checksum(task: str) -> str:
+    """Checksum of the code that makes a task's predictions: :mod:`reproduction.engine.code`."""
+    return code.checksum(tasks.module_name(task), _repository())
 
 
 def processor() -> str:
