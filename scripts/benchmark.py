@@ -1,20 +1,19 @@
 """Speed, as ratios measured in one run: training against Keras's fit, lanes, atoms, cores.
 
-Writes results/benchmark.json, from which the README's table comes. Takes about a minute.
+Takes about a minute; with --keep it writes results/benchmark.json, which docs/results/speed.md
+shows.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import asap3
 import numpy as np
 from ase.calculators.emt import EMT
 
-from data_gen.dataset import Statistics, load
+from data_gen.dataset import Statistics
 from data_gen.structures import build_structure
 from keras_models import catalogue
 from keras_models.backend import keras, tf
@@ -23,11 +22,11 @@ from keras_models.calculator import KerasCalculator
 from keras_models.objective import direct_objective
 from keras_models.optimise.adam import EpochLoop, TrainingState
 from keras_models.settings import AdamSettings
-from reproduction import cli
+from reproduction import benchmarks, cli
 from reproduction.engine.provenance import ROOT, processor
-from reproduction.sections import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS, SOURCES
 
-BATCH = 32
+BATCH, FRAMES, SMOKE_FRAMES = 32, 2000, 64
 # The report's tensors in plain Keras: the yardstick.
 FIT = "Keras fit"
 ENERGY_MODELS = {
@@ -118,11 +117,11 @@ def milliseconds_a_call(calc):
     return 1000 * float(np.median(times[20:]))
 
 
-def threads_and_processes(data_path):
+def threads_and_processes(frames):
     """Two trainings of Eq. 2: one process of two threads after the other, or two at once."""
 
     def start(threads, trainings):
-        command = [sys.executable, __file__, "--child", str(data_path), str(threads)]
+        command = [sys.executable, __file__, "--child", str(frames), str(threads)]
         return [
             subprocess.Popen([*command, str(trainings)], stdout=subprocess.PIPE, text=True)
             for _ in range(2 // trainings)
@@ -135,10 +134,10 @@ def threads_and_processes(data_path):
     return found
 
 
-def child(data_path, threads, trainings):
+def child(frames, threads, trainings):
     """Seconds of so many trainings of 100 epochs, in this process."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    train = load(Path(data_path))[:2000]
+    train = benchmarks.first_frames(SOURCES["au6"], frames)
     statistics = Statistics.of(train)
     data = train.positions, train.energies
     one = epoch_seconds(catalogue.build("eq2", statistics), *data, statistics, 5)
@@ -146,16 +145,15 @@ def child(data_path, threads, trainings):
 
 
 def main(argv):
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--data", type=Path, default=ROOT / "data/au6.traj")
-    p.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    p = benchmarks.parser(__doc__)
+    p.add_argument("--child", nargs=3, type=int, help=argparse.SUPPRESS)
     arguments = p.parse_args(argv)
     if arguments.child:
-        path, threads, trainings = arguments.child
-        child(path, int(threads), int(trainings))
+        child(*arguments.child)
         return 0
     out = cli.console()
-    train = load(arguments.data)[:2000]
+    frames = SMOKE_FRAMES if arguments.smoke else FRAMES
+    train = benchmarks.first_frames(SOURCES["au6"], frames)
     statistics = Statistics.of(train)
     rate = matmul_rate()
     results = {
@@ -175,7 +173,7 @@ def main(argv):
 
     data = train.positions, train.energies
     times = results["eq2_ms_an_epoch"]
-    for name, seconds in (
+    ways = (
         (
             FIT,
             lambda: fit_seconds(eq2(form="literal"), train, statistics),
@@ -194,11 +192,12 @@ def main(argv):
             "compiled epoch, unique pairs, 5 seeds side by side",
             lambda: epoch_seconds(eq2(), *data, statistics, 5),
         ),
-    ):
+    )
+    for name, seconds in ways[:: len(ways) - 1] if arguments.smoke else ways:
         times[name] = 1000 * seconds()
         ratio = times[FIT] / times[name]
         out.print(f"Eq. 2, {name}: {times[name]:.1f} ms an epoch, {ratio:.1f} x {FIT}")
-    for name, experiment in ENERGY_MODELS.items():
+    for name, experiment in list(ENERGY_MODELS.items())[: 1 if arguments.smoke else None]:
         model = catalogue.build(name, statistics, seed=0)
         by_lanes = {lanes: epoch_seconds(model, *data, statistics, lanes) for lanes in (1, 5)}
         seconds = min(by_lanes.values())
@@ -215,12 +214,13 @@ def main(argv):
             f"with 1 lane, {1000 * by_lanes[5]:.1f} ms a lane with 5; {100 * share:.0f} % of the "
             "matrix-product rate"
         )
-    for name in ("eq2", "eq4"):
-        for n_atoms in (6, 13, 25, 50) if name == "eq2" else (6, 13):
-            positions = cluster_data(n_atoms, 320)
+    samples = min(320, frames)
+    for name, by_atoms in {"eq2": (6, 13, 25, 50), "eq4": (6, 13)}.items():
+        for n_atoms in by_atoms[: 1 if arguments.smoke else None]:
+            positions = cluster_data(n_atoms, samples)
             model = catalogue.build(name, statistics, seed=0)
-            seconds = epoch_seconds(model, positions, train.energies[:320], statistics, 1)
-            ms = 1000 * seconds * len(train) / 320
+            seconds = epoch_seconds(model, positions, train.energies[:samples], statistics, 1)
+            ms = 1000 * seconds * FRAMES / samples
             results["ms_an_epoch_by_atoms"].setdefault(name, {})[str(n_atoms)] = ms
             out.print(f"{name}, {n_atoms} atoms: {ms:.0f} ms for 2,000 samples")
     shipped = sorted((ROOT / "results/models/eq2-gradient").glob("*.keras"))
@@ -232,13 +232,10 @@ def main(argv):
     for name, make in calculators.items():
         ms = results["calculator_ms_a_call"][name] = milliseconds_a_call(make())
         out.print(f"{name}: {ms:.3f} ms a call on Au6")
-    results["seconds_of_two_trainings"] = threads_and_processes(arguments.data)
+    results["seconds_of_two_trainings"] = {} if arguments.smoke else threads_and_processes(FRAMES)
     for name, seconds in results["seconds_of_two_trainings"].items():
         out.print(f"two trainings of five lanes, 100 epochs, {name}: {seconds:.1f} s")
-    path = ROOT / "results/benchmark.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n")
-    out.print(f"written to {path.relative_to(ROOT)}")
+    benchmarks.conclude(results, "benchmark.json", arguments.keep, out)
     return 0
 
 

@@ -1,9 +1,9 @@
 """Speed of the Behler model: a pass over the data by Amp and by its Keras twin, in one run.
 
-Writes results/benchmark-behler.json, from which the README's table comes. Takes about two minutes.
+Takes about two minutes; with --keep it writes results/benchmark-behler.json, which
+docs/results/speed.md shows.
 """
 
-import json
 import os
 import tempfile
 import time
@@ -13,13 +13,12 @@ from pathlib import Path
 from amp_baseline.potential import backend, frames, in_memory, quiet
 from amp_baseline.settings import AmpSettings
 from amp_baseline.training import train
-from data_gen.dataset import load
 from keras_models import behler, catalogue
 from keras_models.backend import tf
 from keras_models.building import flat_weights
 from keras_models.objective import FullBatch
 from keras_models.problems import behler_features
-from reproduction import cli
+from reproduction import benchmarks, cli
 from reproduction.engine.provenance import processor
 from reproduction.sections import EXPERIMENTS
 
@@ -76,7 +75,7 @@ def hand_over_seconds(data):
     found = {}
     for name in ("Amp's pickles", "containers in memory"):
         with tempfile.TemporaryDirectory() as folder, quiet():
-            images = hash_images(frames(data[:HANDED_OVER]))
+            images = hash_images(frames(data))
             amp = Amp(Gaussian(), NeuralNetwork(), label=f"{folder}/amp", cores=1, logging=False)
             d = amp.descriptor
             if name != "Amp's pickles":
@@ -84,21 +83,23 @@ def hand_over_seconds(data):
             d.calculate_fingerprints(images, calculate_derivatives=True)
             begin = time.perf_counter()
             ravel_data(True, "atom-centered", images, d.fingerprints, d.fingerprintprimes, False)
-            found[name] = 1000 * (time.perf_counter() - begin) / HANDED_OVER
+            found[name] = 1000 * (time.perf_counter() - begin) / len(data)
     return found
 
 
 def main(argv):
-    p = cli.parser(__doc__)
+    arguments = benchmarks.parser(__doc__).parse_args(argv)
     # One thread each, Amp's process too: it has no more.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    space, out = cli.workspace(p.parse_args(argv)), cli.console()
+    out = cli.console()
     results = {"processor": processor(), "cores": cli.cores(), "amp": backend(), "passes": {}}
     for row, steps in ROWS:
         experiment = EXPERIMENTS[row]
-        data = load(space.data / f"{experiment.dataset}.traj")
+        if arguments.smoke:
+            steps, experiment = 2, replace(experiment, frames=12, split=(10, 2))
+        data = benchmarks.first_frames(experiment.data, sum(experiment.split))
         amp = amp_seconds(experiment, data, steps)
         twin, prepared = twin_seconds(experiment, data, steps)
         results["passes"][row] = {
@@ -112,14 +113,11 @@ def main(argv):
             f"{row}: a pass takes Amp {1000 * amp:.1f} ms, its twin {1000 * twin:.1f} ms, "
             f"{amp / twin:.0f} times as fast after {prepared:.0f} s of preparation"
         )
-    slab = load(space.data / "pt8au2.traj")
+    slab = benchmarks.first_frames(experiment.data, 4 if arguments.smoke else HANDED_OVER)
     results["hand_over_ms_a_frame"] = hand_over_seconds(slab)
     for name, ms in results["hand_over_ms_a_frame"].items():
         out.print(f"hand-over of derivatives to Fortran, {name}: {ms:.1f} ms a frame")
-    path = space.results / "benchmark-behler.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n")
-    out.print(f"written to {path.name}")
+    benchmarks.conclude(results, "benchmark-behler.json", arguments.keep, out)
     return 0
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from test_sections import sections_of
 
 from reproduction.engine.provenance import ROOT
-from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
+from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables, rows_of, select
 from reproduction.show import documents, words
 from reproduction.show.claims import verdicts
 from reproduction.show.evidence import Evidence, Metrics
@@ -162,6 +163,15 @@ def test_commands_make_the_rows_that_the_page_shows(path):
         shown = set(MARKER.findall(text))
         missing = {e.id for e in EXPERIMENTS.values() if e.table in shown} - asked
         assert not missing
+
+
+@pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))
+def test_commands_name_rows_of_their_own_script(path):
+    """A script refuses another's rows."""
+    text = text_of(path).replace("\\\n", "")
+    for name, patterns in re.findall(r"(0[2-6]_\w+\.py) --only ([^`\n|]*)", text):
+        sections = sections_of(ROOT / "scripts" / name)
+        assert select(shlex.split(patterns), rows_of(*sections))
 
 
 # claims

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reproduction.sections import EXPERIMENTS
 
 from keras_models.settings import AdamSettings
 from reproduction.engine.code import checksum, statements
@@ -16,6 +15,7 @@ from reproduction.engine.provenance import ROOT, code_checksum
 from reproduction.engine.source import Repository
 from reproduction.engine.tasks import module_name, perform
 from reproduction.engine.tasks.common import Job
+from reproduction.sections import EXPERIMENTS
 
 TASKS = "reproduction.engine.tasks"
 FILES = {
