@@ -10,6 +10,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from PIL import Image
 
+from data_gen.files import replacing
+
 # Okabe and Ito's colours, and a line style each, so that colour is never the only difference.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), "-")
@@ -54,18 +56,18 @@ def save(figure, folder: Path, name: str, svg: bool = True) -> list[Path]:
     Returns:
         The files written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{suffix}" for suffix in (("svg", "png") if svg else ("png",))]
     for text in _marks:
         figure.text(0.5, 0.5, text, rotation=30, fontsize=22, color=GREY, alpha=0.4, ha="center")
     if svg:
         # What is rasterised within the drawing has the picture's resolution.
-        figure.savefig(paths[0], metadata={"Date": None}, dpi=DPI)
+        with replacing(paths[0]) as scratch:
+            figure.savefig(scratch, metadata={"Date": None}, dpi=DPI)
     picture = io.BytesIO()
     figure.savefig(picture, dpi=DPI)
     # A palette, which is enough for a few colours and their shades, is a third of the size.
-    with Image.open(picture) as full:
-        full.convert("RGB").quantize(COLOURS_OF_A_PICTURE).save(paths[-1], optimize=True)
+    with Image.open(picture) as full, replacing(paths[-1]) as scratch:
+        full.convert("RGB").quantize(COLOURS_OF_A_PICTURE).save(scratch, optimize=True)
     plt.close(figure)
     return paths
 

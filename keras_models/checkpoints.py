@@ -1,11 +1,12 @@
 """Unfinished work on disk: arrays under a stamp that says what they are of."""
 
-import os
 import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from data_gen.files import replacing
 
 EVERY_SECONDS = 10.0
 
@@ -38,12 +39,9 @@ class Checkpoint:
 
 
 def save_arrays(path: Path, stamp: str, **arrays: np.ndarray) -> None:
-    """Write a checkpoint under a temporary name and rename it; ``stamp`` says what it is of."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".tmp")
-    with open(scratch, "wb") as file:
-        np.savez(file, stamp=np.array(stamp), **arrays)
-    os.replace(scratch, path)
+    """Write a checkpoint, whole or not at all; ``stamp`` says what it is of."""
+    with replacing(path) as scratch:
+        np.savez(scratch, stamp=np.array(stamp), **arrays)
 
 
 def load_arrays(path: Path, stamp: str) -> dict[str, np.ndarray] | None:

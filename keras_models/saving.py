@@ -4,22 +4,21 @@ Keras ignores that file: ``keras.saving.load_model`` opens the same archive.
 """
 
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from data_gen.files import replacing
 
 ABOUT = "about.json"
 
 
 def save_model(model, path: Path, elements: Sequence[str], **about) -> None:
     """Save a model with the elements that it knows and anything else worth saying (JSON)."""
-    path = Path(path)
-    scratch = path.with_name(f".{path.stem}.tmp.keras")
-    model.save(scratch)
-    with zipfile.ZipFile(scratch, "a") as archive:
-        archive.writestr(ABOUT, json.dumps({"elements": sorted(set(elements)), **about}))
-    os.replace(scratch, path)
+    with replacing(path) as scratch:
+        model.save(scratch)
+        with zipfile.ZipFile(scratch, "a") as archive:
+            archive.writestr(ABOUT, json.dumps({"elements": sorted(set(elements)), **about}))
 
 
 def read_about(path: Path) -> dict:

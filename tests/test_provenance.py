@@ -407,7 +407,9 @@ def test_all_code_that_runs_counts(au6, tmp_path, row, options):
             path.with_suffix("").mkdir()
             path.rename(path.with_suffix("") / "model.keras")
     parts = au6.split(60, 20)
-    job = Job(experiment, (0,), *parts, "", tmp_path / "c", tmp_path / "models", lambda *_: None)
+    job = Job(
+        experiment, (0,), *parts, "", tmp_path / "c.npz", tmp_path / "models", lambda *_: None
+    )
     called = functions_called(lambda: perform(job))
     repository = Repository(ROOT, TASKS)
     counted = {}

@@ -333,7 +333,7 @@ def test_half_written_runs_are_swept_away(tmp_path):
     left.mkdir(parents=True)
     (left / "run.json").write_text("{")
     (tmp_path / "table4/eq2/.checkpoint-0.npz").write_text("kept")
-    (tmp_path / "table4/eq2/.checkpoint-0.npz.tmp").write_text("half")
+    (tmp_path / "table4/eq2/.checkpoint-0.1f.tmp.npz").write_text("half")
     with kept.locked():
         assert [p.name for p in (tmp_path / "table4/eq2").iterdir()] == [".checkpoint-0.npz"]
 

@@ -79,7 +79,7 @@ class Store:
 
     def _sweep(self) -> None:
         """Remove what a killed program left half-written."""
-        for pattern in ("*/*/.seed*", "*/*/.checkpoint*.tmp"):
+        for pattern in ("*/*/.seed*", "*/*/.checkpoint*.tmp.npz"):
             for path in self.folder.glob(pattern):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_gen.files import write_text
 from reproduction.show import claims
 from reproduction.show.claims import Verdict
 from reproduction.show.evidence import Evidence
@@ -166,8 +167,6 @@ def write(root: Path, made: Mapping[str, Table | Block]) -> list[Path]:
         old = path.read_text(encoding="utf-8")
         new = fill(old, made)
         if new != old:
-            scratch = path.with_name(f".{path.name}.tmp")
-            scratch.write_text(new, encoding="utf-8")
-            scratch.replace(path)
+            write_text(path, new)
             changed.append(path)
     return changed

@@ -5,7 +5,6 @@ The errors are taken here, from the runs' predictions, by the one metric functio
 
 import csv
 import json
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ import numpy as np
 
 from amp_baseline.potential import read_descriptor
 from data_gen.dataset import Dataset
+from data_gen.files import replacing, write_text
 from data_gen.splits import folds
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.run_one import joined
@@ -93,7 +93,7 @@ def gather(
         }
         fresh.append(experiment.id)
         if experiment.id == FINGERPRINTED and "potential" in runs.get(0, {}):
-            _write_text(
+            write_text(
                 folder / "symmetry-functions.json",
                 json.dumps(read_descriptor(runs[0]["potential"]), indent=1) + "\n",
             )
@@ -105,7 +105,7 @@ def gather(
     metrics = Metrics(row for name in order for row in rows[name])
     folder.mkdir(parents=True, exist_ok=True)
     _write_csv(folder / "metrics.csv", metrics.rows)
-    _write_text(
+    write_text(
         folder / "provenance.json",
         json.dumps({name: about[name] for name in order if name in about}, indent=1) + "\n",
     )
@@ -171,8 +171,8 @@ def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> No
             arrays |= {f"{name}_seed{seed}": p for seed, p in zip(runs, parts, strict=True)}
     if arrays:
         path = folder / "curves" / predictions.file_name(experiment.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **arrays)
+        with replacing(path) as scratch:
+            np.savez_compressed(scratch, **arrays)
 
 
 def _keep_models(folder: Path, experiment: Experiment, store: Store, runs) -> None:
@@ -206,15 +206,8 @@ def _read_json(path: Path) -> dict:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def _write_text(path: Path, text: str) -> None:
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, path)
-
-
 def _write_csv(path: Path, rows: Iterable[Value]) -> None:
-    scratch = path.with_name(f".{path.name}.tmp")
-    with open(scratch, "w", newline="", encoding="utf-8") as file:
+    with replacing(path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for r in rows:
@@ -222,4 +215,3 @@ def _write_csv(path: Path, rows: Iterable[Value]) -> None:
             writer.writerow(
                 (r.experiment, r.seed, r.split, r.metric, f"{r.value:.7g}", UNITS[r.metric])
             )
-    os.replace(scratch, path)

@@ -17,6 +17,7 @@ import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from data_gen.files import write_text
 from reproduction.engine.provenance import ROOT
 from reproduction.show import claims, rules
 from reproduction.show.claims import Claim, Verdict, counts
@@ -316,7 +317,5 @@ def write(
     path = evidence.folder / NAME
     text = render(evidence, tables, judged, is_quick)
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        scratch = path.with_name(f".{path.name}.tmp")
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
+        write_text(path, text)
     return path

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from data_gen.dataset import Dataset
+from data_gen.files import replacing
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.store import Store
 
@@ -170,8 +171,6 @@ def read_trajectory(folder: Path, name: str) -> Trajectory | None:
 
 
 def _write(path: Path, **arrays) -> None:
-    """Under a temporary name, then renamed; the same arrays give the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.tmp.npz")
-    np.savez_compressed(scratch, **arrays)
-    scratch.replace(path)
+    """Whole or not at all; the same arrays give the same bytes."""
+    with replacing(path) as scratch:
+        np.savez_compressed(scratch, **arrays)
