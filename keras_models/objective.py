@@ -73,12 +73,13 @@ class FullBatch:
 
     Args:
         objective: of a float64 model.
-        positions: (n, N, 3) Å.
+        inputs: what the objective's outputs take, samples first: positions (n, N, 3) in Å, or
+            Behler's features.
         chunk: samples at a time.
     """
 
-    def __init__(self, objective: Objective, positions: np.ndarray, chunk: int = 64) -> None:
-        n = len(positions)
+    def __init__(self, objective: Objective, inputs: np.ndarray, chunk: int = 64) -> None:
+        n = len(inputs)
         chunks = -(-n // chunk)
 
         def in_chunks(array):
@@ -87,7 +88,7 @@ class FullBatch:
             filled = np.concatenate([array, np.repeat(array[:1], chunks * chunk - n, axis=0)])
             return tf.constant(filled.reshape(chunks, chunk, *array.shape[1:]))
 
-        data = in_chunks(positions)
+        data = in_chunks(inputs)
         targets = tuple(in_chunks(target) for target in objective.targets)
         weights = np.zeros(chunks * chunk)
         weights[:n] = 1.0

@@ -221,7 +221,7 @@ def data(evidence: Evidence) -> list[Data]:
 
 
 def training_hours(metrics: Metrics) -> float:
-    """Hours of all runs together, side by side or not: training, or what a row does instead."""
+    """Hours of training of all rows and seeds together, as if one after the other."""
     return sum(row.value for row in metrics.rows if row.metric == "train_seconds") / 3600
 
 
