@@ -17,6 +17,8 @@ MODELS = ("eq2", "eq3", "eq4", "eq5")
 # All that the registry runs.
 KINDS = sorted({e.options["preprocessing"] for e in EXPERIMENTS.values() if "appendix-b" in e.id})
 EVERY = [(name, kind) for name in MODELS for kind in KINDS]
+# Each treatment once on pairs, and the one that triplets treat in a layer of their own.
+FEW = [*(("eq2", kind) for kind in KINDS), ("eq4", "no-diagonal")]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def test_treatments_are_other_functions(name, kind, train, rng):
     assert abs(predict(model, x) - predict(standard, x)).item() > 1e-3
 
 
-@pytest.mark.parametrize(("name", "kind"), EVERY)
+@pytest.mark.parametrize(("name", "kind"), FEW)
 def test_energy_is_invariant(name, kind, train, rng):
     model = build(name, kind, train)
     x = cluster(rng, 6)
@@ -95,7 +97,7 @@ def test_the_fast_form_is_the_literal_one(name, kind, train, rng):
         np.testing.assert_allclose(predict(unique, x), predict(full, x), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("name", "kind"), EVERY)
+@pytest.mark.parametrize(("name", "kind"), FEW)
 def test_saved_models_open_again(name, kind, train, rng, tmp_path):
     """In Keras's safe mode, in the precision that the rows are trained in."""
     model = build(name, kind, train, "float32")
