@@ -30,5 +30,6 @@ setup(
         "rich>=15.0.0",
         "scipy>=1.17.1",
         "tensorflow>=2.21.0",
+        "vesin>=0.5.8",
     ],
 )

@@ -55,7 +55,9 @@ def twin_seconds(experiment, data, steps):
     )
     network = behler.network(model)
     forces = part.forces if settings.forces else None
-    objective = behler.fingerprint_objective(network, part.energies, forces, 0.01, 0.04)
+    objective = behler.fingerprint_objective(
+        network, part.numbers, part.energies, forces, 0.01, 0.04
+    )
     batch, theta = FullBatch(objective, features), flat_weights(network)
     batch(theta)
     begin = time.perf_counter()
