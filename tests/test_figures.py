@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import matplotlib.colors
 import matplotlib.text
 import numpy as np
 import pytest
@@ -221,6 +222,45 @@ def test_an_empty_panel_says_what_is_true(gathered, tmp_path, monkeypatch):
     rows = [e for e in EXPERIMENTS.values() if e.table in parity.TABLES["energy"]]
     au6_rows = sum(e.dataset == "au6" for e in rows)
     assert found.count("not run yet") == au6_rows - 2
+
+
+def drawn_points(kept: keep.Predictions, kind: str) -> tuple[np.ndarray, str]:
+    """What a parity panel shows: points (n, 2) in the colour of the test part, and its words."""
+    figure, axes = style.plt.subplots()
+    parity.scatter(axes, kept, kind, size=1.5)
+    red = matplotlib.colors.to_rgba(style.TEST)
+    points = [
+        one.get_offsets()
+        for one in axes.collections
+        if len(one.get_facecolors()) and np.allclose(one.get_facecolors()[0], red)
+    ]
+    words = " ".join(text.get_text() for text in axes.texts)
+    style.plt.close(figure)
+    return np.concatenate(points), words
+
+
+@pytest.mark.parametrize("kind", ["energy", "force"])
+def test_every_test_point_is_drawn_and_the_worst_is_named(kind, rng):
+    """Far beyond the panel, and in a frame that no stride would take: at its edge, with a name."""
+    shape = (37,) if kind == "energy" else (37, 6, 3)
+    true = rng.standard_normal(shape)
+    predicted = true + 0.01 * rng.standard_normal(shape)
+    predicted[13] += 20.0
+    whole = {"train": true, "test": true}, {"train": true, "test": predicted}
+    frames = np.arange(500, 537)
+    kept = keep.Predictions(
+        {kind: whole[0]}, {kind: whole[1]}, {kind: {"train": frames, "test": frames}}
+    )
+    points, words = drawn_points(kept, kind)
+    where_it_is = np.stack([true.ravel(), predicted.ravel()], axis=1)
+    beyond = points[len(where_it_is) :]
+    np.testing.assert_array_equal(
+        np.sort(points[: len(where_it_is)], axis=0), np.sort(where_it_is, axis=0)
+    )
+    # Once more, at the edge.
+    np.testing.assert_array_equal(np.sort(beyond[:, 0]), np.sort(true[13].ravel()))
+    assert (beyond[:, 1] < 5.0).all()
+    assert words.startswith("frame 513:\n20 ")
 
 
 def test_a_periodic_dataset_is_drawn_beside_the_first(gathered, tmp_path, monkeypatch):

@@ -74,7 +74,7 @@ def test_the_readmes_reader_reads_predictions(monkeypatch):
     """Three lines, as they stand there; their error is metrics.csv's."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n([^`]*?results/predictions/.*?)```", text, flags=re.S)
-    assert len(code.strip().splitlines()) == 3
+    assert len(list(filter(None, code.splitlines()))) == 3
     monkeypatch.chdir(ROOT)
     found: dict = {}
     exec(code, found)
