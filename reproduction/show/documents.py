@@ -10,6 +10,7 @@ from reproduction.show import claims
 from reproduction.show.claims import Verdict
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import with_spread
+from reproduction.show.outliers import said
 from reproduction.show.reported import reported
 from reproduction.show.tables import Table, fill
 from reproduction.show.words import TABLES, about, arranged, ranges
@@ -70,15 +71,16 @@ def verdict_counts(judged: Sequence[Verdict]) -> str:
 def headline_energy(evidence: Evidence) -> str:
     """Table 4 in short: train and test error beside the report's."""
     printed = reported()
-    rows = []
+    rows, shown = [], []
     for model in (3, 2, 4, 5):
         cells = [f"Eq. {model}"]
+        shown.append(f"table4/eq{model}")
         for split in ("train", "test"):
-            key = (f"table4/eq{model}", split, "energy_rmse")
+            key = (shown[-1], split, "energy_rmse")
             cells += [printed[key], with_spread(evidence.spread(*key))]
         rows.append(tuple(cells))
     columns = ("RMSE of E, eV", "train, report", "here", "test, report", "here")
-    return _rows(columns, rows)
+    return _with_outliers(_rows(columns, rows), evidence, shown, "energy", 1.0)
 
 
 def headline_forces(evidence: Evidence) -> str:
@@ -97,7 +99,16 @@ def headline_forces(evidence: Evidence) -> str:
             cells.append(with_spread(evidence.spread(*key), 1000.0))
         rows.append(tuple(cells))
     columns = ("RMSE of F, meV/Å", "train, report", "here", "test, report", "here")
-    return _rows(columns, rows)
+    return _with_outliers(_rows(columns, rows), evidence, (best, gradient), "force", 1000.0)
+
+
+def _with_outliers(
+    table: str, evidence: Evidence, rows: Sequence[str], kind: str, scale: float
+) -> str:
+    """A table, and below it where one frame makes a test error in it."""
+    known = [evidence.experiments[row] for row in rows if row in evidence.experiments]
+    text = said(evidence, known, [kind], scale)
+    return f"{table}\n\n{text}" if text else table
 
 
 def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:

@@ -43,8 +43,11 @@ class Metrics:
 
     def values(self, experiment: str, split: str, metric: str) -> list[float]:
         """One for each seed, in the order of seeds."""
-        found = self._values.get((experiment, split, metric), {})
-        return [found[seed] for seed in sorted(found)]
+        return list(self.by_seed(experiment, split, metric).values())
+
+    def by_seed(self, experiment: str, split: str, metric: str) -> dict[int, float]:
+        """{seed: value}, in the order of seeds; empty where there is no such number."""
+        return dict(sorted(self._values.get((experiment, split, metric), {}).items()))
 
     def experiments(self) -> set[str]:
         """Ids that have numbers."""
