@@ -1,0 +1,50 @@
+"""The project's side of `make check-peers`: Au6 as extended XYZ, split as beyond/eq2-gradient.
+
+Runs in .venv. Writes train.extxyz, test.extxyz and data.json (what they are, and checksums) into
+the folder that is named; the trajectory is the project's own, or made by its settings.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import ase.io
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from data_gen.dataset import Dataset, load
+from data_gen.dynamics import run_dynamics
+from reproduction.engine.provenance import ROOT
+from reproduction.sections import EXPERIMENTS
+from reproduction.sections.names import GRADIENT
+
+
+def frames(part: Dataset) -> list[Atoms]:
+    """Atoms with their energies and forces; an isolated cluster needs no cell."""
+    found = []
+    for x, energy, forces in zip(part.positions, part.energies, part.forces, strict=True):
+        atoms = Atoms(part.numbers, positions=x)
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        found.append(atoms)
+    return found
+
+
+def main(folder: str) -> None:
+    """Write both parts and data.json."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    row = EXPERIMENTS[GRADIENT]
+    trajectory = ROOT / "data" / f"{row.dataset}.traj"
+    data = load(trajectory) if trajectory.is_file() else run_dynamics(row.data.dynamics)
+    about = {"trajectory": row.dataset, "trajectory_sha256": data.checksum(), "files": {}}
+    for name, part in zip(("train", "test"), row.parts(data), strict=True):
+        path = folder / f"{name}.extxyz"
+        ase.io.write(path, frames(part), format="extxyz")
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        about["files"][name] = {"frames": len(part), "sha256": sha256}
+    (folder / "data.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
