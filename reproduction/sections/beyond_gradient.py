@@ -6,11 +6,13 @@ from pathlib import Path
 
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.engine.experiment import Experiment
+from reproduction.errors import ReproductionError
+from reproduction.sections.beyond_speed import calls
 from reproduction.sections.names import GRADIENT
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import LONGER, WIDTHS
 from reproduction.sections.s6_graph import ON_DISTANCES
-from reproduction.show.metrics import with_spread
+from reproduction.show.metrics import spread, with_spread
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, rmse_table, seconds_text
 
 ELSEWHERE = Path(__file__).parents[1] / "elsewhere.csv"
@@ -70,20 +72,75 @@ def gradient(evidence: Evidence) -> Table:
     return rmse_table(evidence, "gradient", title, kinds, note, scale=1000.0, count=count)
 
 
+def _alike(rows: list[dict], column: str) -> str:
+    """What a column says, where it has to say the same in all rows."""
+    found = {row[column] for row in rows}
+    if len(found) > 1:
+        raise ReproductionError(
+            f"{ELSEWHERE.name}: {column} differs between rows that one table compares: "
+            f"{', '.join(sorted(found))}"
+        )
+    return found.pop()
+
+
+def _once(value: str | float, scale: float = 1.0) -> str:
+    """A number of a single run, in the digits of all tables."""
+    return with_spread(spread([float(value)]), scale)
+
+
+def _note(rows: list[dict]) -> str:
+    """What was measured, on which frames and where, as the columns of elsewhere.csv say it."""
+    versions = dict.fromkeys(f"{row['package']} {row['version']} ({row['beside']})" for row in rows)
+    system, sha256 = (_alike(rows, f"trajectory{end}") for end in ("", "_sha256"))
+    cores = "one core" if _alike(rows, "threads") == "1" else f"{_alike(rows, 'threads')} cores"
+    dates = sorted({row["date"] for row in rows})
+    return (
+        f"Of each other package one run, seed {_alike(rows, 'seed')}, on {cores} of "
+        f"{_alike(rows, 'processor')}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, on the "
+        f"trajectory {system} that all rows here are trained on (SHA-256 {sha256[:12]}…): "
+        f"{', '.join(versions)}. Seconds are CPU seconds of the package's own training command, "
+        "start and compilation included, and of a call of its ASE calculator. In our row they are "
+        "by the clock: training a seed, and the call from [speed](speed.md). Settings are the "
+        "packages' own, small, and tuned for nothing here: `checks/peers` has them and measures "
+        f"all of it again, `reproduction/{ELSEWHERE.name}` names them."
+    )
+
+
 def elsewhere(evidence: Evidence) -> Table:
-    """Other packages on the same system and split, as once measured, above our row."""
+    """Other packages on the same frames, as checks/peers measured them, above our row."""
     with open(ELSEWHERE, newline="", encoding="utf-8") as file:
-        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+        measured = list(csv.DictReader(file))
+    train, test = (int(_alike(measured, f"{part}_frames")) for part in ("train", "test"))
+    rows = [
+        (
+            ", ".join(filter(None, (row["model"], row["passes"]))),
+            row["package"],
+            _once(row["energy_rmse_meV"]),
+            _once(row["force_rmse_meV_A"]),
+            f"{float(row['train_cpu_seconds']):.0f}",
+            _once(row["call_cpu_seconds"], 1000.0),
+        )
+        for row in measured
+    ]
     best = [evidence.spread(GRADIENT, "test", name) for name in ("energy_rmse", "force_rmse")]
     time = seconds_text(evidence.spread(GRADIENT, "", "train_seconds"))
-    ours = ("**Eq. 2, E and F, here**", *(with_spread(s, 1000.0) for s in best), time)
+    call = calls(evidence).get("Eq. 2")
     return Table(
         "elsewhere",
-        "Au6, the report's 2,000 training frames, its 500 test frames",
-        ("model", "E, test, meV", "F, test, meV/Å", "training seconds, one core"),
-        (("The report's best (Eq. 4; Eq. 9)", "9", "120", "hours"), *rows, ours),
-        "The other packages were measured once, on one core, by throw-away scripts with the "
-        "settings named, on a trajectory of this kind; they are not run again by this repository.",
+        f"Au6, the report's {train:,} training frames, its {test:,} test frames",
+        ("model", "package", "E, test, meV", "F, test, meV/Å", "training, s", "a call, ms"),
+        (
+            ("The report's best (Eq. 4; Eq. 9)", "", "9", "120", "hours", ""),
+            *rows,
+            (
+                "**Eq. 2, E and F, here**",
+                "",
+                *(with_spread(s, 1000.0) for s in best),
+                time,
+                _once(call) if call else "",
+            ),
+        ),
+        _note(measured),
     )
 
 

@@ -29,9 +29,14 @@ def speed(evidence: Evidence) -> Table:
     )
 
 
+def calls(evidence: Evidence) -> dict[str, float]:
+    """{calculator: ms of a call on Au6}, as scripts/benchmark.py measured them in one run."""
+    return _benchmark(evidence, "benchmark.json").get("calculator_ms_a_call", {})
+
+
 def latency(evidence: Evidence) -> Table:
-    """Calculators on Au6, as scripts/benchmark.py measured them in one run."""
-    times = _benchmark(evidence, "benchmark.json").get("calculator_ms_a_call", {})
+    """Calculators on Au6."""
+    times = calls(evidence)
     note = "Energy and forces at new positions each time, the same run as above."
     rows = tuple((name, f"{ms:.3f}") for name, ms in times.items())
     return Table("latency", "A call of an ASE calculator on Au6", ("calculator", "ms"), rows, note)
