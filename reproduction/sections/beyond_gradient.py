@@ -88,20 +88,37 @@ def _once(value: str | float, scale: float = 1.0) -> str:
     return with_spread(spread([float(value)]), scale)
 
 
+def _pairs(beside: str) -> str:
+    """ "torch 2.13.0, e3nn 0.4.4" of the same without the comma."""
+    words = beside.split()
+    return ", ".join(map(" ".join, zip(words[::2], words[1::2], strict=True)))
+
+
+def _passes(row: dict) -> tuple[str, ...]:
+    """How long a package was trained; nothing where a fit is in closed form."""
+    if not row["passes"]:
+        return ()
+    number, unit = row["passes"].split()
+    return (f"{int(number):,} {unit}",)
+
+
 def _note(rows: list[dict]) -> str:
     """What was measured, on which frames and where, as the columns of elsewhere.csv say it."""
-    versions = dict.fromkeys(f"{row['package']} {row['version']} ({row['beside']})" for row in rows)
+    versions = dict.fromkeys(
+        f"{row['package']} {row['version']} ({_pairs(row['beside'])})" for row in rows
+    )
     system, sha256 = (_alike(rows, f"trajectory{end}") for end in ("", "_sha256"))
     cores = "one core" if _alike(rows, "threads") == "1" else f"{_alike(rows, 'threads')} cores"
-    dates = sorted({row["date"] for row in rows})
+    dates = sorted(row["date"] for row in rows)
+    dates = dates[0], dates[-1]
     return (
-        f"Of each other package one run, seed {_alike(rows, 'seed')}, on {cores} of "
-        f"{_alike(rows, 'processor')}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, on the "
-        f"trajectory {system} that all rows here are trained on (SHA-256 {sha256[:12]}…): "
+        f"Other packages: one run of each, so without a spread, with seed {_alike(rows, 'seed')}, "
+        f"on {cores} of {_alike(rows, 'processor')}, {' to '.join(dict.fromkeys(dates))}, on the "
+        f"trajectory {system} that our row has too (SHA-256 {sha256[:12]}…): "
         f"{', '.join(versions)}. Seconds are CPU seconds of the package's own training command, "
-        "start and compilation included, and of a call of its ASE calculator. In our row they are "
-        "by the clock: training a seed, and the call from [speed](speed.md). Settings are the "
-        "packages' own, small, and tuned for nothing here: `checks/peers` has them and measures "
+        "start and compilation included, and of a call of its ASE calculator; in our row they are "
+        "by the clock, the call from the table of calculators' speed. Settings are the packages' "
+        "own, with small widths, and tuned for nothing here: `checks/peers` has them and measures "
         f"all of it again, `reproduction/{ELSEWHERE.name}` names them."
     )
 
@@ -113,7 +130,7 @@ def elsewhere(evidence: Evidence) -> Table:
     train, test = (int(_alike(measured, f"{part}_frames")) for part in ("train", "test"))
     rows = [
         (
-            ", ".join(filter(None, (row["model"], row["passes"]))),
+            ", ".join((row["model"], *_passes(row))),
             row["package"],
             _once(row["energy_rmse_meV"]),
             _once(row["force_rmse_meV_A"]),
