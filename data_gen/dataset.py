@@ -19,6 +19,7 @@ from data_gen.errors import DataError
 
 # Nearer than this, two atoms count as being on one point: 1/r then means nothing.
 CLOSEST_A = 0.1
+UNITS = {"positions": "Å", "energies": "eV", "forces": "eV/Å"}
 
 
 @dataclass(frozen=True)
@@ -256,13 +257,14 @@ def save(data: Dataset, path: Path) -> None:
                 atoms = Atoms(data.numbers, positions=x, cell=data.cell, pbc=data.pbc)
                 atoms.calc = SinglePointCalculator(atoms, energy=e, forces=f)
                 trajectory.write(atoms)
+        # Of data that were read from a file, the metadata hold that file's checksum.
         about = {
+            **data.metadata,
             "sha256": data.checksum(),
             "frames": len(data),
             "atoms": len(data.numbers),
-            "units": {"positions": "Å", "energies": "eV", "forces": "eV/Å"},
+            "units": UNITS,
             "versions": {name: version(name) for name in ("ase", "asap3", "numpy")},
-            **data.metadata,
         }
         sidecar(scratch).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
         # The trajectory last: with its JSON alone, it is not there yet and is made anew.

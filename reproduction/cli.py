@@ -128,7 +128,7 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
     for experiment in experiments:
         name = experiment.dataset
         if name not in loaded:
-            loaded[name] = load_dataset(space.data, name)
+            loaded[name] = load_dataset(space.data, experiment.data)
         experiment.parts(loaded[name])
     return {name: data.checksum() for name, data in loaded.items()}
 
@@ -141,9 +141,9 @@ def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str]]
     """
     experiments = [space.experiment(name) for name in EXPERIMENTS]
     datasets = {}
-    for name in sorted({experiment.dataset for experiment in experiments}):
+    for name, source in sorted({e.dataset: e.data for e in experiments}.items()):
         try:
-            datasets[name] = load_dataset(space.data, name)
+            datasets[name] = load_dataset(space.data, source)
         except DataError as error:
             out.print(f"{error}: its stored rows stay as they are")
     _, fresh = gather(Store(space.runs), experiments, datasets, space.results)

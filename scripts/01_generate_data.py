@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 
 from data_gen.dataset import load, save
 from data_gen.dynamics import DynamicsSettings, run_dynamics
+from data_gen.origin import differing, load_made
 from data_gen.structures import STRUCTURES
 from reproduction import cli
 from reproduction.errors import ReproductionError
@@ -20,18 +21,12 @@ def fitting(path, settings):
     if not path.is_file():
         return None
     data = load(path)
-    made_with = data.metadata.get("dynamics")
-    if not isinstance(made_with, dict):
+    if wrong := differing(data, settings):
         raise ReproductionError(
-            f"{path} was not made by this script; move it away or give another --output"
+            f"{path}: {wrong}; move it away, or give another --folder or --output"
         )
-    for name, wanted in asdict(settings).items():
-        if made_with.get(name) != wanted:
-            raise ReproductionError(
-                f"{path} was made with {name} = {made_with.get(name)}, not {wanted}; delete it or "
-                "give another --folder or --output"
-            )
-    return data
+    # What else the rows will ask of it: a JSON that lacks its units, say.
+    return load_made(path, settings)
 
 
 def parse(argv):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,19 +29,22 @@ from reproduction.sections import EXPERIMENTS, select
 from reproduction.show.metrics import errors
 
 ROOT = Path(__file__).parent.parent
+AU6 = EXPERIMENTS["table4/eq2"].data
+AS_MADE = {"dynamics": asdict(AU6.dynamics)}
 EQ2 = replace(
     EXPERIMENTS["table4/eq2"].at_quick_size(),
+    data=AU6,
     split=(300, 100),
     training=AdamSettings(epochs=4),
     seeds=(0, 1),
 )
-FLOOR = replace(EXPERIMENTS["beyond/pair-floor"].at_quick_size(), split=(300, 100))
+FLOOR = replace(EXPERIMENTS["beyond/pair-floor"].at_quick_size(), data=AU6, split=(300, 100))
 
 
 @pytest.fixture
 def folder(au6, tmp_path):
-    """A folder with the shared data in it, as the scripts lay it out."""
-    dataset.save(au6, tmp_path / "data/au6.traj")
+    """A folder with the shared data in it, as the scripts lay it out and as if they made it."""
+    dataset.save(replace(au6, metadata=AS_MADE), tmp_path / "data/au6.traj")
     return tmp_path
 
 
@@ -305,7 +308,7 @@ def _big(folder):
     data = dataset.load(folder / "data/au6.traj")
     names = ("positions", "energies", "forces")
     long = {name: np.concatenate([getattr(data, name)] * 7) for name in names}
-    dataset.save(replace(data, **long, metadata={}), folder / "data/au6.traj")
+    dataset.save(replace(data, **long), folder / "data/au6.traj")
     return folder
 
 
@@ -406,7 +409,7 @@ def test_foreign_data_is_not_overwritten(folder):
     (folder / "data/au6.json").write_text("{}")
     before = (folder / "data/au6.traj").read_bytes()
     status, _, err = script("01_generate_data.py", folder=folder)
-    assert status == 2 and "not made by this script" in err and err.count("\n") == 1
+    assert status == 2 and "not made by scripts/01" in err and err.count("\n") == 1
     (folder / "data/au6.json").write_text("3")
     status, _, err = script("01_generate_data.py", folder=folder)
     assert status == 2 and "JSON object" in err

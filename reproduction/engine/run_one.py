@@ -10,10 +10,11 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from amp_baseline.errors import AmpError
-from data_gen.dataset import Dataset, load
+from data_gen.dataset import Dataset
 from data_gen.errors import DataError
+from data_gen.origin import load_made
 from data_gen.splits import folds
-from reproduction.engine.experiment import Experiment
+from reproduction.engine.experiment import DataSource, Experiment
 from reproduction.engine.provenance import code_checksum, provenance
 from reproduction.engine.store import RunResult, Store, finite
 from reproduction.errors import ReproductionError
@@ -34,9 +35,13 @@ class Work:
         return f"{self.experiment.id} seed{'s' if len(self.seeds) > 1 else ''} {seeds}"
 
 
-def load_dataset(folder: Path, name: str) -> Dataset:
-    """A dataset of the registry from the data folder. Raises DataError."""
-    return load(folder / f"{name}.traj")
+def load_dataset(folder: Path, source: DataSource) -> Dataset:
+    """A row's data from the data folder.
+
+    Raises:
+        DataError: they are not there, cannot be used, or are others than the source says.
+    """
+    return load_made(folder / f"{source.name}.traj", source.dynamics)
 
 
 def explain(error: Exception) -> str:

@@ -200,7 +200,7 @@ def _worker(connection: Connection, store_folder: str, data_folder: str) -> None
         name = work.experiment.dataset
         try:
             if name not in datasets:
-                datasets[name] = load_dataset(Path(data_folder), name)
+                datasets[name] = load_dataset(Path(data_folder), work.experiment.data)
             failures = do(work, datasets[name], store, _reporter(connection, stop))
         except Interrupted:
             return
