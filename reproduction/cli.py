@@ -1,9 +1,10 @@
 """What the numbered scripts share: arguments, folders, messages, exit status."""
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from rich.console import Console
 
 from data_gen.dataset import Dataset
 from data_gen.errors import DataError
+from data_gen.files import sweep
+from data_gen.locks import Held, held
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import Work, explain, load_dataset
@@ -25,6 +28,7 @@ from reproduction.show.gather import gather
 QUICK_NOTE = "quick, not the report's settings"
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 UNKNOWN_SECONDS = 10.0
+LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,12 @@ def add_run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--fresh", action="store_true", help="run again what is there already")
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed that NumPy and TensorFlow do not both take. Raises ReproductionError."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ReproductionError(f"seeds are whole numbers from 0 to {LARGEST_SEED}, not {seed}")
+
+
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders that the arguments ask for."""
     folder = (arguments.folder or ROOT).resolve()
@@ -133,11 +143,32 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
     return {name: data.checksum() for name, data in loaded.items()}
 
 
-def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str]]:
+@contextlib.contextmanager
+def writing_results(space: Workspace) -> Iterator[None]:
+    """Hold the results folder, and what is made from it elsewhere, until the block ends.
+
+    Raises:
+        ReproductionError: another command holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(space.results))
+        except Held:
+            raise ReproductionError(
+                f"{space.results}: another command is writing here; wait for it or stop it"
+            ) from None
+        sweep(space.results)
+        yield
+
+
+def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str], list[str]]:
     """Bring a workspace's results up to date with its finished runs.
 
+    Call it within :func:`writing_results`.
+
     Returns:
-        All numbers, and the ids of the experiments that have runs.
+        All numbers, the ids of the experiments whose rows are new, and what there is to say of
+        others, a sentence each.
     """
     experiments = [space.experiment(name) for name in EXPERIMENTS]
     datasets = {}
@@ -145,9 +176,10 @@ def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str]]
         try:
             datasets[name] = load_dataset(space.data, source)
         except DataError as error:
-            out.print(f"{error}: its stored rows stay as they are")
-    _, fresh = gather(Store(space.runs), experiments, datasets, space.results)
-    return Evidence.read(space.results, EXPERIMENTS), fresh
+            out.print(f"{error}: its stored rows stay as they are", markup=False)
+    notes: list[str] = []
+    _, fresh = gather(Store(space.runs), experiments, datasets, space.results, notes.append)
+    return Evidence.read(space.results, EXPERIMENTS), fresh, notes
 
 
 def run_sections(description: str, sections: Sequence[str], argv: Sequence[str]) -> int:
@@ -176,14 +208,16 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
     workers = cores() if arguments.workers is None else arguments.workers
     if workers < 1:
         raise ReproductionError(f"--workers must be at least 1, not {workers}")
-    if arguments.seeds and min(arguments.seeds) < 0:
-        raise ReproductionError("seeds are whole numbers from 0")
+    for seed in arguments.seeds or ():
+        check_seed(seed)
     store = Store(space.runs)
     with store.locked():
         sums = checksums(space, experiments)
         work, outcome = plan(
             experiments, store, sums, arguments.seeds, arguments.fresh, space.is_quick
         )
+        for why in outcome.damaged:
+            out.print(f"{why}; it counts as not run and is made again", markup=False)
         expected = _expected_seconds(space)
         bars = _bars(space, out, store, sums, work, expected)
         with bars:
@@ -199,6 +233,13 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
     )
     for name in outcome.older_code:
         out.print(f"made by other code than this, --fresh makes it anew: {name}")
+    if outcome.unsealed:
+        out.print(
+            f"{outcome.unsealed} of the runs that were there were made before checksums: they "
+            "count as they are, and --fresh makes them anew"
+        )
+    if outcome.beside:
+        out.print(f"of seeds beside those of their rows, in no table: {', '.join(outcome.beside)}")
     for name, why in outcome.failed.items():
         out.print(f"failed: {name}: {why}", markup=False)
     return outcome

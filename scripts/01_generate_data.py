@@ -33,8 +33,9 @@ def parse(argv):
     """Arguments, and the settings of the dynamics among them that were given.
 
     Raises:
-        ReproductionError: an unknown dataset; an option of a single dataset without its --name; an
-            --output that is a path or the file of another dataset.
+        ReproductionError: an unknown dataset; an option of a single dataset without its --name; a
+            seed that is too large or negative; an --output that is a path or the file of another
+            dataset.
     """
     p = cli.parser(__doc__)
     p.add_argument("--name", help="only this dataset: " + ", ".join(SOURCES))
@@ -51,6 +52,8 @@ def parse(argv):
     asked = {
         name: value for name in asdict(own) if (value := getattr(arguments, name, None)) is not None
     }
+    if arguments.seed is not None:
+        cli.check_seed(arguments.seed)
     name, output = arguments.name, arguments.output
     if name is None and (asked or output is not None):
         option = "output" if output is not None else next(iter(asked)).removesuffix("_K")

@@ -1,6 +1,7 @@
 """Numbers on their way from runs to tables."""
 
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,8 +17,7 @@ from reproduction.sections.appendix_a import appendix_a
 from reproduction.sections.appendix_b import appendix_b
 from reproduction.sections.s3_behler import table1
 from reproduction.sections.s4_energy import table4
-from reproduction.show import gather as results
-from reproduction.show.evidence import Evidence, Metrics, Value
+from reproduction.show.evidence import Evidence, Metrics, Value, read_provenance
 from reproduction.show.gather import gather
 from reproduction.show.metrics import UNITS, spread
 from reproduction.show.reported import reported
@@ -189,8 +189,12 @@ def test_gather_writes_what_it_reads_and_a_part_does_not_replace_a_whole(au6, tm
             b.metric,
         )
         assert a.value == pytest.approx(b.value, rel=1e-6)
-    two = replace(floor, seeds=(0, 1))  # seed 1 was not run
+    two = replace(floor, seeds=(0, 1))
+    do(Work(two, (1,)), au6, store, lambda *_: None)
+    metrics, fresh = gather(store, [two], datasets, tmp_path / "results")
+    assert fresh == [floor.id]
+    shutil.rmtree(store.run_folder(floor.id, 1))
     assert gather(store, [two], datasets, tmp_path / "results")[1] == []
-    assert gather(store, [floor], {"au6": au6[1:]}, tmp_path / "results")[1] == []
+    assert gather(store, [two], {"au6": au6[1:]}, tmp_path / "results")[1] == []
     assert len(Metrics.read(tmp_path / "results").rows) == len(metrics.rows)
-    assert results._read_json(tmp_path / "results/provenance.json")[floor.id]["0"]["commit"]
+    assert read_provenance(tmp_path / "results")[floor.id]["0"]["commit"]

@@ -20,6 +20,7 @@ from keras_models.checkpoints import load_arrays, save_arrays
 from keras_models.prediction import predict
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.engine import run_one, schedule, store, tasks
+from reproduction.engine.experiment import FIVE_SEEDS
 from reproduction.engine.provenance import code_checksum
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.schedule import Listener, Outcome, plan, run
@@ -108,13 +109,9 @@ def test_a_run_of_other_code_is_named(au6, folder, monkeypatch):
     assert plan([FLOOR], kept, sums(au6))[1].older_code == ["beyond/pair-floor seed 0"]
 
 
-def test_seeds_are_grouped_by_lanes():
+def test_seeds_are_grouped_by_lanes(tmp_path):
     wide = replace(EQ2, lanes=2, seeds=(0, 1, 2))
-
-    class Empty:
-        fits = staticmethod(lambda *_: None)
-
-    work, _ = plan([wide], Empty, {"au6": ""})
+    work, _ = plan([wide], Store(tmp_path), {"au6": ""})
     assert [item.seeds for item in work] == [(0, 1), (2,)]
 
 
@@ -169,31 +166,34 @@ def test_a_run_without_its_arrays_is_made_again(au6, folder):
 
 
 def test_what_uses_models_is_made_again_after_them(tmp_path):
-    kept = Store(tmp_path)
-    use = EXPERIMENTS["beyond/minima"]
-    model = tmp_path / use.models_of / "seed0/model.keras"
-    model.parent.mkdir(parents=True)
-    model.write_bytes(b"one")
-    run_json = tmp_path / use.id / "seed0/run.json"
-    run_json.parent.mkdir(parents=True)
-    (run_json.parent / "arrays.npz").touch()
-    about = {
-        "settings": use.settings(),
-        "data_sha256": "d",
-        "code_sha256": "c",
-        "used_models": kept.models_checksum(use.models_of),
-    }
-    run_json.write_text(json.dumps(about))
+    kept, use = Store(tmp_path), EXPERIMENTS["beyond/minima"]
+
+    def trained(seed, content):
+        path = tmp_path / use.models_of / f"seed{seed}/model.keras"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    trained(0, b"one")
+    about = {"settings": use.settings(), "data_sha256": "d", "code_sha256": "c"}
+    about["used_models"] = kept.used_models(use, 0)
+    kept.write(use.id, RunResult(0, {}), about)
     assert kept.fits(use, 0, "d")
-    model.write_bytes(b"two")
+    # No row has seed 7.
+    trained(7, b"beside the rows")
+    assert kept.fits(use, 0, "d") and kept.used_models(use, 7) != kept.used_models(use, 0)
+    trained(1, b"one more")
     assert not kept.fits(use, 0, "d")
+    assert kept.why_not(use, 0, "d") == "of models that were trained anew since"
 
 
-def test_seeds_asked_for_twice_are_run_once():
-    class Empty:
-        fits = staticmethod(lambda *_: None)
+def test_all_models_that_rows_use_are_of_the_seeds_that_count():
+    used = {experiment.models_of for experiment in EXPERIMENTS.values()} - {""}
+    assert {seed for name in used for seed in EXPERIMENTS[name].seeds} <= set(FIVE_SEEDS)
 
-    assert [w.seeds for w in plan([EQ2], Empty, {"au6": ""}, [1, 1, 0])[0]] == [(0,), (1,)]
+
+def test_seeds_asked_for_twice_are_run_once(tmp_path):
+    work, _ = plan([EQ2], Store(tmp_path), {"au6": ""}, [1, 1, 0])
+    assert [w.seeds for w in work] == [(0,), (1,)]
 
 
 def test_gradient_training_stops_and_goes_on_to_the_same_bits(au6, folder):
@@ -256,7 +256,7 @@ def test_a_diverged_seed_fails_and_the_others_go_on(au6, folder):
     assert outcome.made == ["beyond/pair-floor seed 0"]
     assert "not finite" in outcome.failed["table4/mad seed 0"]
     assert kept.read("table4/mad", 0) is None
-    assert "not finite" in kept.failures()["table4/mad seed0"]
+    assert "not finite" in kept.failures()["table4/mad", 0]
 
 
 def test_ctrl_c_keeps_state_and_a_dead_worker_is_a_failure(au6, folder):
@@ -387,7 +387,8 @@ def test_unknown_experiments_name_the_close_ones():
     [
         (["--only", "tabel4/eq2"], "table4/eq2"),
         (["--workers", "0"], "--workers"),
-        (["--seeds", "-1"], "seeds"),
+        (["--seeds", "-1"], "seeds are whole numbers from 0 to 4294967295, not -1"),
+        (["--seeds", "0", "4294967296"], "not 4294967296"),
         ([], "needs 2500; the data has 400"),
     ],
 )
@@ -416,7 +417,9 @@ def test_foreign_data_is_not_overwritten(folder):
     assert (folder / "data/au6.traj").read_bytes() == before
 
 
-@pytest.mark.parametrize("arguments", [("--seed", "-1"), ("--temperature", "1e9")])
+@pytest.mark.parametrize(
+    "arguments", [("--seed", "-1"), ("--seed", str(2**32)), ("--temperature", "1e9")]
+)
 def test_odd_dynamics_is_one_sentence(tmp_path, arguments):
     small = ("--name", "au6", "--steps", "500")
     status, _, err = script("01_generate_data.py", *small, *arguments, folder=tmp_path)
@@ -439,11 +442,33 @@ def test_data_of_other_settings_is_not_overwritten(tmp_path):
     assert (tmp_path / "data/au6.traj").read_bytes() == before
 
 
-def test_a_failed_experiment_makes_the_exit_status_1(folder, monkeypatch):
+def test_a_failed_experiment_makes_the_exit_status_1(folder):
     """The report script names it, too, after all others."""
-    Store(folder / "runs").write_failure("table4/eq2", 3, "seed 3: the loss is not finite")
+    Store(folder / "runs").write_failure("table4/eq2", 3, "the loss is not finite")
     status, out, _ = script("08_report.py", folder=folder)
-    assert status == 1 and "failed: table4/eq2 seed3: seed 3: the loss is not finite" in out
+    assert status == 1 and "table4/eq2 seed 3: the loss is not finite" in out
+
+
+def test_a_failure_of_no_row_is_named_and_no_more(folder):
+    """Of a seed that no row has, and of a row that was: nothing tries them again by itself."""
+    kept = Store(folder / "runs")
+    kept.write_failure("table4/eq2", 7, "the loss is not finite")
+    kept.write_failure("table4/gone", 0, "no such model")
+    status, out, _ = script("08_report.py", folder=folder)
+    assert status == 0
+    assert "failed, but of no row: table4/eq2 seed 7: the loss is not finite" in out
+    assert "failed, but of no row: table4/gone seed 0: no such model" in out
+
+
+def test_what_failed_is_tried_again_though_an_older_run_is_there(au6, folder):
+    """As after --fresh: else its failure would be on record for ever."""
+    kept = Store(folder / "runs")
+    do(Work(FLOOR, (0,)), au6, kept, ignore)
+    kept.write_failure(FLOOR.id, 0, "no memory")
+    work, outcome = plan([FLOOR], kept, sums(au6))
+    assert [item.seeds for item in work] == [(0,)] and outcome.skipped == 0
+    do(work[0], au6, kept, ignore)
+    assert kept.failures() == {} and plan([FLOOR], kept, sums(au6))[0] == []
 
 
 def test_errors_are_by_hand():

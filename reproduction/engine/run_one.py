@@ -65,6 +65,9 @@ def do(
     from reproduction.engine.tasks.common import Job
 
     experiment = work.experiment
+    if why := store.unusable_model(experiment, work.seeds):
+        why = f"needs the models of {experiment.models_of}: run that again ({why})"
+        return dict.fromkeys(work.seeds, why)
     parts = folds(data[: experiment.frames], experiment.partition, experiment.split)
     data_sha256 = data.checksum()
     checkpoint = store.checkpoint(experiment.id, work.seeds)
@@ -105,7 +108,7 @@ def do(
                 "data_sha256": data_sha256,
                 "parts_sha256": [part.checksum() for part in joined(data, parts)],
                 "code_sha256": code_checksum(experiment.task),
-                **_used(experiment, store),
+                **_used(experiment, result.seed, store),
                 "metrics": [
                     {"split": split, "metric": metric, "value": float(value)}
                     for (split, metric), value in result.metrics.items()
@@ -163,10 +166,10 @@ def pooled(results: Sequence):
     )
 
 
-def _used(experiment: Experiment, store: Store) -> dict[str, str]:
+def _used(experiment: Experiment, seed: int, store: Store) -> dict[str, str]:
     """Which trained models a run used, so that it is made again after they are."""
-    name = experiment.models_of
-    return {"used_models": store.models_checksum(name)} if name else {}
+    used = store.used_models(experiment, seed)
+    return {"used_models": used} if used else {}
 
 
 def _is_finite(result: RunResult) -> bool:

@@ -12,6 +12,7 @@ from reproduction.engine.experiment import Experiment
 from reproduction.errors import ReproductionError
 from reproduction.show.metrics import Spread, spread
 
+PROVENANCE = "provenance.json"
 # Adam's epochs, the second-order method's iterations, and Amp's evaluations of its loss.
 PASSES = ("epochs", "iterations", "loss_evaluations")
 
@@ -74,6 +75,26 @@ class Metrics:
                 ) from None
 
 
+def read_provenance(folder: Path) -> dict[str, dict]:
+    """What ``provenance.json`` says of each row's runs; empty where there is none.
+
+    Raises:
+        ReproductionError: the file is not what the project writes.
+    """
+    path = folder / PROVENANCE
+    if not path.is_file():
+        return {}
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        about = None
+    if not isinstance(about, dict) or not all(isinstance(runs, dict) for runs in about.values()):
+        raise ReproductionError(
+            f"{path}: not what is known of the runs any more; delete it or take it from git"
+        )
+    return about
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Numbers, the rows they are of, and how the runs behind them ended.
@@ -92,10 +113,12 @@ class Evidence:
 
     @classmethod
     def read(cls, folder: Path, experiments: Mapping[str, Experiment]) -> "Evidence":
-        """What a results folder holds. Raises ReproductionError for a spoilt metrics.csv."""
-        path = folder / "provenance.json"
-        about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return cls(Metrics.read(folder), experiments, about, folder)
+        """What a results folder holds.
+
+        Raises:
+            ReproductionError: metrics.csv or provenance.json is not what the project writes.
+        """
+        return cls(Metrics.read(folder), experiments, read_provenance(folder), folder)
 
     def spread(self, experiment: str, split: str, metric: str) -> Spread | None:
         """See :meth:`Metrics.spread`."""
