@@ -144,27 +144,27 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
 
 
 @contextlib.contextmanager
-def writing_results(space: Workspace) -> Iterator[None]:
-    """Hold the results folder, and what is made from it elsewhere, until the block ends.
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder of data or results until the block ends: no other command writes there.
 
     Raises:
         ReproductionError: another command holds it.
     """
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(held(space.results))
+            stack.enter_context(held(folder))
         except Held:
             raise ReproductionError(
-                f"{space.results}: another command is writing here; wait for it or stop it"
+                f"{folder}: another command is writing here; wait for it or stop it"
             ) from None
-        sweep(space.results)
+        sweep(folder)
         yield
 
 
 def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str], list[str]]:
     """Bring a workspace's results up to date with its finished runs.
 
-    Call it within :func:`writing_results`.
+    The results must be held (:func:`alone`).
 
     Returns:
         All numbers, the ids of the experiments whose rows are new, and what there is to say of

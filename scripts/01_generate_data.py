@@ -79,26 +79,30 @@ def main(argv):
             settings = (source.quick() if space.is_quick else source).dynamics
             path = space.data / f"{arguments.output or name}.traj"
             wanted.append((name, replace(settings, **asked), path))
-    # What is there is looked at first: nothing is made where one of them cannot be.
-    found = [fitting(path, settings) for _, settings, path in wanted]
-    for (name, settings, path), data in zip(wanted, found, strict=True):
-        how = "is there already"
-        if data is None:
-            with out.status(f"{name}: {settings.steps:,} steps of EMT dynamics"):
-                data = run_dynamics(settings)
-                save(data, path)
-            how = "made"
-        about = data.metadata["dynamics"]
-        out.print(
-            space.label(
-                f"{path.name} {how}: {len(data):,} frames of {len(data.numbers)} atoms, "
-                f"E {data.energies.mean():.3f} ± {data.energies.std():.3f} eV, "
-                f"F std {data.forces.std():.3f} eV/Å, total-energy drift "
-                f"{1000 * about['energy_drift_eV']:.2f} meV, largest distance "
-                f"{about['largest_distance_A']:.2f} Å"
-            )
-        )
+    with cli.alone(space.data):
+        # What is there is looked at first: nothing is made where one of them cannot be.
+        found = [fitting(path, settings) for _, settings, path in wanted]
+        for (name, settings, path), data in zip(wanted, found, strict=True):
+            how = "is there already"
+            if data is None:
+                with out.status(f"{name}: {settings.steps:,} steps of EMT dynamics"):
+                    data = run_dynamics(settings)
+                    save(data, path)
+                how = "made"
+            out.print(space.label(f"{path.name} {how}: {summary(data)}"))
     return 0
+
+
+def summary(data):
+    """A line about a trajectory."""
+    about = data.metadata["dynamics"]
+    return (
+        f"{len(data):,} frames of {len(data.numbers)} atoms, "
+        f"E {data.energies.mean():.3f} ± {data.energies.std():.3f} eV, "
+        f"F std {data.forces.std():.3f} eV/Å, total-energy drift "
+        f"{1000 * about['energy_drift_eV']:.2f} meV, largest distance "
+        f"{about['largest_distance_A']:.2f} Å"
+    )
 
 
 if __name__ == "__main__":

@@ -50,6 +50,9 @@ def main(argv):
         minutes = amp_minutes(space, arguments.seeds, arguments.fresh)
         if arguments.amp == "stored":
             own = TWIN
+            # Nothing tries those rows again: what failed of them must not stay on record for ever.
+            for name in AMP:
+                Store(space.runs).forget_failures(name)
             out.print("Amp's rows are left out: their committed errors and predictions count")
         elif minutes > 1:
             out.print(

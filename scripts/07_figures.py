@@ -32,7 +32,7 @@ DRAW = (
 def main(argv):
     arguments = cli.parser(__doc__).parse_args(argv)
     space, out = cli.workspace(arguments), cli.console()
-    with cli.writing_results(space):
+    with cli.alone(space.results):
         _, _, notes = cli.gather_results(space, out)
         if space.is_quick:
             style.mark(cli.QUICK_NOTE)

@@ -54,7 +54,7 @@ def failures(space, out):
 def main(argv):
     arguments = cli.parser(__doc__).parse_args(argv)
     space, out = cli.workspace(arguments), cli.console()
-    with cli.writing_results(space):
+    with cli.alone(space.results):
         evidence, notes = report(space, out)
     for note in notes:
         out.print(note, markup=False)

@@ -341,12 +341,6 @@ def test_half_written_runs_are_swept_away(tmp_path):
         assert [p.name for p in (tmp_path / "table4/eq2").iterdir()] == [".checkpoint-0.npz"]
 
 
-def test_two_programs_do_not_write_into_one_folder(tmp_path):
-    with Store(tmp_path).locked(), pytest.raises(ReproductionError, match="another run"):  # noqa: SIM117
-        with Store(tmp_path).locked():
-            pass
-
-
 @pytest.mark.parametrize("where", ["/proc/runs", "a-file/runs"])
 def test_a_folder_that_cannot_be_written_to(tmp_path, where):
     (tmp_path / "a-file").touch()

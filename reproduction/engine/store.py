@@ -136,6 +136,11 @@ class Store:
                 found[experiment, int(seed)] = path.read_text(encoding="utf-8").strip()
         return found
 
+    def forget_failures(self, experiment: str) -> None:
+        """Take an experiment's failures off the record, as when it is not wanted any more."""
+        for path in (self.folder / experiment).glob("seed*.failed"):
+            path.unlink(missing_ok=True)
+
     def _failure(self, experiment: str, seed: int) -> Path:
         folder = self.run_folder(experiment, seed)
         return folder.with_name(f"{folder.name}.failed")
