@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -128,6 +129,17 @@ def test_all_that_is_stored_is_of_the_runs(whole, au6):
     assert contents(folder) == before
 
 
+def test_no_run_is_replaced_while_results_are_gathered(whole, au6):
+    store, folder = whole
+    gathering = threading.Thread(target=gather, args=(store, [ROW], {"au6": au6}, folder))
+    with store.still():
+        gathering.start()
+        gathering.join(0.5)
+        assert gathering.is_alive()
+    gathering.join(20)
+    assert not gathering.is_alive()
+
+
 def test_a_part_of_the_seeds_replaces_nothing(whole, au6, tmp_path):
     """As in a fresh clone, where results are committed and runs are not."""
     _, folder = whole
@@ -137,8 +149,8 @@ def test_a_part_of_the_seeds_replaces_nothing(whole, au6, tmp_path):
     found, said = again(fresh_clone, folder, au6)
     assert found == [] and contents(folder) == before
     assert said == [
-        f"{ROW.id}: numbers, predictions, curves and models stay as they were stored; "
-        "seeds 1, 2 not run"
+        f"{ROW.id}: numbers, predictions, curves and models stay as they were stored, until all "
+        "its seeds are there; seeds 1, 2 not run"
     ]
 
 
@@ -219,8 +231,8 @@ def test_runs_of_other_settings_and_data_are_told_apart(whole, au6):
     before = contents(folder)
     fresh, said = again(store, folder, au6)
     assert fresh == [] and contents(folder) == before
-    assert said[0].endswith("stay as they were stored; seed 2 of other data")
-    assert said[1].endswith("stay as they were stored; seed 1 of other settings")
+    assert said[0].endswith("until all its seeds are there; seed 2 of other data")
+    assert said[1].endswith("until all its seeds are there; seed 1 of other settings")
 
 
 def test_data_are_drawn_where_no_row_is_of_others(whole, au6, tmp_path):

@@ -82,7 +82,8 @@ def explain(
     if is_replaced(experiment, runs, stored):
         say(f"{name}: of {_seeds(list(runs))} alone; {why}")
     elif stored:
-        say(f"{name}: numbers, predictions, curves and models stay as they were stored; {why}")
+        what = "numbers, predictions, curves and models stay as they were stored"
+        say(f"{name}: {what}, until all its seeds are there; {why}")
     else:
         say(f"{name}: no run that counts; {why}")
 
