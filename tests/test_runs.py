@@ -454,6 +454,15 @@ def test_a_failure_of_no_row_is_named_and_no_more(folder):
     assert "failed, but of no row: table4/gone seed 0: no such model" in out
 
 
+def test_failures_of_rows_that_are_left_out_are_forgotten(folder):
+    """AMP=stored: nothing tries Amp's rows again."""
+    kept = Store(folder / "runs")
+    kept.write_failure("table1/behler-5-5", 0, "Amp is not installed")
+    kept.write_failure("table4/eq2", 0, "no memory")
+    script("02_behler_baseline.py", "--amp", "stored", folder=folder)
+    assert list(kept.failures()) == [("table4/eq2", 0)]
+
+
 def test_what_failed_is_tried_again_though_an_older_run_is_there(au6, folder):
     """As after --fresh: else its failure would be on record for ever."""
     kept = Store(folder / "runs")

@@ -18,7 +18,7 @@ from reproduction.engine.provenance import provenance
 from reproduction.engine.store import RunResult, Store
 from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS
-from reproduction.show import predictions
+from reproduction.show import predictions, standing
 from reproduction.show.evidence import Evidence, Metrics, Value, read_provenance
 from reproduction.show.gather import _write_csv, gather
 from reproduction.show.metrics import errors
@@ -264,6 +264,17 @@ def test_a_stored_file_that_cannot_be_read_stops_nothing(whole, au6, tmp_path, k
     assert len(said) == 1 and said[0].startswith(f"{path}: cannot be read")
     assert again(store, folder, au6) == ([ROW.id, OTHER.id], [])
     assert path.read_bytes() == before
+
+
+def test_what_is_committed_is_whole_and_of_the_same_runs(tmp_path):
+    folder, said = tmp_path / "results", []
+    shutil.copytree(ROOT / "results", folder)
+    metrics = Metrics.read(folder)
+    rows = [EXPERIMENTS[name] for name in sorted(metrics.experiments())]
+    standing.remove_broken(folder, said.append)
+    standing.remove_orphans(folder, rows, said.append)
+    standing.compare(folder, metrics, metrics.experiments(), said.append)
+    assert said == []
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"table4/eq3": 3}'])
