@@ -181,9 +181,9 @@ class Store:
         if not experiment.models_of:
             return ""
         digest = hashlib.sha256()
-        folder = self.folder / experiment.models_of
-        for path in sorted(folder.glob(f"seed*/{MODEL}")):
-            if path.parent.name in {f"seed{k}" for k in (*FIVE_SEEDS, seed)}:
+        count = {f"seed{k}" for k in (*FIVE_SEEDS, seed)}
+        for path in sorted((self.folder / experiment.models_of).glob(f"seed*/{MODEL}")):
+            if path.parent.name in count:
                 digest.update(path.parent.name.encode() + path.read_bytes())
         return digest.hexdigest()
 
