@@ -74,9 +74,9 @@ def plan(
         # Where nothing is random, other seeds would be the same again.
         own = seeds is None or experiment.deterministic
         for seed in experiment.seeds if own else sorted(set(seeds)):
-            run = None
+            run, one = None, experiment.of_seed(seed)
             if not fresh:
-                run = store.fits(experiment, seed, checksums[experiment.dataset])
+                run = store.fits(one, seed, checksums[one.dataset])
             if run is None:
                 missing.append(seed)
             else:
@@ -87,7 +87,7 @@ def plan(
             group = tuple(missing[k : k + experiment.lanes])
             if fresh:
                 store.checkpoint(experiment.id, group).unlink(missing_ok=True)
-            work.append(Work(experiment, group, quick))
+            work.append(Work(experiment.of_seed(group[0]), group, quick))
     return work, outcome
 
 

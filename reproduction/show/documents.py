@@ -29,6 +29,7 @@ PAGES = {
     "inner": "learned",
     "latency": "speed",
     "behler-speed": "speed",
+    "trajectories": "trajectories",
 }
 
 

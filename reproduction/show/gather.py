@@ -58,18 +58,20 @@ def gather(
     fresh = []
     experiments = list(experiments)
     checksums = {name: data.checksum() for name, data in datasets.items()}
-    for name, data in datasets.items():
-        predictions.write_trajectory(folder, name, data, experiments)
+    for name in sorted({e.dataset for e in experiments} & set(datasets)):
+        predictions.write_trajectory(folder, name, datasets[name], experiments)
     for experiment in experiments:
-        if experiment.dataset not in datasets:
+        if not {source.name for source in experiment.sources} <= set(datasets):
             continue
-        data = datasets[experiment.dataset]
-        runs = {
-            seed: run
-            for seed in experiment.seeds
-            if (run := store.fits(experiment, seed, checksums[experiment.dataset]))
-        }
-        if predictions.SEED in runs:
+        runs, of_seed = {}, {}
+        for seed in experiment.seeds:
+            one = experiment.of_seed(seed)
+            if run := store.fits(one, seed, checksums[one.dataset]):
+                runs[seed], of_seed[seed] = run, one
+        # Of rows over several trajectories the errors are kept, and nothing that is drawn.
+        is_drawn = not experiment.trajectories
+        if predictions.SEED in runs and is_drawn:
+            data = datasets[experiment.dataset]
             predictions.write_predictions(folder, experiment, store, data)
         if not runs or (len(runs) < len(experiment.seeds) and rows.get(experiment.id)):
             continue
@@ -77,7 +79,7 @@ def gather(
             Value(experiment.id, seed, m["split"], m["metric"], m["value"])
             for seed, run in runs.items()
             for arrays in [store.arrays(experiment.id, seed)]
-            for found in [errors_of(experiment, run, arrays, data)]
+            for found in [errors_of(of_seed[seed], run, arrays, datasets[of_seed[seed].dataset])]
             for m in [*_measured(run, found), *found, *_late(arrays)]
         ]
         about[experiment.id] = {
@@ -97,7 +99,8 @@ def gather(
                 folder / "symmetry-functions.json",
                 json.dumps(read_descriptor(runs[0]["potential"]), indent=1) + "\n",
             )
-        _keep_curves(folder, experiment, store, runs)
+        if is_drawn:
+            _keep_curves(folder, experiment, store, runs)
         if experiment.shipped:
             _keep_models(folder, experiment, store, runs)
     predictions.sweep(folder)
