@@ -18,7 +18,7 @@ setup(
             "figures*",
         ]
     ),
-    package_data={"reproduction": ["reported.csv", "elsewhere.csv", "show/templates/*.j2"]},
+    package_data={"reproduction": ["*.csv", "show/templates/*.j2"]},
     install_requires=[
         "ase>=3.29.0",
         "asap3>=3.13.11",

@@ -115,6 +115,11 @@ class Experiment:
         """All trajectories that it needs."""
         return self.trajectories or (self.data,)
 
+    @property
+    def frames_key(self) -> tuple:
+        """Which frames of which trajectories it is trained and tested on."""
+        return self.sources, self.frames, self.split, self.partition
+
     def parts(self, data: Dataset) -> tuple[Dataset, Dataset]:
         """Training and test part in time order. Raises DataError where frames are too few."""
         return data[: self.frames].split(*self.split)

@@ -127,7 +127,9 @@ def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:
         lines += [f"> {one.claim.quote} ({one.claim.section})", ""]
         lines += [f"**{one.status.capitalize()}.** {one.numbers}{where}"]
         if one.claim.checks:
-            lines += ["", f"*Rule:* {one.claim.rule}"]
+            lines += ["", f"*Rule:* {one.claim.rule} {one.wrong}"]
+        if one.before:
+            lines += ["", f"*{one.before}*"]
     return "\n".join(lines)
 
 

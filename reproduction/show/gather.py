@@ -21,7 +21,7 @@ from reproduction.engine.run_one import joined
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
 from reproduction.show import predictions
-from reproduction.show.evidence import Metrics, Value
+from reproduction.show.evidence import TRIVIAL, Metrics, Value
 from reproduction.show.metrics import UNITS, errors
 
 COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
@@ -68,8 +68,8 @@ def gather(
             one = experiment.of_seed(seed)
             if run := store.fits(one, seed, checksums[one.dataset]):
                 runs[seed], of_seed[seed] = run, one
-        # Of rows over several trajectories the errors are kept, and nothing that is drawn.
-        is_drawn = not experiment.trajectories
+        # Of these the errors are kept, and nothing that is drawn.
+        is_drawn = not experiment.trajectories and experiment.task != TRIVIAL
         if predictions.SEED in runs and is_drawn:
             data = datasets[experiment.dataset]
             predictions.write_predictions(folder, experiment, store, data)
