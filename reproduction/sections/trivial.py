@@ -20,7 +20,7 @@ def _one(table: str, row: Experiment, name: str, label: str) -> Experiment:
         seeds=(0,),
         deterministic=True,
         assumed=("data",),
-        quick=table == "table4",
+        quick=table in ("table4", "appendix-a"),
         quick_split=row.quick_split,
     )
 
