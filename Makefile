@@ -32,7 +32,7 @@ quick: setup
 
 test: setup
 	@scripts/browser.sh
-	@$(PY) -m pytest -q -n auto
+	@$(PY) -m pytest -q -n auto --dist loadgroup
 
 report: setup
 	@$(PY) scripts/08_report.py

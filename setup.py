@@ -18,7 +18,7 @@ setup(
             "figures*",
         ]
     ),
-    package_data={"reproduction": ["reported.csv", "elsewhere.csv", "show/templates/*.j2"]},
+    package_data={"reproduction": ["*.csv", "show/templates/*.j2"]},
     install_requires=[
         "ase>=3.29.0",
         "asap3>=3.13.11",
@@ -31,5 +31,6 @@ setup(
         "rich>=15.0.0",
         "scipy>=1.17.1",
         "tensorflow>=2.21.0",
+        "vesin>=0.5.8",
     ],
 )

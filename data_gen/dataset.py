@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import ase.io
 import numpy as np
@@ -20,6 +21,22 @@ from data_gen.errors import DataError
 # Nearer than this, two atoms count as being on one point: 1/r then means nothing.
 CLOSEST_A = 0.1
 UNITS = {"positions": "Å", "energies": "eV", "forces": "eV/Å"}
+
+
+class Structure(NamedTuple):
+    """Atoms in a cell. ASE's Atoms have the same attributes and serve as well.
+
+    Attributes:
+        positions: (N, 3), Å.
+        numbers: (N,), atomic numbers.
+        cell: (3, 3), Å.
+        pbc: (3,), periodic or not along each cell vector.
+    """
+
+    positions: np.ndarray
+    numbers: np.ndarray
+    cell: np.ndarray
+    pbc: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,10 @@ class Dataset:
             self.pbc,
             self.metadata,
         )
+
+    def structures(self) -> list[Structure]:
+        """Every frame without its labels."""
+        return [Structure(x, self.numbers, self.cell, self.pbc) for x in self.positions]
 
     def checksum(self) -> str:
         """SHA-256 over all arrays as little-endian float64 or int64."""

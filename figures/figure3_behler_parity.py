@@ -16,16 +16,18 @@ def draw(results: Path) -> list[Path]:
     if predictions is None:
         return []
     figure, axes = plt.subplots(figsize=(4.6, 4.8))
-    scatter(axes, predictions, "energy", size=8)
+    scatter(axes, predictions, "energy", size=8, fontsize=9)
     errors_beside(axes, Metrics.read(results), ROW, "energy", fontsize=9)
     axes.set_xlabel("true E / eV")
     axes.set_ylabel("predicted E / eV")
     n = {split: len(values) for split, values in predictions.reference["energy"].items()}
     axes.set_title(
-        f"Figure 3: Behler model (10, 10, 10), seed {SEED}\n{n['train']} training frames (every "
-        f"{TRAIN_STRIDE['energy']}th), {n['test']} test frames;\n"
-        "in the corner RMSE over all frames",
+        f"Figure 3: Behler model (10, 10, 10), seed {SEED}\n"
+        f"{n['train']} training frames (every {TRAIN_STRIDE['energy']}th), all {n['test']} test "
+        "frames\ncircle: the test frame that is most off, counted from 0\n"
+        "bottom right: RMSE over all frames",
         fontsize=9,
     )
-    axes.legend(loc="upper left", markerscale=2)
+    # Below the name of the worst frame.
+    axes.legend(loc="upper left", markerscale=2, bbox_to_anchor=(0.0, 0.88))
     return save(figure, results / "figures", "figure3_behler_parity", svg=False)

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from figures.rows import wrapped
-from figures.style import GREY, SMALL, TEST, TRAIN, axis_name, grid, missing, save, with_unit
+from figures.style import SMALL, TEST, TRAIN, axis_name, grid, missing, save, with_unit
 from reproduction.sections import EXPERIMENTS
-from reproduction.show.evidence import Metrics
+from reproduction.show.evidence import TRIVIAL, Metrics
 from reproduction.show.metrics import NOT_RUN, UNITS
+from reproduction.show.outliers import worst_kept
 from reproduction.show.predictions import SEED, TRAIN_STRIDE, Predictions, read_predictions
 
 # Tables whose rows predict each kind; rows that differ in their number of frames alone are left
@@ -19,10 +20,8 @@ TABLES = {
 }
 SYMBOL = {"energy": "E", "force": "F"}
 FORMULA = {"au6": "Au$_6$", "pt8au2": "Pt$_8$Au$_2$", "pt8au2-hot": "Pt$_8$Au$_2$ hot"}
-COLUMNS = 5
-# Of the test part, for forces: a panel of 9,000 points hides the others.
-TEST_STRIDE = {"energy": 1, "force": 5}
-NOT_KEPT = "predictions not kept"
+COLUMNS = 4
+NOT_KEPT = "predictions\nnot kept"
 # Points are drawn in turns, so that neither part hides the other.
 TURNS = 10
 
@@ -32,7 +31,11 @@ def draw(results: Path) -> list[Path]:
     metrics = Metrics.read(results)
     paths = []
     for kind, tables in TABLES.items():
-        rows = [e for e in EXPERIMENTS.values() if e.table in tables and e.task != "correlation"]
+        rows = [
+            e
+            for e in EXPERIMENTS.values()
+            if e.table in tables and e.task not in ("correlation", TRIVIAL)
+        ]
         for dataset in dict.fromkeys(e.dataset for e in rows):
             own = {e.id: read_predictions(results, e.id) for e in rows if e.dataset == dataset}
             if any(p and kind in p.predicted for p in own.values()):
@@ -43,7 +46,7 @@ def draw(results: Path) -> list[Path]:
 def _draw(
     results: Path, metrics: Metrics, kind: str, dataset: str, rows: dict[str, Predictions | None]
 ) -> list[Path]:
-    figure, panels = grid(len(rows), COLUMNS, 1.5)
+    figure, panels = grid(len(rows), COLUMNS, 1.95, head=1.0)
     unit = UNITS[f"{kind}_rmse"]
     for axes, (row, predictions) in zip(panels, rows.items(), strict=True):
         axes.set_title(wrapped(EXPERIMENTS[row], 22), fontsize=SMALL)
@@ -57,42 +60,65 @@ def _draw(
         errors_beside(axes, metrics, row, kind)
     figure.supxlabel(axis_name(f"true {SYMBOL[kind]}", unit), fontsize=9)
     figure.supylabel(axis_name(f"predicted {SYMBOL[kind]}", unit), fontsize=9)
-    test = {1: "all test frames", 5: "every 5th test frame"}[TEST_STRIDE[kind]]
     figure.suptitle(
-        f"{SYMBOL[kind]} predicted and true, {FORMULA.get(dataset, dataset)}, seed {SEED}: {test} "
-        f"(red crosses), every {TRAIN_STRIDE[kind]}th training frame (blue dots)\n"
-        "in each panel RMSE over all frames of each part",
+        f"{SYMBOL[kind]} predicted and true, {FORMULA.get(dataset, dataset)}, seed {SEED}\n"
+        f"{legend(kind)}\n"
+        "bottom right: RMSE over all frames of each part",
         fontsize=9,
     )
     return save(figure, results / "figures", f"parity_{kind}_{dataset}", svg=False)
 
 
-def scatter(axes, predictions: Predictions, kind: str, size: float) -> None:
-    """Predicted against true values with the diagonal; what lies outside is counted."""
+def legend(kind: str) -> str:
+    """What the points of a panel are."""
+    return (
+        f"all test frames (red crosses), every {TRAIN_STRIDE[kind]}th training frame (blue dots); "
+        "triangles lie\nbeyond the panel; circle and text: the test frame that is most off, "
+        "frames count from 0"
+    )
+
+
+def scatter(axes, predictions: Predictions, kind: str, size: float, fontsize: float = 6.5) -> None:
+    """Predicted against true values with the diagonal, all of them, and the worst test frame."""
     true, predicted = predictions.reference[kind], predictions.predicted[kind]
     everything = np.concatenate([values.ravel() for values in true.values()])
     pad = 0.06 * np.ptp(everything)
     low, high = everything.min() - pad, everything.max() + pad
-    outside = 0
     looks = {
-        "train": {"marker": ".", "s": 3 * size, "color": TRAIN, "linewidths": 0},
         "test": {"marker": "x", "s": 2 * size, "color": TEST, "linewidths": 0.4},
+        "train": {"marker": ".", "s": 3 * size, "color": TRAIN, "linewidths": 0},
     }
     for turn in range(TURNS):
         for split, look in looks.items():
-            some = slice(None, None, TEST_STRIDE[kind] if split == "test" else 1)
-            x, y = (values[split][some].ravel()[turn::TURNS] for values in (true, predicted))
-            outside += int(((y < low) | (y > high)).sum())
-            label = None if turn else split
-            axes.scatter(x, y, rasterized=True, label=label, **look)
+            x, y = (values[split].ravel()[turn::TURNS] for values in (true, predicted))
+            axes.scatter(x, y, rasterized=True, label=None if turn else split, **look)
+    for split, look in looks.items():
+        x, y = (values[split].ravel() for values in (true, predicted))
+        for marker, edge, beyond in (("^", high, y > high), ("v", low, y < low)):
+            edges = np.full(int(beyond.sum()), edge)
+            style = look | {"marker": marker, "s": 6 * size, "linewidths": 0}
+            axes.scatter(x[beyond], edges, clip_on=False, zorder=3, **style)
     axes.plot([low, high], [low, high], color="black", linewidth=0.5, zorder=0)
+    _worst(axes, predictions, kind, (low, high), size, fontsize)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     axes.locator_params(nbins=4)
     axes.set_yticks(axes.get_xticks())
     axes.set(xlim=(low, high), ylim=(low, high))
-    if outside:
-        text = f"{outside} points\noutside"
-        axes.text(0.04, 0.8, text, transform=axes.transAxes, fontsize=6.5, color=GREY, va="top")
+
+
+def _worst(axes, predictions: Predictions, kind: str, limits, size: float, fontsize) -> None:
+    """A circle about the largest error of the test frame that is most off, and which it is."""
+    found = worst_kept(predictions, kind)
+    k = int(np.flatnonzero(predictions.frames[kind]["test"] == found.frame)[0])
+    x, y = (
+        values[kind]["test"][k].ravel() for values in (predictions.reference, predictions.predicted)
+    )
+    one = np.abs(y - x).argmax()
+    look = {"s": 12 * size, "facecolors": "none", "edgecolors": "black", "linewidths": 0.7}
+    axes.scatter(x[one], np.clip(y[one], *limits), clip_on=False, zorder=4, **look)
+    off = with_unit(found.largest, UNITS[f"{kind}_rmse"])
+    text = f"frame {found.frame}:\n{off} off"
+    axes.text(0.03, 0.97, text, transform=axes.transAxes, fontsize=fontsize, va="top")
 
 
 def errors_beside(axes, metrics: Metrics, row: str, kind: str, fontsize: float = 6.5) -> None:

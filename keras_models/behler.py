@@ -1,7 +1,7 @@
 """Eq. 1: the Behler-Parrinello model, with Amp's symmetry functions as its first layer.
 
-Shapes: B samples, N atoms, G symmetry functions. A model is of one composition, order of atoms and
-cell: :func:`for_structure` carries its weights to another. Conventions are Amp's: see
+Shapes: a batch of S structures has A atoms in all, B structures of one composition have N each; G
+symmetry functions. Elements and cells are inputs. Conventions are Amp's: see
 :mod:`keras_models.symmetry_functions`; and an atom's energy is intercept + slope * tanh(...), so
 that it is bounded, where Eq. 1 has the MLP alone.
 """
@@ -9,13 +9,14 @@ that it is bounded, where Eq. 1 has the MLP alone.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from ase.data import chemical_symbols
+from ase.data import atomic_numbers
 
-from keras_models.backend import K, keras, register, tf
-from keras_models.building import dtype_of, precision
-from keras_models.layers import apply, mlp
+from keras_models.backend import keras, register, tf
+from keras_models.batch import batch_inputs
+from keras_models.building import precision
+from keras_models.layers import mlp
 from keras_models.objective import Objective
-from keras_models.sums import sum_over_last_atom
+from keras_models.sums import SumOfStructure
 from keras_models.symmetry_functions import (
     CUTOFF,
     SymmetryFunctions,
@@ -24,32 +25,54 @@ from keras_models.symmetry_functions import (
 
 
 @register
-class ScaledAtoms(keras.layers.Layer):
-    """The fingerprints of some atoms, scaled to [-1, 1] over the training part's range.
+class ScaledFingerprints(keras.layers.Layer):
+    """Fingerprints scaled to [-1, 1] over the training part's range: (A, G) -> (A, G).
 
-    (B, N, G) -> (B, atoms, G). Amp leaves a function whose range is under 1e-8 as it is.
+    Amp leaves a function whose range is under 1e-8 as it is.
 
     Args:
-        atoms: indices.
         low, high: (G,), of the training part.
     """
 
-    def __init__(self, atoms, low, high, **kwargs):
+    def __init__(self, low, high, **kwargs):
         super().__init__(**kwargs)
-        self.atoms = [int(i) for i in atoms]
         self.low, self.high = (np.asarray(x, float).tolist() for x in (low, high))
 
-    def call(self, fingerprints):
+    def call(self, x):
         span = np.subtract(self.high, self.low)
         varies = span > 1e-8
         scale = np.where(varies, 2.0 / np.where(varies, span, 1.0), 1.0)
         offset = np.where(varies, -1.0 - scale * np.array(self.low), 0.0)
-        x = K.stack([fingerprints[:, i] for i in self.atoms], axis=1)
         return x * tf.constant(scale, x.dtype) + tf.constant(offset, x.dtype)
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def get_config(self):
-        own = {"atoms": self.atoms, "low": self.low, "high": self.high}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), "low": self.low, "high": self.high}
+
+
+@register
+class OfElement(keras.layers.Layer):
+    """What atoms of one element have, and 0 for all others: (A, W) and numbers (A,) -> (A, W).
+
+    Args:
+        number: the element's atomic number.
+    """
+
+    def __init__(self, number, **kwargs):
+        super().__init__(**kwargs)
+        self.number = int(number)
+
+    def call(self, inputs):
+        x, numbers = inputs
+        return x * tf.cast(numbers == self.number, x.dtype)[:, None]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "number": self.number}
 
 
 @register
@@ -78,9 +101,6 @@ class SlopeIntercept(keras.layers.Layer):
 
 
 def behler(
-    numbers,
-    cell,
-    pbc,
     ranges: Mapping[str, np.ndarray],
     hidden_layers: Sequence[int],
     functions: Sequence[dict] | None = None,
@@ -89,14 +109,13 @@ def behler(
     output_activation: str | None = "tanh",
     slope: float = 1.0,
     intercept: float = 0.0,
-    room: int | None = None,
 ) -> keras.Model:
-    """Eq. 1: E = sum_i MLP_element(i)( G_i ), positions (B, N, 3) Å -> energies (B, 1) eV.
+    """Eq. 1: E = sum_i MLP_element(i)( G_i ), a batch of S structures -> energies (S, 1) eV.
+
+    Takes the nest of :class:`~keras_models.batch.Batch`. An atom of an element that the model does
+    not know adds nothing: the caller has to refuse it.
 
     Args:
-        numbers: (N,), atomic numbers.
-        cell: (3, 3), Å.
-        pbc: (3,).
         ranges: for each element, (G, 2), the least and largest fingerprints of the training part.
         hidden_layers: nodes of each hidden layer, the same for every element.
         functions: symmetry functions; Amp's default for the elements of ``ranges``.
@@ -104,47 +123,38 @@ def behler(
         activation: of the hidden layers.
         output_activation: of the output node; Amp's tanh, or None for Eq. 1's plain MLP.
         slope, intercept: eV, where those trained numbers start.
-        room: see :class:`SymmetryFunctions`.
-
-    Raises:
-        ValueError: an element without a range.
     """
-    symbols = [chemical_symbols[z] for z in numbers]
-    unknown = set(symbols) - set(ranges)
-    if unknown:
-        raise ValueError(f"no range of fingerprints for {', '.join(sorted(unknown))}")
     functions = default_symmetry_functions(list(ranges)) if functions is None else functions
-    positions = keras.Input((len(symbols), 3), name="positions")
-    fingerprints = SymmetryFunctions(
-        numbers, cell, pbc, functions, cutoff, room, name="symmetry_functions"
-    )(positions)
+    nest = batch_inputs()
+    fingerprints = SymmetryFunctions(functions, cutoff, name="symmetry_functions")(
+        [nest[name] for name in ("positions", "numbers", "neighbours", "shifts")]
+    )
     energies = []
-    for element in sorted(set(symbols)):
-        atoms = [i for i, s in enumerate(symbols) if s == element]
+    for element in sorted(ranges):
         low, high = np.asarray(ranges[element], float).T
-        x = ScaledAtoms(atoms, low, high, name=f"scaled_{element}")(fingerprints)
+        x = ScaledFingerprints(low, high, name=f"scaled_{element}")(fingerprints)
         widths = (len(functions), *hidden_layers, 1)
         x = mlp(x, widths, activation, f"mlp_{element}")
         if output_activation:
             x = keras.layers.Activation(output_activation, name=f"bounded_{element}")(x)
         x = SlopeIntercept(slope, intercept, name=f"energy_{element}")(x)
-        energies.append(apply(sum_over_last_atom, x, f"sum_{element}"))
-    total = energies[0]
-    if len(energies) > 1:
-        total = keras.layers.Add(name="energy")(energies)
-    return keras.Model(positions, total, name="behler")
+        numbers = [x, nest["numbers"]]
+        energies.append(OfElement(atomic_numbers[element], name=f"of_{element}")(numbers))
+    atom_energies = (
+        keras.layers.Add(name="atom_energies")(energies) if energies[1:] else energies[0]
+    )
+    total = SumOfStructure(name="energy")([atom_energies, nest["sample"], nest["sizes"]])
+    return keras.Model(nest, total, name="behler")
 
 
-def from_amp(parameters: Mapping, numbers, cell, pbc) -> keras.Model:
+def from_amp(parameters: Mapping) -> keras.Model:
     """The same potential as one that Amp trained, in float64.
 
     Args:
         parameters: of ``amp_baseline.potential.AmpPotential.parameters``.
-        numbers, cell, pbc: of the structure.
 
     Raises:
-        ValueError: elements with different symmetry functions or hidden layers, or a structure
-            with an element that the potential does not know.
+        ValueError: elements with different symmetry functions or hidden layers.
     """
     elements = parameters["elements"]
     sets = [e["symmetry_functions"] for e in elements.values()]
@@ -153,9 +163,6 @@ def from_amp(parameters: Mapping, numbers, cell, pbc) -> keras.Model:
         raise ValueError("the elements have different symmetry functions or hidden layers")
     with precision("float64"):
         model = behler(
-            numbers,
-            cell,
-            pbc,
             {element: e["range"] for element, e in elements.items()},
             layers[0],
             sets[0],
@@ -166,84 +173,54 @@ def from_amp(parameters: Mapping, numbers, cell, pbc) -> keras.Model:
     for element, e in elements.items():
         names = [f"mlp_{element}_hidden_{k + 1}" for k in range(len(layers[0]))]
         for name, w in zip([*names, f"mlp_{element}_output"], e["weights"], strict=True):
-            if name in {layer.name for layer in model.layers}:
-                model.get_layer(name).set_weights([w[:-1], w[-1]])
-        if f"energy_{element}" in {layer.name for layer in model.layers}:
-            model.get_layer(f"energy_{element}").set_weights(
-                [np.array([e["slope"]]), np.array([e["intercept"]])]
-            )
+            model.get_layer(name).set_weights([w[:-1], w[-1]])
+        model.get_layer(f"energy_{element}").set_weights(
+            [np.array([e["slope"]]), np.array([e["intercept"]])]
+        )
     return model
 
 
-def is_behler(model: keras.Model) -> bool:
-    """A model of this module, which is of one structure and knows elements and images."""
-    return any(layer.name == "symmetry_functions" for layer in model.layers)
-
-
-def with_room(model: keras.Model, room: int) -> keras.Model:
-    """The same potential with room for fewer neighbours: see :class:`SymmetryFunctions`."""
-    g = model.get_layer("symmetry_functions")
-    return for_structure(model, g.numbers, g.cell, g.pbc, room)
-
-
-def for_structure(model: keras.Model, numbers, cell, pbc, room: int | None = None) -> keras.Model:
-    """The same potential for other atoms or another cell, in the model's own precision.
-
-    ``room`` is that of :class:`SymmetryFunctions`.
-
-    Raises:
-        ValueError: an element that the model was not trained on.
-    """
-    layers = {layer.name: layer for layer in model.layers}
-    g = layers["symmetry_functions"]
-    elements = [name.removeprefix("scaled_") for name in layers if name.startswith("scaled_")]
-    hidden = [
-        layer for name, layer in layers.items() if name.startswith(f"mlp_{elements[0]}_hidden_")
-    ]
-    bounded = layers.get(f"bounded_{elements[0]}")
-    with precision(dtype_of(model)):
-        other = behler(
-            numbers,
-            cell,
-            pbc,
-            {
-                e: np.stack([layers[f"scaled_{e}"].low, layers[f"scaled_{e}"].high], axis=1)
-                for e in elements
-            },
-            [layer.units for layer in hidden],
-            g.functions,
-            g.cutoff,
-            hidden[0].activation,
-            bounded.activation.__name__ if bounded else None,
-            room=room,
-        )
-    for layer in other.layers:
-        if layer.weights:
-            layer.set_weights(layers[layer.name].get_weights())
-    return other
-
-
 def network(model: keras.Model) -> keras.Model:
-    """The part behind the symmetry functions, (B, N, G) -> (B, 1), with the same weights."""
-    return keras.Model(model.get_layer("symmetry_functions").output, model.output)
+    """The part between fingerprints and energies of atoms, with the same weights.
+
+    Takes fingerprints (A, G) and numbers (A,), gives (A, 1) in eV.
+    """
+    fingerprints = model.get_layer("symmetry_functions").output
+    atom_energies = model.get_layer("energy").input[0]
+    return keras.Model([fingerprints, model.input["numbers"]], atom_energies)
 
 
-def network_energy_and_forces(network: keras.Model, weights, features):
-    """Energies (B,) and forces (B, N, 3) from fingerprints and their derivatives.
-
-    F_m = - sum over i and g of dE / dG_ig * dG_ig / dx_m: the gradient of the whole model, with
-    the part that no weight changes computed beforehand.
+def network_energies(network: keras.Model, weights, fingerprints, numbers):
+    """Energies (B,) eV of B structures of one composition from fingerprints (B, N, G).
 
     Args:
         network: of :func:`network`.
         weights: tensors to use in place of its trainable variables.
+        fingerprints: tensor.
+        numbers: (N,).
+    """
+    atoms, width = fingerprints.shape[1:]
+    flat = tf.reshape(fingerprints, (-1, width))
+    whose = tf.tile(tf.constant(numbers, tf.int32), [tf.shape(fingerprints)[0]])
+    energies = network.stateless_call(weights, [], [flat, whose])[0]
+    return tf.reduce_sum(tf.reshape(energies, (-1, atoms)), axis=1)
+
+
+def network_energies_and_forces(network: keras.Model, weights, features, numbers):
+    """Energies (B,) and forces (B, N, 3) from fingerprints and their derivatives.
+
+    F_m = - sum over i and g of dE / dG_ig * dG_ig / dx_m: the gradient of the whole model, with
+    what no weight changes computed beforehand.
+
+    Args:
+        network, weights, numbers: as of :func:`network_energies`.
         features: (B, N, G, 1 + 3 N) of
             :func:`~keras_models.symmetry_functions.fingerprints_and_gradients`.
     """
     values, gradients = features[..., 0], features[..., 1:]
     with tf.GradientTape() as tape:
         tape.watch(values)
-        energies = network.stateless_call(weights, [], values)[0][:, 0]
+        energies = network_energies(network, weights, values, numbers)
         total = tf.reduce_sum(energies)
     forces = -tf.einsum("big,bigm->bm", tape.gradient(total, values), gradients)
     return energies, tf.reshape(forces, (-1, features.shape[1], 3))
@@ -251,6 +228,7 @@ def network_energy_and_forces(network: keras.Model, weights, features):
 
 def fingerprint_objective(
     network: keras.Model,
+    numbers: np.ndarray,
     energies: np.ndarray,
     forces: np.ndarray | None,
     energy_weight: float,
@@ -263,13 +241,13 @@ def fingerprint_objective(
     if forces is None:
         return Objective(
             network,
-            lambda weights, x: (network.stateless_call(weights, [], x)[0][:, 0],),
+            lambda weights, x: (network_energies(network, weights, x, numbers),),
             (energies,),
             (energy_weight,),
         )
     return Objective(
         network,
-        lambda weights, x: network_energy_and_forces(network, weights, x),
+        lambda weights, x: network_energies_and_forces(network, weights, x, numbers),
         (energies, forces),
         (energy_weight, force_weight),
     )

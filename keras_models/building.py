@@ -23,8 +23,8 @@ def precision(dtype: str):
 
 
 def dtype_of(model: keras.Model) -> str:
-    """What a model computes in: its input's type. A loaded model's own is Keras's default."""
-    return model.inputs[0].dtype
+    """What a model computes in: its output's type. A loaded model's own is Keras's default."""
+    return model.outputs[0].dtype
 
 
 def build_seeded(builder: Callable[[], keras.Model], seed: int) -> keras.Model:

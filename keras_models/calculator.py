@@ -16,16 +16,15 @@ from ase.calculators.calculator import (
     all_changes,
 )
 
+from data_gen.dataset import CLOSEST_A
 from keras_models import load_model
 from keras_models.backend import keras, tf
-from keras_models.behler import for_structure, is_behler
+from keras_models.batch import batch_of, cutoff_of, tensors_of
 from keras_models.building import dtype_of
 from keras_models.gradient import energy_and_forces
+from keras_models.neighbours import most_neighbours
 from keras_models.prediction import predict
 from keras_models.saving import read_about
-
-# Nearer than this, 1/r means nothing; no training data of the project come near it.
-CLOSEST_A = 0.1
 
 
 class KerasCalculator(Calculator):
@@ -35,7 +34,7 @@ class KerasCalculator(Calculator):
     "energy_std" and "forces_std" their standard deviations over the models (n - 1). Models whose
     output is forces (Eq. 6 to 9) have no energy. Compiles once for each number of atoms, which
     takes about a second; Behler's model, the only one that knows several elements and periodic
-    images, once for each composition and cell, which takes longer.
+    images, takes longer, and once more where atoms come to have more neighbours than before.
 
     Args:
         models: path of a saved model or a model, or a sequence of either: the same equation with
@@ -64,7 +63,7 @@ class KerasCalculator(Calculator):
             if not isinstance(model, keras.Model):
                 model, about = _open(model)
                 known.update(about.get("elements", ()))
-            if tuple(model.input_shape) != (None, None, 3) and not is_behler(model):
+            if cutoff_of(model) is None and tuple(model.input_shape) != (None, None, 3):
                 raise CalculatorSetupError(f"{model.name} does not take positions (B, N, 3)")
             opened.append(model)
         if not opened:
@@ -84,10 +83,11 @@ class KerasCalculator(Calculator):
         self.size = len(opened)
         self.dtype = dtype_of(self.model)
         self.has_energy = self.model.output_shape[-1] == 1
-        self.is_behler = is_behler(self.model)
+        self.cutoff = cutoff_of(self.model)
         self._models = opened
-        self._functions: dict[object, object] = {}
-        self._origin_counts = not self.is_behler and self._depends_on_origin()
+        self._functions: dict[int, object] = {}
+        self._slots: dict[int, int] = {}
+        self._origin_counts = self.cutoff is None and self._depends_on_origin()
 
     def _depends_on_origin(self) -> bool:
         """A shifted molecule is another one to a network on raw coordinates."""
@@ -99,13 +99,13 @@ class KerasCalculator(Calculator):
         """Fill ``results``; see the class for properties and errors."""
         super().calculate(atoms, properties, system_changes)
         self._refuse_what_has_no_answer(properties)
-        positions = self.atoms.positions
-        # Centred: in float32 a far-away origin would cost digits.
-        origin = 0.0 if self._origin_counts else positions.mean(axis=0)
-        x = tf.constant((positions - origin)[None], self.dtype)
-        outputs = self._function()(x)
+        n = len(self.atoms)
+        inputs = self._inputs()
+        if n not in self._functions:
+            self._functions[n] = self._compiled()
+        outputs = self._functions[n](inputs)
         arrays = [output.numpy().astype(float) for output in outputs]
-        forces = arrays[-1][:, 0]
+        forces = arrays[-1].reshape(self.size, n, 3)
         self.results = {"forces": forces.mean(axis=0)}
         if self.size > 1:
             self.results["forces_std"] = forces.std(axis=0, ddof=1)
@@ -126,7 +126,7 @@ class KerasCalculator(Calculator):
             raise PropertyNotImplementedError(
                 "one model has no spread: give several, such as the seeds of an experiment"
             )
-        if len(atoms) < 2 and not self.is_behler:
+        if len(atoms) < 2 and self.cutoff is None:
             raise CalculatorSetupError("the models need at least two atoms")
         unknown = set(atoms.symbols) - self.elements
         if unknown:
@@ -134,7 +134,7 @@ class KerasCalculator(Calculator):
                 f"the model was trained on {', '.join(sorted(self.elements))} and does not know "
                 f"{', '.join(sorted(unknown))}"
             )
-        if atoms.pbc.any() and not self.is_behler:
+        if atoms.pbc.any() and self.cutoff is None:
             raise CalculatorSetupError(
                 "the model knows no periodic images: set atoms.pbc = False if none are meant"
             )
@@ -147,39 +147,40 @@ class KerasCalculator(Calculator):
             i, j = np.unravel_index(distances.argmin(), distances.shape)
             raise CalculatorSetupError(f"atoms {i} and {j} are on one point")
 
-    def _function(self):
-        """Compiled positions (1, N, 3) -> energies (models, 1) and forces (models, 1, N, 3)."""
-        atoms, models = self.atoms, self._models
-        key: object = len(atoms)
-        if self.is_behler:
-            key = (atoms.numbers.tobytes(), np.array(atoms.cell).tobytes(), tuple(atoms.pbc))
-        if key not in self._functions:
-            if self.is_behler:
-                try:
-                    models = [
-                        for_structure(m, atoms.numbers, np.array(atoms.cell), atoms.pbc)
-                        for m in models
-                    ]
-                except ValueError as error:
-                    raise CalculatorSetupError(str(error)) from None
-            model = models[0]
-            weights = [
-                tf.constant(np.stack([np.asarray(v) for v in parts]))
-                for parts in zip(*[m.trainable_variables for m in models], strict=True)
-            ]
+    def _inputs(self):
+        """What the models take: positions (1, N, 3), or a batch with room for all neighbours."""
+        # Centred: in float32 a far-away origin would cost digits.
+        atoms, n = self.atoms.copy(), len(self.atoms)
+        if not self._origin_counts:
+            atoms.positions -= atoms.positions.mean(axis=0)
+        if self.cutoff is None:
+            return tf.constant(atoms.positions[None], self.dtype)
+        try:
+            need = max(1, most_neighbours([atoms], self.cutoff))
+            if need > self._slots.get(n, 0):
+                # Some more than now: each new shape compiles.
+                self._slots[n] = need + need // 8
+            return tensors_of(batch_of([atoms], self.cutoff, self._slots[n]), self.dtype)
+        except ValueError as error:
+            raise CalculatorSetupError(str(error)) from None
 
-            def one(parts, positions):
-                if self.has_energy:
-                    return energy_and_forces(model, list(parts), positions)
-                return (model.stateless_call(list(parts), [], positions)[0],)
+    def _compiled(self):
+        """Inputs -> energies (models, 1) and forces of all models, compiled for each shape."""
+        model = self.model
+        weights = [
+            tf.constant(np.stack([np.asarray(v) for v in parts]))
+            for parts in zip(*[m.trainable_variables for m in self._models], strict=True)
+        ]
 
-            def every(positions):
-                return tf.vectorized_map(lambda parts: one(parts, positions), weights)
+        def one(parts, inputs):
+            if self.has_energy:
+                return energy_and_forces(model, list(parts), inputs)
+            return (model.stateless_call(list(parts), [], inputs)[0],)
 
-            spec = tf.TensorSpec((1, len(atoms), 3), self.dtype)
-            compiled = tf.function(every, jit_compile=True)
-            self._functions[key] = compiled.get_concrete_function(spec)
-        return self._functions[key]
+        def every(inputs):
+            return tf.vectorized_map(lambda parts: one(parts, inputs), weights)
+
+        return tf.function(every, jit_compile=True)
 
 
 def _open(path):

@@ -54,9 +54,8 @@ class Model:
         symmetries: what an energy does not change under; forces follow a permutation and, where
             it is listed, a rotation.
         extensive: the network's output is a sum over atoms, pairs or triplets.
-        any_size: it takes any number of atoms; else it is bound to the composition that it was
-            built for.
-        periodic: it knows periodic images and several elements.
+        periodic: it knows periodic images and several elements, and takes a
+            :class:`~keras_models.batch.Batch`; else it takes positions (B, N, 3).
         forms: it has a literal and a fast form.
         pair_mlps: prefixes of its MLPs of one variable, which second-order training starts at
             many scales.
@@ -71,7 +70,6 @@ class Model:
     inputs: str
     symmetries: tuple[str, ...]
     extensive: bool = True
-    any_size: bool = True
     periodic: bool = False
     forms: bool = False
     pair_mlps: tuple[str, ...] = ()
@@ -113,7 +111,6 @@ MODELS: Mapping[str, Model] = MappingProxyType(
                 "energy",
                 "symmetry functions",
                 SYMMETRIES,
-                any_size=False,
                 periodic=True,
             ),
             _energy("eq2", "Eq. 2", ((20, 50, 1), (1, 50, 20)), pair_mlps=("pair_mlp",)),
@@ -217,17 +214,15 @@ def _arguments(model: Model, data, options: dict, values) -> tuple:
     if behlers:
         options["functions"] = function_set(data, options.get("functions", "default"))
         if values is None:
-            layer = SymmetryFunctions(
-                data.numbers, data.cell, data.pbc, options["functions"], dtype="float64"
-            )
-            values = fingerprints(layer, data.positions)
+            layer = SymmetryFunctions(options["functions"], dtype="float64")
+            values = fingerprints(layer, data.structures())
         # Amp starts each atom's energy in the middle of the range of E per atom, with half of
         # that range as the slope.
         energies = data.energies / len(data.numbers)
         options.setdefault("slope", np.ptp(energies) / 2)
         options.setdefault("intercept", (energies.max() + energies.min()) / 2)
         ranges = fingerprint_range(values, data.numbers)
-        return data.numbers, data.cell, data.pbc, ranges
+        return (ranges,)
     statistics = data if isinstance(data, Statistics) else Statistics.of(data)
     if named:
         options["preprocessing"] = Preprocessing.named(options["preprocessing"], data, statistics)

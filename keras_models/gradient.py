@@ -11,20 +11,22 @@ from keras_models.backend import keras, tf
 from keras_models.objective import Objective
 
 
-def energy_and_forces(model: keras.Model, weights, positions):
+def energy_and_forces(model: keras.Model, weights, inputs):
     """Energies and their negative gradient.
 
     Args:
-        model: positions (B, N, 3) Å -> energies (B, 1) eV.
+        model: its output is energies (B, 1) eV.
         weights: tensors to use in place of the model's trainable variables.
-        positions: (B, N, 3), Å.
+        inputs: what it takes: positions (B, N, 3) Å, or the nest of a
+            :class:`~keras_models.batch.Batch`, in which B structures have A atoms in all.
 
     Returns:
-        Energies (B,) in eV and forces (B, N, 3) in eV/Å.
+        Energies (B,) in eV and forces in eV/Å, shaped as the positions: (B, N, 3) or (A, 3).
     """
+    positions = inputs["positions"] if isinstance(inputs, dict) else inputs
     with tf.GradientTape() as tape:
         tape.watch(positions)
-        energies = model.stateless_call(weights, [], positions)[0][:, 0]
+        energies = model.stateless_call(weights, [], inputs)[0][:, 0]
         # Samples do not see each other: the gradient of the sum is each one's own.
         total = tf.reduce_sum(energies)
     return energies, -tape.gradient(total, positions)

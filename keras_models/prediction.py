@@ -1,8 +1,12 @@
 """What trained models say of many samples, in chunks: their own output, or energies with forces."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from data_gen.dataset import Structure
 from keras_models.backend import keras, tf
+from keras_models.batch import batches, cutoff_of, tensors_of
 from keras_models.building import dtype_of
 from keras_models.gradient import energy_and_forces
 
@@ -20,7 +24,7 @@ class EnergyForcePredictor:
     """Energies and forces of a model, compiled once for all calls; weights may change between.
 
     Args:
-        model: positions (B, N, 3) Å -> energies (B, 1) eV.
+        model: its output is energies (B, 1) eV.
         chunk: samples at a time.
     """
 
@@ -31,8 +35,11 @@ class EnergyForcePredictor:
         )
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, N, 3) Å -> energies (n,) eV and forces (n, N, 3) eV/Å, as float64."""
-        weights = [tf.convert_to_tensor(v) for v in self.model.trainable_variables]
+        """(n, N, 3) Å -> energies (n,) eV and forces (n, N, 3) eV/Å, as float64.
+
+        For models that take positions alone; :meth:`of` is for all models.
+        """
+        weights = self._weights()
         parts = [
             self._compiled(
                 weights, tf.constant(positions[k : k + self.chunk], dtype_of(self.model))
@@ -40,3 +47,29 @@ class EnergyForcePredictor:
             for k in range(0, len(positions), self.chunk)
         ]
         return tuple(np.concatenate([p[k].numpy() for p in parts]).astype(float) for k in range(2))
+
+    def of(self, structures: Sequence[Structure]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Energies (n,) eV of n structures, and the forces (N, 3) eV/Å of each, as float64.
+
+        Sizes, compositions and cells may differ where the model takes them.
+
+        Raises:
+            ValueError: a model that takes positions alone, and structures of different sizes.
+        """
+        cutoff = cutoff_of(self.model)
+        if cutoff is None:
+            if len({len(s.numbers) for s in structures}) > 1:
+                raise ValueError(f"{self.model.name} takes one number of atoms at a time")
+            energies, forces = self(np.stack([s.positions for s in structures]))
+            return energies, list(forces)
+        weights, dtype = self._weights(), dtype_of(self.model)
+        energies, forces = [], []
+        for batch in batches(structures, cutoff, self.chunk):
+            e, f = self._compiled(weights, tensors_of(batch, dtype))
+            sizes = batch.sizes[batch.sizes > 0]
+            energies.append(e.numpy()[: len(sizes)].astype(float))
+            forces += np.split(f.numpy()[: sizes.sum()].astype(float), np.cumsum(sizes)[:-1])
+        return np.concatenate(energies), forces
+
+    def _weights(self) -> list[tf.Tensor]:
+        return [tf.convert_to_tensor(v) for v in self.model.trainable_variables]

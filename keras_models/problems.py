@@ -18,8 +18,8 @@ from keras_models.backend import keras, tf
 from keras_models.behler import (
     fingerprint_objective,
     network,
-    network_energy_and_forces,
-    with_room,
+    network_energies,
+    network_energies_and_forces,
 )
 from keras_models.catalogue import Model
 from keras_models.features import Preprocessing
@@ -32,8 +32,6 @@ from keras_models.symmetry_functions import (
     SymmetryFunctions,
     fingerprints,
     fingerprints_and_gradients,
-    most_neighbours,
-    with_room_for,
 )
 
 Predictions = dict[str, tuple[np.ndarray, ...]]
@@ -192,19 +190,21 @@ class OnFingerprints(Problem):
         self.with_forces = parts.weights[1] > 0.0
         self.outputs = ("energy", "force") if self.with_forces else ("energy",)
         self.trained = part = network(model)
+        numbers = parts.train.numbers
         if self.with_forces:
             self._compiled = tf.function(
-                lambda w, z: network_energy_and_forces(part, w, z), jit_compile=True
+                lambda w, z: network_energies_and_forces(part, w, z, numbers), jit_compile=True
             )
         else:
             self._compiled = tf.function(
-                lambda w, z: (part.stateless_call(w, [], z)[0][:, 0],), jit_compile=True
+                lambda w, z: (network_energies(part, w, z, numbers),), jit_compile=True
             )
 
     def objective(self, stride: int = 1) -> tuple[Objective, np.ndarray]:
         train = self.parts.train
         objective = fingerprint_objective(
             self.trained,
+            train.numbers,
             train.energies[::stride],
             train.forces[::stride] if self.with_forces else None,
             *self.parts.weights,
@@ -234,20 +234,19 @@ class OnFingerprints(Problem):
 
 
 def behler_predictions(model: keras.Model, parts: tuple[Dataset, ...]) -> Predictions:
-    """Energies and forces by the whole model, with exactly enough room for these frames."""
-    layer = model.get_layer("symmetry_functions")
-    room = max(most_neighbours(layer, part.positions) for part in parts)
-    predictor = EnergyForcePredictor(with_room(model, room), chunk=20)
-    found = [predictor(part.positions) for part in parts]
-    return dict(zip(("energy", "force"), zip(*found, strict=True), strict=True))
+    """Energies and forces by the whole model."""
+    predictor = EnergyForcePredictor(model, chunk=20)
+    found = [predictor.of(part.structures()) for part in parts]
+    return {
+        "energy": tuple(energies for energies, _ in found),
+        "force": tuple(np.stack(forces) for _, forces in found),
+    }
 
 
 def behler_features(data: Dataset, functions: list[dict], forces: bool) -> np.ndarray:
     """What Behler's network is trained on: fingerprints (n, N, G), with their derivatives for
     forces (n, N, G, 1 + 3 N): see :mod:`keras_models.symmetry_functions`.
     """
-    layer = SymmetryFunctions(data.numbers, data.cell, data.pbc, functions, dtype="float64")
-    layer = with_room_for(layer, data.positions)
-    if forces:
-        return fingerprints_and_gradients(layer, data.positions)
-    return fingerprints(layer, data.positions)
+    layer = SymmetryFunctions(functions, dtype="float64")
+    function = fingerprints_and_gradients if forces else fingerprints
+    return function(layer, data.structures())

@@ -261,3 +261,19 @@ def sum_over_neighbours(x):
     Equal to K.sum over j of the all-pairs tensor (B, N, N, W) that the unique pairs stand for.
     """
     return x[:, :1] + sum_over_other_neighbours(x[:, 1:])
+
+
+@register
+class SumOfStructure(keras.layers.Layer):
+    """K.sum over the atoms of each structure of a batch.
+
+    Values (A, W), sample (A,) and sizes (S,) of :class:`~keras_models.batch.Batch` -> (S, W).
+    """
+
+    def call(self, inputs):
+        x, sample, sizes = inputs
+        return tf.math.unsorted_segment_sum(x, sample, tf.shape(sizes)[0])
+
+    def compute_output_shape(self, input_shape):
+        x, _, sizes = input_shape
+        return (*sizes, *x[1:])

@@ -136,10 +136,10 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
     """Checksum of each dataset that the experiments need, each checked for its split."""
     loaded: dict[str, Dataset] = {}
     for experiment in experiments:
-        name = experiment.dataset
-        if name not in loaded:
-            loaded[name] = load_dataset(space.data, experiment.data)
-        experiment.parts(loaded[name])
+        for source in experiment.sources:
+            if source.name not in loaded:
+                loaded[source.name] = load_dataset(space.data, source)
+            experiment.parts(loaded[source.name])
     return {name: data.checksum() for name, data in loaded.items()}
 
 
@@ -172,7 +172,8 @@ def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str],
     """
     experiments = [space.experiment(name) for name in EXPERIMENTS]
     datasets = {}
-    for name, source in sorted({e.dataset: e.data for e in experiments}.items()):
+    sources = {source.name: source for e in experiments for source in e.sources}
+    for name, source in sorted(sources.items()):
         try:
             datasets[name] = load_dataset(space.data, source)
         except DataError as error:
@@ -267,7 +268,8 @@ def _bars(space, out, store, sums, work, expected) -> Bars:
         expected(Work(e, (seed,)))
         for e in everything
         for seed in e.seeds
-        if not store.fits(e, seed, sums.get(e.dataset, ""))
+        for one in [e.of_seed(seed)]
+        if not store.fits(one, seed, sums.get(one.dataset, ""))
     )
     here = sum(expected(item) for item in work)
     done = max(0.0, total - max(left_elsewhere, here))

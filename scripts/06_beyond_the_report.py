@@ -2,7 +2,14 @@
 
 from reproduction import cli
 
-SECTIONS = ("beyond_gradient", "beyond_frames", "beyond_applications", "s4_learned", "s2_data")
+SECTIONS = (
+    "beyond_gradient",
+    "beyond_frames",
+    "beyond_applications",
+    "s4_learned",
+    "s2_data",
+    "beyond_trajectories",
+)
 
 
 def main(argv):

@@ -24,6 +24,8 @@ from data_gen.dynamics import DynamicsSettings, run_dynamics
 from keras_models import behler, symmetry_functions
 from keras_models.prediction import EnergyForcePredictor
 
+# In one worker of `make test`, for what its tests share takes long.
+pytestmark = pytest.mark.xdist_group("amp")
 needs_amp = pytest.mark.skipif(
     importlib.util.find_spec("amp") is None, reason="Amp is not installed: make setup"
 )
@@ -63,7 +65,7 @@ def test_amp_and_its_twin_are_the_same(trained, name):
     data, run = trained[name]
     potential = AmpPotential(run.potential)
     some = data[::9]
-    twin = behler.from_amp(potential.parameters(), data.numbers, data.cell, data.pbc)
+    twin = behler.from_amp(potential.parameters())
     layer = twin.get_layer("symmetry_functions")
     elements = sorted(potential.elements)
     assert layer.functions == [
@@ -71,12 +73,12 @@ def test_amp_and_its_twin_are_the_same(trained, name):
         for f in symmetry_functions.default_symmetry_functions(elements)
     ]
     ours, theirs = (
-        symmetry_functions.fingerprints(layer, some.positions),
+        symmetry_functions.fingerprints(layer, some.structures()),
         potential.fingerprints(some),
     )
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-8)
     energies, forces = potential.predict(some, True)
-    found = EnergyForcePredictor(twin)(some.positions)
+    found = EnergyForcePredictor(twin).of(some.structures())
     np.testing.assert_allclose(found[0], energies, rtol=0, atol=1e-6)
     np.testing.assert_allclose(found[1], forces, rtol=0, atol=1e-6)
     assert np.ptp(energies) > 1e-3 and abs(forces).max() > 1e-2  # not both nothing

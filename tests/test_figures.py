@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import matplotlib.colors
 import matplotlib.text
 import numpy as np
 import pytest
@@ -81,35 +82,23 @@ def test_kept_predictions_give_the_errors_of_metrics_csv(gathered, au6):
     metrics = Metrics.read(gathered / "results")
     stated = metrics.values(FLOOR.id, "test", "energy_rmse")[0]
     assert rmse(kept, "energy") == pytest.approx(stated, rel=1e-6)
-    np.testing.assert_allclose(kept.reference["energy"]["test"], au6.energies[-100:], rtol=1e-6)
-    np.testing.assert_allclose(kept.reference["energy"]["train"], au6.energies[:300:4], rtol=1e-6)
-
-
-def test_committed_predictions_give_the_committed_errors():
-    """Else a figure and the number beside it would be of different runs."""
-    folder = ROOT / "results"
-    metrics = Metrics.read(folder)
-    for path in sorted((folder / "predictions").glob("*.npz")):
-        if path.name.startswith("reference-"):
-            continue
-        name = next(name for name in EXPERIMENTS if keep.file_name(name) == path.name)
-        kept = keep.read_predictions(folder, name)
-        assert kept is not None
-        for kind in kept.predicted:
-            stated = metrics.values(name, "test", f"{kind}_rmse")[0]
-            assert rmse(kept, kind) == pytest.approx(stated, rel=1e-6), name
+    for split, frames in (("test", slice(-100, None)), ("train", slice(0, 300, 4))):
+        np.testing.assert_array_equal(kept.reference["energy"][split], au6.energies[frames])
+        np.testing.assert_array_equal(
+            kept.frames["energy"][split], np.arange(len(au6))[frames], strict=True
+        )
 
 
 def test_tiny_errors_survive_being_kept(au6, tmp_path, rng):
-    """1e-6 eV on energies of 5 eV, in float32."""
+    """1e-6 eV on energies of 5 eV."""
     store = Store(tmp_path / "runs")
     folder = tmp_path / "results"
     fake_run(store, GRADIENT, au6, 1e-6, rng)
     assert gather(store, [GRADIENT], {"au6": au6}, folder)[1] == [GRADIENT.id]
     kept = keep.read_predictions(folder, GRADIENT.id)
     stated = {m["metric"]: m["value"] for m in store.read(GRADIENT.id, 0)["metrics"]}
-    for kind in ("energy", "force"):
-        assert rmse(kept, kind) == pytest.approx(stated[f"{kind}_rmse"], rel=1e-6)
+    for kind, rel in (("energy", 1e-6), ("force", 3e-3)):
+        assert rmse(kept, kind) == pytest.approx(stated[f"{kind}_rmse"], rel=rel)
     assert kept.predicted["force"]["train"].shape == (15, 6, 3)
 
 
@@ -227,6 +216,45 @@ def test_an_empty_panel_says_what_is_true(gathered, tmp_path, monkeypatch):
     rows = [e for e in EXPERIMENTS.values() if e.table in parity.TABLES["energy"]]
     au6_rows = sum(e.dataset == "au6" for e in rows)
     assert found.count("not run yet") == au6_rows - 2
+
+
+def drawn_points(kept: keep.Predictions, kind: str) -> tuple[np.ndarray, str]:
+    """What a parity panel shows: points (n, 2) in the colour of the test part, and its words."""
+    figure, axes = style.plt.subplots()
+    parity.scatter(axes, kept, kind, size=1.5)
+    red = matplotlib.colors.to_rgba(style.TEST)
+    points = [
+        one.get_offsets()
+        for one in axes.collections
+        if len(one.get_facecolors()) and np.allclose(one.get_facecolors()[0], red)
+    ]
+    words = " ".join(text.get_text() for text in axes.texts)
+    style.plt.close(figure)
+    return np.concatenate(points), words
+
+
+@pytest.mark.parametrize("kind", ["energy", "force"])
+def test_every_test_point_is_drawn_and_the_worst_is_named(kind, rng):
+    """Far beyond the panel, and in a frame that no stride would take: at its edge, with a name."""
+    shape = (37,) if kind == "energy" else (37, 6, 3)
+    true = rng.standard_normal(shape)
+    predicted = true + 0.01 * rng.standard_normal(shape)
+    predicted[13] += 20.0
+    whole = {"train": true, "test": true}, {"train": true, "test": predicted}
+    frames = np.arange(500, 537)
+    kept = keep.Predictions(
+        {kind: whole[0]}, {kind: whole[1]}, {kind: {"train": frames, "test": frames}}
+    )
+    points, words = drawn_points(kept, kind)
+    where_it_is = np.stack([true.ravel(), predicted.ravel()], axis=1)
+    beyond = points[len(where_it_is) :]
+    np.testing.assert_array_equal(
+        np.sort(points[: len(where_it_is)], axis=0), np.sort(where_it_is, axis=0)
+    )
+    # Once more, at the edge.
+    np.testing.assert_array_equal(np.sort(beyond[:, 0]), np.sort(true[13].ravel()))
+    assert (beyond[:, 1] < 5.0).all()
+    assert words.startswith("frame 513:\n20 ")
 
 
 def test_a_periodic_dataset_is_drawn_beside_the_first(gathered, tmp_path, monkeypatch):

@@ -253,6 +253,25 @@ def test_data_are_drawn_where_no_row_is_of_others(whole, au6, tmp_path):
     assert drawn.read_bytes() != before
 
 
+def test_each_seed_of_a_row_may_have_a_trajectory_of_its_own(au6, tmp_path):
+    """A run on another seed's trajectory does not count, and the first one's is drawn."""
+    row = EXPERIMENTS["beyond/eq3-trajectories"]
+    row = replace(row, trajectories=row.trajectories[:2], split=SPLIT, seeds=(0, 1))
+    data = {"au6": au6, "au6-seed1": au6[1:]}
+    store, folder, said = Store(tmp_path / "runs"), tmp_path / "results", []
+    for seed, one in enumerate(data.values()):
+        run(store, row.of_seed(seed), one, seed, 0.1)
+    assert gather(store, [row], data, folder, said.append)[1] == [row.id] and said == []
+    assert [p.name for p in (folder / "data").iterdir()] == ["au6.npz"]
+    assert len(Metrics.read(folder).values(row.id, "test", "energy_rmse")) == 2
+    before = contents(folder)
+    assert gather(store, [row], {"au6": au6}, folder, said.append)[1] == [] and said == []
+    run(store, row.of_seed(0), au6, 1, 0.5)
+    assert gather(store, [row], data, folder, said.append)[1] == []
+    assert said[0].endswith("until all its seeds are there; seed 1 of other data")
+    assert contents(folder) == before
+
+
 @pytest.mark.parametrize("kind", ["curves", "predictions"])
 def test_a_stored_file_that_cannot_be_read_stops_nothing(whole, au6, tmp_path, kind):
     store, folder = whole

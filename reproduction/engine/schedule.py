@@ -90,12 +90,12 @@ def plan(
         # Where nothing is random, other seeds would be the same again.
         own = seeds is None or experiment.deterministic
         for seed in experiment.seeds if own else sorted(set(seeds)):
-            name = f"{experiment.id} seed {seed}"
+            name, one = f"{experiment.id} seed {seed}", experiment.of_seed(seed)
             if seed not in experiment.seeds:
                 outcome.beside.append(name)
             run = None
             if not fresh and not store.has_failed(experiment.id, seed):
-                run = store.fits(experiment, seed, checksums[experiment.dataset])
+                run = store.fits(one, seed, checksums[one.dataset])
             if run is None:
                 missing.append(seed)
                 if why := store.damage(experiment.id, seed):
@@ -109,7 +109,7 @@ def plan(
             group = tuple(missing[k : k + experiment.lanes])
             if fresh:
                 store.checkpoint(experiment.id, group).unlink(missing_ok=True)
-            work.append(Work(experiment, group, quick))
+            work.append(Work(experiment.of_seed(group[0]), group, quick))
     return work, outcome
 
 

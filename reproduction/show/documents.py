@@ -10,6 +10,7 @@ from reproduction.show import claims
 from reproduction.show.claims import Verdict
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import with_spread
+from reproduction.show.outliers import said
 from reproduction.show.reported import reported
 from reproduction.show.tables import Table, fill
 from reproduction.show.words import TABLES, about, arranged, ranges
@@ -28,6 +29,7 @@ PAGES = {
     "inner": "learned",
     "latency": "speed",
     "behler-speed": "speed",
+    "trajectories": "trajectories",
 }
 
 
@@ -70,15 +72,16 @@ def verdict_counts(judged: Sequence[Verdict]) -> str:
 def headline_energy(evidence: Evidence) -> str:
     """Table 4 in short: train and test error beside the report's."""
     printed = reported()
-    rows = []
+    rows, shown = [], []
     for model in (3, 2, 4, 5):
         cells = [f"Eq. {model}"]
+        shown.append(f"table4/eq{model}")
         for split in ("train", "test"):
-            key = (f"table4/eq{model}", split, "energy_rmse")
+            key = (shown[-1], split, "energy_rmse")
             cells += [printed[key], with_spread(evidence.spread(*key))]
         rows.append(tuple(cells))
     columns = ("RMSE of E, eV", "train, report", "here", "test, report", "here")
-    return _rows(columns, rows)
+    return _with_outliers(_rows(columns, rows), evidence, shown, "energy", 1.0)
 
 
 def headline_forces(evidence: Evidence) -> str:
@@ -97,7 +100,16 @@ def headline_forces(evidence: Evidence) -> str:
             cells.append(with_spread(evidence.spread(*key), 1000.0))
         rows.append(tuple(cells))
     columns = ("RMSE of F, meV/Å", "train, report", "here", "test, report", "here")
-    return _rows(columns, rows)
+    return _with_outliers(_rows(columns, rows), evidence, (best, gradient), "force", 1000.0)
+
+
+def _with_outliers(
+    table: str, evidence: Evidence, rows: Sequence[str], kind: str, scale: float
+) -> str:
+    """A table, and below it where one frame makes a test error in it."""
+    known = [evidence.experiments[row] for row in rows if row in evidence.experiments]
+    text = said(evidence, known, [kind], scale)
+    return f"{table}\n\n{text}" if text else table
 
 
 def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:
@@ -115,7 +127,9 @@ def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:
         lines += [f"> {one.claim.quote} ({one.claim.section})", ""]
         lines += [f"**{one.status.capitalize()}.** {one.numbers}{where}"]
         if one.claim.checks:
-            lines += ["", f"*Rule:* {one.claim.rule}"]
+            lines += ["", f"*Rule:* {one.claim.rule} {one.wrong}"]
+        if one.before:
+            lines += ["", f"*{one.before}*"]
     return "\n".join(lines)
 
 

@@ -13,6 +13,8 @@ from reproduction.errors import ReproductionError
 from reproduction.show.metrics import Spread, spread
 
 PROVENANCE = "provenance.json"
+# The task of rows that stand for what costs nothing.
+TRIVIAL = "trivial"
 # Adam's epochs, the second-order method's iterations, and Amp's evaluations of its loss.
 PASSES = ("epochs", "iterations", "loss_evaluations")
 
@@ -44,8 +46,11 @@ class Metrics:
 
     def values(self, experiment: str, split: str, metric: str) -> list[float]:
         """One for each seed, in the order of seeds."""
-        found = self._values.get((experiment, split, metric), {})
-        return [found[seed] for seed in sorted(found)]
+        return list(self.by_seed(experiment, split, metric).values())
+
+    def by_seed(self, experiment: str, split: str, metric: str) -> dict[int, float]:
+        """{seed: value}, in the order of seeds; empty where there is no such number."""
+        return dict(sorted(self._values.get((experiment, split, metric), {}).items()))
 
     def experiments(self) -> set[str]:
         """Ids that have numbers."""
@@ -128,6 +133,40 @@ class Evidence:
         """See :meth:`Metrics.values`."""
         return self.metrics.values(experiment, split, metric)
 
+    def judged(self, experiment: str, split: str, metric: str) -> dict[int, float]:
+        """{seed: value} that verdicts rest on.
+
+        Those over several trajectories where the row was repeated so, else the row's own.
+        """
+        again = self._repeats.get(experiment, "")
+        found = self.metrics.by_seed(again, split, metric)
+        return found if len(found) > 1 else self.metrics.by_seed(experiment, split, metric)
+
+    def judged_spread(self, experiment: str, split: str, metric: str) -> Spread | None:
+        """Of :meth:`judged`."""
+        values = self.judged(experiment, split, metric)
+        return spread(values.values()) if values else None
+
+    def trivial(self, experiment: str, split: str, metric: str) -> list[float]:
+        """What the trivial baseline has where :meth:`judged` has a row's values, in their order.
+
+        Empty where the row's frames have no baseline yet.
+        """
+        values = self.judged(experiment, split, metric)
+        row = self.experiments.get(experiment)
+        if row is None:
+            return []
+        again = self._repeats.get(experiment, "")
+        if again and values == self.metrics.by_seed(again, split, metric):
+            row = self.experiments[again]
+        for one in self.experiments.values():
+            if one.task == TRIVIAL and one.frames_key == row.frames_key:
+                found = self.metrics.by_seed(one.id, split, metric)
+                n = len(one.trajectories) or 1
+                if {seed % n for seed in values} <= set(found):
+                    return [found[seed % n] for seed in values]
+        return []
+
     def passes(self, experiment: str) -> Spread | None:
         """How long a row was trained, in what its optimiser counts (:data:`PASSES`)."""
         found = (self.spread(experiment, "", metric) for metric in PASSES)
@@ -147,6 +186,10 @@ class Evidence:
         epochs = getattr(row.training, "epochs", None)
         ambiguous = self._labels[row.table, row.label] > 1
         return f"{name} ({epochs} epochs)" if ambiguous and epochs else name
+
+    @cached_property
+    def _repeats(self) -> dict[str, str]:
+        return {row.repeats: row.id for row in self.experiments.values() if row.repeats}
 
     @cached_property
     def _labels(self) -> dict[tuple[str, str], int]:

@@ -22,7 +22,7 @@ from reproduction.engine.seal import MODEL, is_sealed
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
 from reproduction.show import predictions, standing
-from reproduction.show.evidence import PROVENANCE, Metrics, Value, read_provenance
+from reproduction.show.evidence import PROVENANCE, TRIVIAL, Metrics, Value, read_provenance
 from reproduction.show.metrics import UNITS, errors
 
 COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
@@ -76,25 +76,24 @@ def gather(
         for experiment in experiments:
             name = experiment.id
             standing.keep_own_seeds(experiment, rows, about, say)
-            if experiment.dataset not in datasets:
+            if not {source.name for source in experiment.sources} <= set(datasets):
                 continue
-            data, checksum = datasets[experiment.dataset], checksums[experiment.dataset]
-            runs, stored = standing.runs_of(store, experiment, checksum), rows.get(name, [])
-            standing.explain(store, experiment, checksum, runs, stored, say)
+            runs, stored = standing.runs_of(store, experiment, checksums), rows.get(name, [])
+            standing.explain(store, experiment, checksums, runs, stored, say)
             if not standing.is_replaced(experiment, runs, stored):
                 continue
             try:
-                rows[name] = _row(experiment, store, runs, data)
+                rows[name] = _row(experiment, store, runs, datasets)
             except ReproductionError as error:
                 say(f"{error}: what is stored of it stays, and --fresh runs it anew")
                 continue
             about[name] = _origins(runs)
             fresh.append(name)
             unsealed += [name for run in runs.values() if not is_sealed(run)]
-            _keep(folder, experiment, store, runs, data)
-        for name, data in datasets.items():
-            if standing.draws(folder, name, data, experiments, about, say):
-                predictions.write_trajectory(folder, name, data, experiments)
+            _keep(folder, experiment, store, runs, datasets)
+        for name in sorted({e.dataset for e in experiments} & set(datasets)):
+            if standing.draws(folder, name, checksums[name], experiments, about, say):
+                predictions.write_trajectory(folder, name, datasets[name], experiments)
     order = [experiment.id for experiment in experiments if rows.get(experiment.id)]
     metrics = Metrics(row for name in order for row in rows[name])
     standing.remove_orphans(folder, [e for e in experiments if e.id in order], say)
@@ -113,13 +112,16 @@ def gather(
     return metrics, fresh
 
 
-def _row(experiment: Experiment, store: Store, runs: dict, data: Dataset) -> list[Value]:
+def _row(
+    experiment: Experiment, store: Store, runs: dict, datasets: Mapping[str, Dataset]
+) -> list[Value]:
     """All numbers of a row. Raises ReproductionError as :func:`errors_of`."""
     return [
         Value(experiment.id, seed, m["split"], m["metric"], m["value"])
         for seed, run in runs.items()
         for arrays in [store.arrays(experiment.id, seed)]
-        for found in [errors_of(experiment, run, arrays, data)]
+        for one in [experiment.of_seed(seed)]
+        for found in [errors_of(one, run, arrays, datasets[one.dataset])]
         for m in [*_measured(run, found), *found, *_late(arrays)]
     ]
 
@@ -141,18 +143,27 @@ def _origins(runs: dict[int, dict]) -> dict[str, dict]:
     }
 
 
-def _keep(folder: Path, experiment: Experiment, store: Store, runs: dict, data: Dataset) -> None:
+def _keep(
+    folder: Path,
+    experiment: Experiment,
+    store: Store,
+    runs: dict,
+    datasets: Mapping[str, Dataset],
+) -> None:
     """What figures and users need of a row's runs; what is there of other runs goes."""
     before = {path: path.stat().st_ino for path in standing.files_of(folder, experiment)}
-    if predictions.SEED in runs:
-        predictions.write_predictions(folder, experiment, store, data)
+    # Of others the errors are kept, and nothing that is drawn.
+    is_drawn = not experiment.trajectories and experiment.task != TRIVIAL
+    if is_drawn and predictions.SEED in runs:
+        predictions.write_predictions(folder, experiment, store, datasets[experiment.dataset])
     if experiment.id == FINGERPRINTED:
         path = folder / "symmetry-functions.json"
         if "potential" in runs.get(0, {}):
             write_text(path, json.dumps(read_descriptor(runs[0]["potential"]), indent=1) + "\n")
         else:
             path.unlink(missing_ok=True)
-    _keep_curves(folder, experiment, store, runs)
+    if is_drawn:
+        _keep_curves(folder, experiment, store, runs)
     if experiment.shipped:
         _keep_models(folder, experiment, store, runs)
     # What was written again is another file.

@@ -1,14 +1,22 @@
 """What figures need beside metrics.csv and curves: some predictions, and pieces of the data.
 
-``results/predictions/<experiment>.npz`` holds seed 0's errors on the test part, and on a few
-training frames, as predicted - reference: so float32 resolves an error of 1e-5 eV on an energy of
-5 eV. The references are stored once for all rows that share them, in
-``reference-<checksum>.npz``; each row names its own. ``results/data/<dataset>.npz`` holds
-energies along the trajectory and a few frames.
+``results/predictions/`` holds what seed 0 predicts, of the rows that are split in time order:
+
+- ``<experiment>.npz``, "/" as "-": the predictions, ``energy_train`` and ``energy_test``
+  (frames,), eV, and ``force_train`` and ``force_test`` (frames, atoms, 3), eV/Å, as far as the
+  model gives them; and ``reference``, the name of a file beside it.
+- ``reference-<dataset>-<training frames>-<test frames>-<checksum>.npz``: the reference under the
+  same four names, and under each name with ``_frames`` after it which frames of the trajectory they
+  are, counted from 0. Rows that share data and split share the file.
+
+All test frames are kept, and every few training frames. Energies are float64, as errors of 1e-5 eV
+on 5 eV need; forces float32, which resolves a thousandth of the smallest RMSE.
+
+``results/data/<dataset>.npz`` holds energies along the trajectory and a few frames.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,25 +24,33 @@ import numpy as np
 
 from data_gen.dataset import Dataset
 from data_gen.files import replacing
+from data_gen.splits import folds
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.store import Store
 
 SEED = 0
 # Every so many frames of the training part; all of the test part.
 TRAIN_STRIDE = {"energy": 4, "force": 20}
+SPLITS = ("train", "test")
+# Beginning of the names of files that are no row's.
+REFERENCE = "reference-"
+TYPES = {"energy": np.float64, "force": np.float32}
 FRAMES_KEPT = 6
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Seed 0 of one row, for drawing.
+    """Seed 0 of one row, as far as it is kept.
 
     Attributes:
-        reference, predicted: {"energy" or "force": {"train" or "test": array}}, eV and eV/Å.
+        reference, predicted: {"energy" or "force": {"train" or "test": array}}, (n,) in eV and
+            (n, N, 3) in eV/Å, float64.
+        frames: likewise (n,), numbers of the frames in the trajectory, from 0.
     """
 
     reference: dict[str, dict[str, np.ndarray]]
     predicted: dict[str, dict[str, np.ndarray]]
+    frames: dict[str, dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -78,28 +94,36 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
     if experiment.partition != "time":
         return
     arrays = store.arrays(experiment.id, SEED)
-    parts = dict(zip(("train", "test"), experiment.parts(data), strict=True))
-    reference, off = {}, {}
-    for kind, stride in TRAIN_STRIDE.items():
-        for split, part in parts.items():
-            name = f"{kind}_{split}"
-            if name not in arrays:
-                continue
-            whole = {"energy": part.energies, "force": part.forces}[kind]
-            some = slice(None, None, stride if split == "train" else 1)
-            reference[name] = whole[some].astype(np.float32)
-            off[name] = (arrays[name][some].astype(float) - whole[some]).astype(np.float32)
-    if off:
+    predicted = {
+        f"{kind}_{split}": arrays[f"{kind}_{split}"][_kept(kind, split)].astype(dtype)
+        for kind, dtype in TYPES.items()
+        for split in SPLITS
+        if f"{kind}_{split}" in arrays
+    }
+    if predicted:
         path = folder / "predictions" / file_name(experiment.id)
-        _write(path, **off, reference=_write_reference(folder, reference))
+        _write(path, **predicted, reference=_write_reference(folder, experiment, data))
 
 
-def _write_reference(folder: Path, arrays: Mapping[str, np.ndarray]) -> str:
-    """Content-addressed file name."""
+def _kept(kind: str, split: str) -> slice:
+    """Which frames of a part are kept."""
+    return slice(None, None, TRAIN_STRIDE[kind] if split == "train" else 1)
+
+
+def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str:
+    """A row's reference on its parts; returns the file's name, which its content decides."""
+    (parts,) = folds(data[: experiment.frames], experiment.partition, experiment.split)
+    arrays = {}
+    for split, part in zip(SPLITS, parts, strict=True):
+        for kind, labels in (("energy", part.energies), ("force", part.forces)):
+            some = _kept(kind, split)
+            arrays[f"{kind}_{split}"] = labels[some].astype(TYPES[kind])
+            arrays[f"{kind}_{split}_frames"] = part.metadata["frames"][some]
     digest = hashlib.sha256()
     for name in sorted(arrays):
         digest.update(f"{name}{arrays[name].shape}".encode() + arrays[name].tobytes())
-    name = f"reference-{digest.hexdigest()[:12]}.npz"
+    sizes = "-".join(map(str, experiment.split))
+    name = f"{REFERENCE}{experiment.dataset}-{sizes}-{digest.hexdigest()[:8]}.npz"
     if not (folder / "predictions" / name).is_file():
         _write(folder / "predictions" / name, **arrays)
     return name
@@ -110,11 +134,11 @@ def sweep(folder: Path) -> None:
     stored = {path.name: path for path in (folder / "predictions").glob("*.npz")}
     named = set()
     for name, path in stored.items():
-        if not name.startswith("reference-"):
+        if not name.startswith(REFERENCE):
             with np.load(path) as arrays:
                 named.add(str(arrays["reference"]))
     for name, path in stored.items():
-        if name.startswith("reference-") and name not in named:
+        if name.startswith(REFERENCE) and name not in named:
             path.unlink()
 
 
@@ -128,15 +152,14 @@ def read_predictions(folder: Path, experiment: str) -> Predictions | None:
     beside = path.with_name(str(arrays.pop("reference")))
     if not beside.is_file():
         return None
-    reference: dict = {}
-    predicted: dict = {}
+    found = Predictions({}, {}, {})
     with np.load(beside) as stored:
-        for name, off in arrays.items():
+        for name, predicted in arrays.items():
             kind, split = name.split("_")
-            true = stored[name].astype(float)
-            reference.setdefault(kind, {})[split] = true
-            predicted.setdefault(kind, {})[split] = true + off
-    return Predictions(reference, predicted)
+            found.predicted.setdefault(kind, {})[split] = predicted.astype(float)
+            found.reference.setdefault(kind, {})[split] = stored[name].astype(float)
+            found.frames.setdefault(kind, {})[split] = stored[f"{name}_frames"]
+    return found
 
 
 def write_trajectory(

@@ -6,12 +6,11 @@ those runs are still there, the next gathering replaces both.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from data_gen.dataset import Dataset
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.seal import archive_damage
 from reproduction.engine.store import Store
@@ -21,8 +20,8 @@ from reproduction.show.metrics import errors
 
 Say = Callable[[str], None]
 ARCHIVES = ("curves/*.npz", "predictions/*.npz", "data/*.npz", "models/*/*.keras")
-# Stored predictions are float32, stored numbers have seven digits.
-SAME = 1e-4
+# Relative: stored forces are float32, stored numbers have seven digits.
+SAME = {"energy": 1e-4, "force": 1e-2}
 
 
 def keep_own_seeds(
@@ -37,9 +36,10 @@ def keep_own_seeds(
         about[name] = {k: run for k, run in about[name].items() if int(k) in experiment.seeds}
 
 
-def runs_of(store: Store, experiment: Experiment, data_sha256: str) -> dict[int, dict]:
-    """The runs that count for a row, by seed."""
-    found = {seed: store.fits(experiment, seed, data_sha256) for seed in experiment.seeds}
+def runs_of(store: Store, experiment: Experiment, checksums: Mapping[str, str]) -> dict[int, dict]:
+    """The runs that count for a row, by seed; ``checksums`` are of the datasets, by name."""
+    wanted = {seed: experiment.of_seed(seed) for seed in experiment.seeds}
+    found = {seed: store.fits(one, seed, checksums[one.dataset]) for seed, one in wanted.items()}
     return {seed: run for seed, run in found.items() if run}
 
 
@@ -52,7 +52,7 @@ def is_replaced(experiment: Experiment, runs: Collection[int], stored: Iterable[
 def explain(
     store: Store,
     experiment: Experiment,
-    data_sha256: str,
+    checksums: Mapping[str, str],
     runs: Collection[int],
     stored: Iterable[Value],
     say: Say,
@@ -62,7 +62,7 @@ def explain(
     Args:
         store: of the runs.
         experiment: the row.
-        data_sha256: of its data.
+        checksums: of the datasets, by name.
         runs: seeds of the runs that count.
         stored: the row's numbers before.
         say: called with a sentence.
@@ -77,7 +77,8 @@ def explain(
         return
     reasons = defaultdict(list)
     for seed in missing:
-        reasons[store.why_not(experiment, seed, data_sha256)].append(seed)
+        one = experiment.of_seed(seed)
+        reasons[store.why_not(one, seed, checksums[one.dataset])].append(seed)
     why = "; ".join(f"{_seeds(seeds)} {reason}" for reason, seeds in reasons.items())
     if is_replaced(experiment, runs, stored):
         say(f"{name}: of {_seeds(list(runs))} alone; {why}")
@@ -109,7 +110,7 @@ def models(folder: Path, experiment: Experiment) -> Path:
 def draws(
     folder: Path,
     name: str,
-    data: Dataset,
+    here: str,
     experiments: Iterable[Experiment],
     about: dict[str, dict],
     say: Say,
@@ -119,18 +120,18 @@ def draws(
     Args:
         folder: of the results.
         name: of the dataset.
-        data: that are here.
+        here: checksum of the data that are here.
         experiments: all rows.
         about: provenance.json.
         say: called with a sentence where they are not drawn.
     """
-    path, here = folder / "data" / f"{name}.npz", data.checksum()
-    other = [
+    path = folder / "data" / f"{name}.npz"
+    other = {
         experiment.id
         for experiment in experiments
-        if experiment.dataset == name
-        and any(run.get("data_sha256") != here for run in about.get(experiment.id, {}).values())
-    ]
+        for seed, run in about.get(experiment.id, {}).items()
+        if experiment.of_seed(int(seed)).dataset == name and run.get("data_sha256") != here
+    }
     if other and path.is_file():
         count = f"{len(other)} row{'s are' if len(other) > 1 else ' is'}"
         say(f"{path} stays as it was stored: {count} of other data than data/{name}.traj")
@@ -152,7 +153,7 @@ def remove_orphans(folder: Path, rows: Iterable[Experiment], say: Say) -> None:
     known = {path for experiment in rows for path in files_of(folder, experiment)}
     for pattern in ("curves/*.npz", "predictions/*.npz", "models/*/*.keras"):
         for path in sorted(set(folder.glob(pattern)) - known):
-            if not path.name.startswith((".", "reference-")):
+            if not path.name.startswith((".", predictions.REFERENCE)):
                 path.unlink()
                 say(f"{path}: of no row that has numbers; removed")
 
@@ -169,7 +170,7 @@ def compare(folder: Path, metrics: Metrics, rows: Iterable[str], say: Say) -> No
         for kind, parts in kept.predicted.items() if kept else ():
             metric = f"{kind}_rmse"
             found = errors(kind, parts["test"], kept.reference[kind]["test"])[metric]
-            if not np.isclose(stated.get((name, metric), found), found, rtol=SAME, atol=0):
+            if not np.isclose(stated.get((name, metric), found), found, rtol=SAME[kind], atol=0):
                 say(
                     f"{name}: its stored predictions are of another run than its stored numbers; "
                     "runs of all its seeds replace both"

@@ -10,6 +10,7 @@ from reproduction.engine.experiment import Experiment
 from reproduction.show.claims import Verdict, summary
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import NOT_RUN, Spread, with_spread
+from reproduction.show.outliers import said
 from reproduction.show.reported import reported
 
 
@@ -81,7 +82,7 @@ def rmse_table(
         name: of the table in the registry.
         title: of the table.
         kinds: {metric: how its column is called}.
-        note: below the table.
+        note: below the table; there, too, stands where one frame makes a test error.
         splits: {split: how its column is called}.
         scale: errors are multiplied by it, 1000 for meV.
         late: a column with the median over the last quarter of the epochs.
@@ -131,6 +132,8 @@ def rmse_table(
                 cells.append(with_spread(found, scale) if found else "")
         cells.append(seconds_text(evidence.spread(experiment.id, "", "train_seconds")))
         rows.append(tuple(cells))
+    outliers = said(evidence, experiments, [m.removesuffix("_rmse") for m in kinds], scale)
+    note = " ".join(filter(None, (note, outliers)))
     return Table(name, title, (*columns, "seconds a seed"), tuple(rows), note)
 
 

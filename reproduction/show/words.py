@@ -33,6 +33,7 @@ TABLES = {
     "speed": "Speed of training",
     "latency": "Speed of a call",
     "behler-speed": "Speed of Amp",
+    "trajectories": "Trajectories",
 }
 FIGURES = {
     "force_rmse": "Errors of F",

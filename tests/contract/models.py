@@ -6,9 +6,12 @@ import numpy as np
 from ase.data import atomic_numbers
 from conftest import STATISTICS
 
+from data_gen.dataset import Structure
 from keras_models import catalogue
+from keras_models.backend import tf
+from keras_models.batch import batch_of, cutoff_of, tensors_of
 from keras_models.behler import behler
-from keras_models.building import build_seeded, precision
+from keras_models.building import build_seeded, dtype_of, precision
 from keras_models.symmetry_functions import default_symmetry_functions
 
 # name of the variant: (name in the catalogue, the builder's options)
@@ -30,8 +33,8 @@ VARIANTS |= {
     "distance_graph_network-2": ("distance_graph_network", {"steps": 2}),
     "behler": ("behler", {}),
 }
-GOLD = np.full(6, atomic_numbers["Au"])
-FUNCTIONS = default_symmetry_functions(["Au"])
+ELEMENTS = ("Au", "Pt")
+GOLD = atomic_numbers["Au"]
 
 
 def entry(variant: str) -> catalogue.Model:
@@ -62,12 +65,27 @@ def build(variant: str, dtype: str = "float64", activation: str | None = None, s
 
 
 def _behler(dtype, activation, seed):
-    span = {"Au": np.tile([0.0, 2.0], (len(FUNCTIONS), 1))}
-    cell, pbc = 30.0 * np.eye(3), [False] * 3
+    functions = default_symmetry_functions(ELEMENTS)
+    span = {e: np.tile([0.0, 2.0], (len(functions), 1)) for e in ELEMENTS}
     with precision(dtype):
         return build_seeded(
-            lambda: behler(
-                GOLD, cell, pbc, span, (5, 5), FUNCTIONS, activation=activation or "tanh"
-            ),
-            seed,
+            lambda: behler(span, (5, 5), functions, activation=activation or "tanh"), seed
         )
+
+
+def inputs_of(model, x, numbers=None, cell=None, pbc=False):
+    """What a model takes for clusters (n, N, 3), or for one periodic structure: tensors.
+
+    ``numbers`` are gold's where nothing is said.
+    """
+    if cutoff_of(model) is None:
+        return tf.constant(x, dtype_of(model))
+    numbers = np.full(x.shape[1], GOLD) if numbers is None else numbers
+    cell = np.zeros((3, 3)) if cell is None else cell
+    structures = [Structure(one, numbers, cell, np.full(3, pbc)) for one in x]
+    return tensors_of(batch_of(structures, cutoff_of(model)), dtype_of(model))
+
+
+def answers(model, x, **structure):
+    """A model's output for clusters (n, N, 3), as float64."""
+    return model(inputs_of(model, x, **structure)).numpy().astype(float)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from conftest import STATISTICS, cluster
-from contract.models import VARIANTS, build, entry, symmetries
+from contract.models import VARIANTS, answers, build, entry, inputs_of, symmetries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
@@ -16,17 +16,14 @@ from twins import graph as twins_graph
 
 from keras_models import catalogue, load_model
 from keras_models.backend import keras, tf
-from keras_models.prediction import predict
+from reproduction.engine.provenance import ROOT
 
+SHIPPED = ROOT / "results" / "models"
 # Sums of some thousand products of order one.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
-ANY_SIZE = [v for v in VARIANTS if entry(v).any_size]
+CLUSTERS = [v for v in VARIANTS if not entry(v).periodic]
 FORMS = [v for v in VARIANTS if entry(v).forms and v.endswith("literal")]
 TWINS = {"graph_network": twins_graph, "distance_graph_network": twins_graph}
-
-
-def sizes(variant):
-    return st.integers(2, 7) if entry(variant).any_size else st.just(6)
 
 
 def move(symmetry, x, rng):
@@ -45,7 +42,7 @@ def move(symmetry, x, rng):
 def departure(variant, dtype, symmetry, x, rng):
     """How far a moved molecule's energy, or turned forces, are from what they should be."""
     moved, order, turn = move(symmetry, x, rng)
-    before, after = predict(build(variant, dtype), np.stack([x, moved]))
+    before, after = answers(build(variant, dtype), np.stack([x, moved]))
     expected = before[order] @ turn.T if entry(variant).output == "force" else before
     return np.abs(after - expected).max() / max(1.0, np.abs(before).max())
 
@@ -59,7 +56,7 @@ UNKNOWN = [(v, s) for v in VARIANTS for s in catalogue.SYMMETRIES if s not in sy
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from(sorted(TOLERANCE)))
 def test_what_the_catalogue_says_is_known_is_known(variant, symmetry, data, seed, dtype):
     rng = np.random.default_rng(seed)
-    x = cluster(rng, data.draw(sizes(variant)))
+    x = cluster(rng, data.draw(st.integers(2, 7)))
     assert departure(variant, dtype, symmetry, x, rng) < TOLERANCE[dtype]
 
 
@@ -73,14 +70,14 @@ def test_what_it_does_not_say_is_not_known(variant, symmetry, rng):
 def test_output_depends_on_the_shape(variant, rng):
     """The symmetries would hold for a constant, too; and no force model makes its sum zero."""
     x = cluster(rng, 6)
-    small, large = predict(build(variant), np.stack([x, 1.05 * x]))
+    small, large = answers(build(variant), np.stack([x, 1.05 * x]))
     assert np.abs(large - small).max() > 1e-3
     if entry(variant).output == "force":
         assert np.abs(small.sum(axis=0)).max() > 1e-2
 
 
 @pytest.mark.parametrize("activation", ["relu", "silu"])
-@pytest.mark.parametrize("variant", ANY_SIZE)
+@pytest.mark.parametrize("variant", CLUSTERS)
 def test_equals_its_slow_twin(variant, activation, rng):
     """Behler's twin is in test_behler.py."""
     name, options = VARIANTS[variant]
@@ -92,7 +89,7 @@ def test_equals_its_slow_twin(variant, activation, rng):
     for n_atoms in (2, 5, 6):
         x = cluster(rng, n_atoms)
         expected = np.array(twin(x.tolist(), weights, STATISTICS, activation, **more))
-        found = predict(model, x[None])[0]
+        found = answers(model, x[None])[0]
         np.testing.assert_allclose(
             found if force else found[0], expected, rtol=0, atol=1e-11 * np.abs(expected).max()
         )
@@ -154,17 +151,17 @@ def test_parameter_counts_follow_from_the_widths(name, count):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_batch_equals_single(variant, rng):
     model, x = build(variant), np.stack([cluster(rng, 6) for _ in range(7)])
-    single = np.concatenate([predict(model, one[None]) for one in x])
-    np.testing.assert_allclose(predict(model, x, chunk=3), single, rtol=0, atol=1e-11)
+    single = np.concatenate([answers(model, one[None]) for one in x])
+    np.testing.assert_allclose(answers(model, x), single, rtol=0, atol=1e-11)
 
 
-@pytest.mark.parametrize("variant", [v for v in ANY_SIZE if "raw" not in v])
+@pytest.mark.parametrize("variant", [v for v in CLUSTERS if "raw" not in v])
 def test_xla_and_plain_agree_when_the_number_of_atoms_is_open(variant, rng):
     model = build(variant)
     spec = tf.TensorSpec((None, None, 3), tf.float64)
     compiled = tf.function(lambda x: model(x), jit_compile=True, input_signature=[spec])
     x = cluster(rng, 5)[None]
-    np.testing.assert_allclose(compiled(x), predict(model, x), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(compiled(x), answers(model, x), rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -172,41 +169,55 @@ def test_gradients_are_right_and_finite(variant, rng):
     """Through the i = j terms, too: against finite differences, in float64."""
     model = build(variant, activation=None if variant == "behler" else "silu")
     x = cluster(rng, 6)[None]
+    inputs = inputs_of(model, x)
+    positions = inputs["positions"] if isinstance(inputs, dict) else inputs
     with tf.GradientTape() as tape:
-        positions = tf.constant(x)
         tape.watch(positions)
-        out = model(positions)
+        out = model(inputs)
         direction = rng.standard_normal(out.shape)
         total = tf.reduce_sum(out * tf.constant(direction))
-    gradient, step = tape.gradient(total, positions).numpy(), rng.standard_normal(x.shape)
+    gradient = tape.gradient(total, positions).numpy().reshape(x.shape)
+    step = rng.standard_normal(x.shape)
     assert np.isfinite(gradient).all()
     if "translation" in symmetries(variant):
         np.testing.assert_allclose(gradient.sum(axis=1), 0, atol=1e-10)
-    ends = [(predict(model, x + sign * 1e-5 * step) * direction).sum() for sign in (1, -1)]
+    ends = [(answers(model, x + sign * 1e-5 * step) * direction).sum() for sign in (1, -1)]
     slope = (ends[0] - ends[1]) / 2e-5
     assert (gradient * step).sum() == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
-def test_saved_models_open_in_a_fresh_process(rng, tmp_path):
-    """In Keras's safe mode, with the same bits, and without a word."""
+def test_saved_and_shipped_models_open_in_a_fresh_process(rng, tmp_path):
+    """In Keras's safe mode, by nothing but the function that the README names.
+
+    Those of the catalogue with the same bits, and without a word.
+    """
     x = cluster(rng, 6)[None]
-    np.save(tmp_path / "x.npy", x)
     for variant in VARIANTS:
         build(variant).save(tmp_path / f"{variant}.keras")
+        inputs = inputs_of(build(variant), x)
+        np.savez(
+            tmp_path / f"{variant}.npz", **inputs if isinstance(inputs, dict) else {"x": inputs}
+        )
     code = (
         "import pathlib, sys, numpy as np; from keras_models import load_model\n"
+        "for path in sorted(pathlib.Path(sys.argv[2]).glob('*/*.keras')):\n"
+        "    print(load_model(path).name)\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "for path in folder.glob('*.keras'):\n"
-        "    y = load_model(path)(np.load(folder / 'x.npy')).numpy()\n"
+        "    x = dict(np.load(path.with_suffix('.npz')))\n"
+        "    y = load_model(path)(x.get('x', x)).numpy()\n"
         "    np.save(path.with_suffix('.npy'), y)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+        [sys.executable, "-c", code, str(tmp_path), str(SHIPPED)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # nothing of TensorFlow's start-up reaches the user
     for variant in VARIANTS:
-        np.testing.assert_array_equal(np.load(tmp_path / f"{variant}.npy"), build(variant)(x))
+        np.testing.assert_array_equal(
+            np.load(tmp_path / f"{variant}.npy"), answers(build(variant), x)
+        )
+    assert set(done.stdout.split()) == {"behler", "eq2"}
 
 
 def test_keras_itself_opens_a_saved_model(tmp_path, rng):
@@ -229,7 +240,7 @@ def test_a_smooth_activation_makes_the_energy_twice_differentiable(rng):
     hessian = outer.jacobian(gradient, position).numpy().reshape(12, 12)
     np.testing.assert_allclose(hessian, hessian.T, rtol=0, atol=1e-12 * np.abs(hessian).max())
     step = rng.standard_normal(x.shape)
-    energies = [predict(model, x + k * 1e-3 * step)[0, 0] for k in (-1, 0, 1)]
+    energies = [answers(model, x + k * 1e-3 * step)[0, 0] for k in (-1, 0, 1)]
     curvature = (energies[2] - 2 * energies[1] + energies[0]) / 1e-6
     assert step.ravel() @ hessian @ step.ravel() == pytest.approx(curvature, rel=1e-3)
 

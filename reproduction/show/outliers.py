@@ -1,0 +1,153 @@
+"""Whether one frame makes an error: what is left of a test RMSE without the frame that is most off.
+
+The rule, :data:`FACTOR`, and the sentences below tables that say where it is met.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from reproduction.engine.experiment import Experiment
+from reproduction.show.evidence import Evidence
+from reproduction.show.metrics import UNITS, spread, with_spread
+from reproduction.show.predictions import SEED, Predictions, read_predictions
+
+# One frame makes an RMSE that is more than so many times the RMSE of all the other frames.
+FACTOR = 1.5
+SYMBOL = {"energy": "E", "force": "F"}
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The frame of a test part that is most off, of one seed.
+
+    Attributes:
+        seed: of the run.
+        rmse: over all frames, eV or eV/Å.
+        rest: over all but this one.
+        largest: its largest error, without sign, eV or eV/Å.
+        frame: its number in the trajectory, from 0; None where only the errors are known.
+    """
+
+    seed: int
+    rmse: float
+    rest: float
+    largest: float
+    frame: int | None = None
+
+    @property
+    def makes_it(self) -> bool:
+        """Whether the RMSE is this frame's, by :data:`FACTOR`."""
+        return self.rmse > FACTOR * self.rest
+
+
+def rest(rmse: float, off: float, n: int) -> float:
+    """RMSE over n - 1 frames of n, without the one whose own root mean square error is ``off``.
+
+    Of one frame alone, 0: there is no other.
+    """
+    # Rounding may leave a little less than nothing where one frame is all of the error.
+    return float(np.sqrt(max(n * rmse**2 - off**2, 0.0) / max(n - 1, 1)))
+
+
+def worst_kept(kept: Predictions, kind: str) -> Worst:
+    """Of the kept test predictions of E or F; a frame's error in F is over atoms and components.
+
+    Args:
+        kept: of a row, seed 0.
+        kind: "energy" or "force".
+
+    Raises:
+        KeyError: the row does not predict that.
+    """
+    off = kept.predicted[kind]["test"] - kept.reference[kind]["test"]
+    by_frame = np.sqrt((off.reshape(len(off), -1) ** 2).mean(axis=1))
+    k = int(by_frame.argmax())
+    rmse = float(np.sqrt((by_frame**2).mean()))
+    return Worst(
+        SEED,
+        rmse,
+        rest(rmse, float(by_frame[k]), len(off)),
+        float(np.abs(off[k]).max()),
+        int(kept.frames[kind]["test"][k]),
+    )
+
+
+def worst(evidence: Evidence, row: Experiment, kind: str) -> list[Worst]:
+    """The worst test frame of each seed of a row as far as it is known.
+
+    Of energies it is known of all seeds, as metrics.csv has their RMSE and their largest error. Of
+    forces this does not tell what a whole frame adds; so it is known of the seed whose
+    predictions are kept.
+    """
+    if row.partition != "time":
+        return []
+    rmse, largest = (
+        evidence.metrics.by_seed(row.id, "test", f"{kind}_{name}") for name in ("rmse", "max")
+    )
+    kept = read_predictions(evidence.folder, row.id) if evidence.folder else None
+    n, known = row.split[1], {}
+    if kept and kind in kept.predicted:
+        # A quick run has fewer frames than its row says.
+        n = len(kept.predicted[kind]["test"])
+        one = worst_kept(kept, kind)
+        # Of a row whose other seeds are still to be run, they may be newer than its numbers.
+        if np.isclose(one.rmse, rmse.get(SEED, np.nan), rtol=1e-4):
+            known[SEED] = one
+    if kind == "energy":
+        for seed in rmse.keys() & largest.keys() - known.keys():
+            left = rest(rmse[seed], largest[seed], n)
+            known[seed] = Worst(seed, rmse[seed], left, largest[seed])
+    return [known[seed] for seed in sorted(known)]
+
+
+def said(
+    evidence: Evidence, rows: Iterable[Experiment], kinds: Iterable[str], scale: float = 1.0
+) -> str:
+    """Where one frame makes a test error that is shown, in sentences; empty where none does.
+
+    Args:
+        evidence: the numbers.
+        rows: that are shown.
+        kinds: "energy", "force", or both.
+        scale: errors are multiplied by it, 1000 for meV.
+    """
+    kinds = tuple(kinds)
+    found = [
+        text for row in rows for kind in kinds if (text := _of_row(evidence, row, kind, scale))
+    ]
+    if not found:
+        return ""
+    seen = f"; in F only seed {SEED} is looked at" if "force" in kinds else ""
+    return (
+        f"One frame makes some of these test errors: RMSE more than {FACTOR:g} times that of all "
+        f"other frames (frames count from 0{seen}). {' '.join(found)}"
+    )
+
+
+def _of_row(evidence: Evidence, row: Experiment, kind: str, scale: float) -> str:
+    """Of the seeds of a row, and what the mean over seeds is without these frames."""
+    unit = ("m" if scale == 1000.0 else "") + UNITS[f"{kind}_rmse"]
+    made = [one for one in worst(evidence, row, kind) if one.makes_it]
+    if not made:
+        return ""
+
+    def text(*values: float) -> str:
+        return f"{with_spread(spread(values), scale)} {unit}"
+
+    parts = [
+        f"seed {one.seed} has {text(one.rmse)}, but {text(one.rest)} without "
+        f"{'one frame' if one.frame is None else f'frame {one.frame}'}, which is off by "
+        f"{'up to ' if kind == 'force' else ''}{text(one.largest)}"
+        for one in made
+    ]
+    values = evidence.metrics.by_seed(row.id, "test", f"{kind}_rmse")
+    without = values | {one.seed: one.rest for one in made}
+    if len(values) > 1:
+        parts.append(
+            f"without {'it' if len(made) == 1 else 'these'} the mean over seeds is "
+            f"{text(*without.values())}, with {'it' if len(made) == 1 else 'them'} "
+            f"{text(*values.values())}"
+        )
+    return f'"{row.label}", {SYMBOL[kind]}: {"; ".join(parts)}.'
