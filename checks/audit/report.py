@@ -1,0 +1,48 @@
+"""What a part of the audit found: lines of the table, one sentence, and whether it agrees."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Part:
+    """One part of the audit.
+
+    Attributes:
+        name: as the table shows it.
+        lines: (what was compared, what came out, within what, agrees).
+        faults: what does not agree, each in a sentence.
+        sentence: the outcome in one sentence.
+        details: numbers for ``--json``.
+    """
+
+    name: str
+    lines: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    sentence: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """All of it agrees."""
+        return not self.faults and all(good for *_, good in self.lines)
+
+    def count(self, what: str, faults: list[str], total: int, within: str) -> None:
+        """Add a line "n of total" with its faults; nothing to compare is a fault too."""
+        if not total:
+            faults = [*faults, f"{what}: nothing to compare"]
+        good = max(total - len(faults), 0)
+        self.lines.append((what, f"{good} of {total}", within, not faults))
+        self.faults += faults
+
+    def as_json(self) -> dict:
+        """For ``--json``."""
+        return {
+            "agrees": self.good,
+            "sentence": self.sentence,
+            "lines": [
+                dict(zip(("what", "found", "within", "agrees"), x, strict=True)) for x in self.lines
+            ],
+            "faults": self.faults,
+            **self.details,
+        }
