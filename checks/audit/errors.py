@@ -220,7 +220,7 @@ def audit(results: Path) -> Part:
         ("test RMSE, all seeds, from curves", curves, tolerances.CURVE),
     ):
         faults = [str(e) for e in errors if not e.agrees(tolerance)]
-        part.count(what, faults, len(errors), f"{tolerance:g} relative")
+        part.count(what, len(errors), faults, f"{tolerance:g} relative")
     rounded = [e for e in exact if not abs(e.found / e.committed - 1) <= tolerances.ERROR]
     plain = len(exact) - len(rounded)
     good = sum(e.agrees(tolerances.ERROR) for e in exact)

@@ -117,8 +117,9 @@ def wrong_cells(readme: str, numbers: Numbers) -> tuple[int, list[str]]:
 
     A number agrees when it is the mean or deviation over seeds, rounded to the digits it has.
     """
-    faults, total = [], 0
+    faults, total, seen = [], 0, set()
     for row, split, cell in cells_of_readme(readme):
+        seen.add(row)
         experiment, metric, scale = README_ROWS[row]
         values = [scale * v for v in numbers.get((experiment, split, metric), {}).values()]
         wanted = [statistics.fmean(values), statistics.stdev(values)] if len(values) > 1 else []
@@ -129,6 +130,7 @@ def wrong_cells(readme: str, numbers: Numbers) -> tuple[int, list[str]]:
             # Beyond the digits that numbers above 1,000 are rounded to there are none here.
             if shown is None or value is None or f"{value:.{digits}f}" != shown:
                 faults.append(f"README.md, {row}, {split}: {cell}, metrics.csv gives {wanted}")
+    faults += [f"README.md: no numbers of {row}" for row in README_ROWS if row not in seen]
     return total, faults
 
 
@@ -150,8 +152,12 @@ def wrong_pages(root: Path, evidence: Evidence) -> tuple[int, list[str]]:
     made = {}
     for path in documents.documents(root):
         made[path] = fill(path.read_text(encoding="utf-8"), blocks)
+    # Without its markers, a table would stay as it is unseen.
+    text = "".join(made.values())
+    faults = [
+        f"no page has the block {name}" for name in blocks if f"<!-- {name}:begin" not in text
+    ]
     made[root / "results" / page.NAME] = page.render(evidence, tables, judged)
-    faults = []
     for path, text in made.items():
         there = path.read_bytes() if path.is_file() else b""
         if there != text.encode("utf-8"):
@@ -167,7 +173,7 @@ def audit(root: Path) -> Part:
         numbers = read_numbers(root / "results/metrics.csv")
         evidence = Evidence.read(root / "results", EXPERIMENTS)
         readme = (root / "README.md").read_text(encoding="utf-8")
-        for what, (total, faults), within in (
+        for what, found, within in (
             (
                 "means and deviations of verdicts",
                 wrong_statistics(evidence, numbers),
@@ -177,7 +183,7 @@ def audit(root: Path) -> Part:
             ("README's tables, read back", wrong_cells(readme, numbers), "the digits printed"),
             ("pages, made again", wrong_pages(root, evidence), "every byte"),
         ):
-            part.count(what, faults, total, within)
+            part.count(what, *found, within)
     except (ReproductionError, ValueError, KeyError, OSError) as error:
         part.faults.append(f"pages cannot be made: {error}")
         part.sentence = "The pages cannot be made from what is there."

@@ -27,7 +27,7 @@ class Part:
         """All of it agrees."""
         return not self.faults and all(good for *_, good in self.lines)
 
-    def count(self, what: str, faults: list[str], total: int, within: str) -> None:
+    def count(self, what: str, total: int, faults: list[str], within: str) -> None:
         """Add a line "n of total" with its faults; nothing to compare is a fault too."""
         if not total:
             faults = [*faults, f"{what}: nothing to compare"]
