@@ -13,6 +13,7 @@ class Part:
         lines: (what was compared, what came out, within what, agrees).
         faults: what does not agree, each in a sentence.
         sentence: the outcome in one sentence.
+        table: lines of a table of its own: row, here, committed, largest z, outcome.
         details: numbers for ``--json``.
     """
 
@@ -20,6 +21,7 @@ class Part:
     lines: list[tuple[str, str, str, bool]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     sentence: str = ""
+    table: list[tuple[str, ...]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -112,15 +112,14 @@ def parted(data: Dataset, energies: np.ndarray) -> int:
     return int(apart.argmax()) if apart.any() else len(energies)
 
 
-def audit(results: Path) -> tuple[Part, Dataset, bool]:
+def audit(results: Path) -> tuple[Part, Dataset]:
     """Make Au6's trajectory and compare it.
 
     Returns:
-        The part, the trajectory of this machine, and whether it is the committed one.
+        The part, and the trajectory of this machine.
     """
     part = Part("c  trajectory")
     data = run_dynamics(SOURCES[NAME].dynamics)
-    same = False
     try:
         committed = committed_checksum(results, NAME)
         same = data.checksum() == committed
@@ -139,7 +138,7 @@ def audit(results: Path) -> tuple[Part, Dataset, bool]:
     except (ValueError, KeyError, OSError) as error:
         part.faults.append(f"results/ cannot be read: {error}")
         part.sentence = "The stored trajectory is not what the layout says."
-        return part, data, same
+        return part, data
     alike = parted(data, energies)
     here, there = data.checksum()[:8], committed[:8]
     part.details = {
@@ -163,7 +162,7 @@ def audit(results: Path) -> tuple[Part, Dataset, bool]:
         )
         if not part.good:
             part.sentence = f"This machine gives the committed Au6 trajectory ({here}…), but:"
-        return part, data, same
+        return part, data
     good = alike >= tolerances.SAME_FRAMES
     part.lines.append(
         (
@@ -186,4 +185,4 @@ def audit(results: Path) -> tuple[Part, Dataset, bool]:
             f"The Au6 trajectory made here ({here}…) is not a continuation of the committed one's "
             f"({there}…) first {tolerances.SAME_FRAMES} frames."
         )
-    return part, data, same
+    return part, data
