@@ -112,7 +112,7 @@ def test_errors_that_agree_pass(results):
     part = errors.audit(results)
     assert part.good, part.faults
     assert [line[1] for line in part.lines] == ["8 of 8", "6 of 6", "4 of 4"]
-    assert part.sentence.startswith("8 of 8 errors agree within 1e-05 relative")
+    assert part.sentence.startswith("8 of 8 errors agree within 1e-05 relative, 4 of 4 with")
 
 
 @pytest.mark.parametrize("row", [ROW, FORCES])

@@ -19,12 +19,15 @@ from rich.table import Table
 from checks.audit import errors, pages, rerun, tolerances, trajectory
 from checks.audit.machine import about_machine
 from checks.audit.report import Part
+from data_gen.dataset import Dataset
 from reproduction import cli
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
+from reproduction.sections import EXPERIMENTS
 from reproduction.show.evidence import Evidence
 
 MINUTES = 5.0
+FAULTS_SHOWN = 20  # of a part, on the screen
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -56,26 +59,25 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return arguments
 
 
-def run_again(arguments: argparse.Namespace, results: Path, data, out) -> Part | None:
-    """Part d; None where no rows are asked for."""
+def run_again(arguments: argparse.Namespace, results: Path, data: Dataset, out) -> Part:
+    """Part d. Raises ReproductionError where ``--rows`` names what there is not."""
     workers = arguments.workers or cli.cores()
-    provenance = Evidence.read(results, {}).provenance
-    if arguments.rows:
-        rows = rerun.named(arguments.rows)
-    else:
-        rows = rerun.affordable(provenance, arguments.minutes, workers)
-    if not rows:
-        return None
-    seconds = sum(rerun.cost(row, provenance) for row in rows if row.id in provenance)
-    out.print(
-        f"{len(rows)} rows are run again: {seconds:.0f} s of one core where the committed ones "
-        f"were, {workers} processes here"
-    )
-    with tempfile.TemporaryDirectory(prefix="audit-") as scratch:
-        folder = arguments.keep or Path(scratch)
-        return rerun.audit(
-            results, rows, {trajectory.NAME: data}, folder, workers, lambda s: out.print(s)
+    by_hand = rerun.named(arguments.rows) if arguments.rows else None
+    try:
+        provenance = Evidence.read(results, EXPERIMENTS).provenance
+        rows = by_hand or rerun.affordable(provenance, arguments.minutes, workers)
+        seconds = sum(rerun.cost(row, provenance) for row in rows if row.id in provenance)
+        out.print(
+            f"{len(rows)} rows are run again: {seconds:.0f} s of one core where the committed ones "
+            f"were run, {workers} processes here"
         )
+        with tempfile.TemporaryDirectory(prefix="audit-") as scratch:
+            folder = arguments.keep or Path(scratch)
+            return rerun.audit(results, rows, {trajectory.NAME: data}, folder, workers, out.print)
+    except (ReproductionError, ValueError, KeyError) as error:
+        part = Part(rerun.NAME, faults=[f"no row can be compared: {error}"])
+        part.sentence = "No row could be run again and compared."
+        return part
 
 
 def show(parts: list[Part], out) -> None:
@@ -93,13 +95,16 @@ def show(parts: list[Part], out) -> None:
         table.add_column(column, justify="right" if column == "agree" else "left")
     for part in parts:
         for k, (what, found, within, good) in enumerate(part.lines):
-            table.add_row("" if k else part.name, what, found, within, "ok" if good else "DIFFERS")
+            mark = {True: "ok", False: "DIFFERS", None: ""}[good]
+            table.add_row("" if k else part.name, what, found, within, mark)
     out.print(table)
     for part in parts:
-        for fault in part.faults:
-            out.print(f"{part.name[0]}: {fault}", markup=False, style="red")
+        for fault in part.faults[:FAULTS_SHOWN]:
+            out.print(f"{part.name[0]}: {fault}", markup=False, style="red", soft_wrap=True)
+        if len(part.faults) > FAULTS_SHOWN:
+            out.print(f"{part.name[0]}: and {len(part.faults) - FAULTS_SHOWN} more, see --json")
     for part in parts:
-        out.print(f"{part.name[0]}  {part.sentence}", markup=False)
+        out.print(f"{part.name[0]}  {part.sentence}", markup=False, soft_wrap=True)
 
 
 def main(argv: list[str]) -> int:
@@ -114,14 +119,7 @@ def main(argv: list[str]) -> int:
     data_part, data = trajectory.audit(results)
     parts.append(data_part)
     if arguments.rows or arguments.minutes > 0:
-        try:
-            again = run_again(arguments, results, data, out)
-        except (ReproductionError, KeyError, ValueError) as error:
-            if arguments.rows and not isinstance(error, KeyError):
-                raise
-            again = Part("d  rows run again", faults=[f"results/ cannot be read: {error}"])
-            again.sentence = "No row could be run again."
-        parts += [again] if again else []
+        parts.append(run_again(arguments, results, data, out))
     good = all(part.good for part in parts)
     show(parts, out)
     out.print("All of it agrees." if good else "Not all of it agrees.", style="bold")

@@ -242,9 +242,14 @@ def audit(results: Path) -> Part:
         "test_rmse_in_metrics": len(of_all),
         "rows_without_arrays": sorted({e for e, *_ in of_all} - {e for e, *_ in known}),
     }
+    on_curves = sum(e.agrees(tolerances.CURVE) for e in curves)
+    too_small = len(bounds) - sum(e.agrees(tolerances.ERROR) for e in bounds)
     part.sentence = (
         f"{good} of {len(exact)} errors agree within {tolerances.ERROR:g} relative"
-        + (f", {good - plain} of them with float32 rounding on top" if good > plain else "")
-        + f"; of {len(of_all)} test RMSEs in metrics.csv, stored arrays give {covered} again."
+        + (f" ({good - plain} of them with float32 rounding on top)" if good > plain else "")
+        + f", {on_curves} of {len(curves)} with the ends of learning curves within "
+        f"{tolerances.CURVE:g}, and {too_small or 'none'} of {len(bounds)} training errors is "
+        f"smaller than its stored frames allow; of the {len(of_all)} test RMSEs in metrics.csv, "
+        f"{covered} are taken again so."
     )
     return part

@@ -129,7 +129,8 @@ def wrong_cells(readme: str, numbers: Numbers) -> tuple[int, list[str]]:
             digits = len(shown.partition(".")[2]) if shown else 0
             # Beyond the digits that numbers above 1,000 are rounded to there are none here.
             if shown is None or value is None or f"{value:.{digits}f}" != shown:
-                faults.append(f"README.md, {row}, {split}: {cell}, metrics.csv gives {wanted}")
+                ours = " ± ".join(f"{x:.4g}" for x in wanted)
+                faults.append(f"README.md, {row}, {split}: {cell}, metrics.csv gives {ours}")
     faults += [f"README.md: no numbers of {row}" for row in README_ROWS if row not in seen]
     return total, faults
 

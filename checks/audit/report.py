@@ -10,7 +10,7 @@ class Part:
 
     Attributes:
         name: as the table shows it.
-        lines: (what was compared, what came out, within what, agrees).
+        lines: (what was compared, what came out, within what, agrees); None: it need not.
         faults: what does not agree, each in a sentence.
         sentence: the outcome in one sentence.
         table: lines of a table of its own: row, here, committed, largest z, outcome.
@@ -18,7 +18,7 @@ class Part:
     """
 
     name: str
-    lines: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    lines: list[tuple[str, str, str, bool | None]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     sentence: str = ""
     table: list[tuple[str, ...]] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Part:
     @property
     def good(self) -> bool:
         """All of it agrees."""
-        return not self.faults and all(good for *_, good in self.lines)
+        return not self.faults and all(good is not False for *_, good in self.lines)
 
     def count(self, what: str, total: int, faults: list[str], within: str) -> None:
         """Add a line "n of total" with its faults; nothing to compare is a fault too."""

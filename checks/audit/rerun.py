@@ -31,6 +31,7 @@ from reproduction.show.gather import gather
 from reproduction.show.metrics import UNITS, spread, with_spread
 from reproduction.show.predictions import file_name
 
+NAME = "d  rows run again"
 SAME, WITHIN, OUTSIDE, ONE_SEED, OTHER_DATA = (
     "same",
     "within",
@@ -132,7 +133,7 @@ def affordable(provenance: Mapping[str, dict], minutes: float, workers: int) -> 
         and not isinstance(row.training, AmpSettings)
     ]
     seconds = {row.id: cost(row, provenance) for row in rows}
-    return choose(rows, seconds, workers * (60.0 * minutes - START_SECONDS))
+    return choose(rows, seconds, max(0.0, workers * (60.0 * minutes - START_SECONDS)))
 
 
 def z_score(here: tuple[float, ...], committed: tuple[float, ...]) -> float:
@@ -311,7 +312,7 @@ def audit(
         workers: processes.
         say: gets lines for people.
     """
-    part = Part("d  rows run again")
+    part = Part(NAME)
     evidence = Evidence.read(results, EXPERIMENTS)
     begin = time.perf_counter()
     here, outcome = run_rows(rows, datasets, folder, workers, say)
@@ -334,11 +335,6 @@ def audit(
         f"{tolerances.SPREADS:g} standard deviations over seeds",
     )
     total, same = same_predictions(rows, folder / "results", results)
-    line = "seed 0's predictions, as finely as stored", f"{same} of {total}", "not asked", True
-    part.lines.append(line)
-    changed = changed_verdicts(evidence, here)
-    part.count("verdicts with these rows in place", len(CLAIMS), changed, "the same verdict")
-    counts = {name: sum(one.outcome == name for one in judged) for name in OUTCOMES}
     other_code = [
         row.id
         for row in rows
@@ -347,6 +343,18 @@ def audit(
             for about in evidence.provenance.get(row.id, {}).values()
         )
     ]
+    part.lines += [
+        ("seed 0's predictions, as finely as stored", f"{same} of {total}", "need not", None),
+        (
+            "rows committed by this very code",
+            f"{len(rows) - len(other_code)} of {len(rows)}",
+            "need not",
+            None,
+        ),
+    ]
+    changed = changed_verdicts(evidence, here)
+    part.count("verdicts with these rows in place", len(CLAIMS), changed, "the same verdict")
+    counts = {name: sum(one.outcome == name for one in judged) for name in OUTCOMES}
     largest = max((one.z for one in judged if not math.isnan(one.z)), default=math.nan)
     part.details = {
         "seconds": round(seconds, 1),
