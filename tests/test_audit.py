@@ -333,6 +333,16 @@ def test_the_cheapest_rows_that_fit_are_chosen():
     assert chosen(1000.0)[-1] == "table4/eq4"
 
 
+def test_rows_that_can_be_judged_fit_the_minutes():
+    evidence = Evidence.read(ROOT / "results", EXPERIMENTS)
+    rows = rerun.affordable(evidence, 5.0, 2)
+    assert {ROW, FORCES, "table4/eq3", "beyond/pair-floor", "section6/gnn"} <= {e.id for e in rows}
+    assert sum(rerun.cost(row, evidence.provenance) for row in rows) <= 2 * 5 * 60
+    # One seed has no spread; what learned-emt measures is no error.
+    assert not {"beyond/eq2-literal", "beyond/learned-emt"} & {e.id for e in rows}
+    assert len(rerun.affordable(evidence, 0.1, 2)) > 0
+
+
 def test_a_row_by_hand_brings_the_models_that_it_uses():
     assert {row.id for row in rerun.named(["beyond/learned-eq2"])} == {ROW, "beyond/learned-eq2"}
     with pytest.raises(ReproductionError):

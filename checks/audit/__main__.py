@@ -64,8 +64,9 @@ def run_again(arguments: argparse.Namespace, results: Path, data: Dataset, out) 
     workers = arguments.workers or cli.cores()
     by_hand = rerun.named(arguments.rows) if arguments.rows else None
     try:
-        provenance = Evidence.read(results, EXPERIMENTS).provenance
-        rows = by_hand or rerun.affordable(provenance, arguments.minutes, workers)
+        evidence = Evidence.read(results, EXPERIMENTS)
+        provenance = evidence.provenance
+        rows = by_hand or rerun.affordable(evidence, arguments.minutes, workers)
         seconds = sum(rerun.cost(row, provenance) for row in rows if row.id in provenance)
         out.print(
             f"{len(rows)} rows are run again: {seconds:.0f} s of one core where the committed ones "
@@ -84,9 +85,14 @@ def show(parts: list[Part], out) -> None:
     """Tables, faults, and a sentence for each part."""
     for part in parts:
         if part.table:
-            table = Table(title="Rows run again: their first test error", title_justify="left")
-            for column in ("row", "here", "committed", "largest z", "RMSEs"):
-                table.add_column(column, justify="left" if column in ("row", "RMSEs") else "right")
+            table = Table(
+                title="Rows run again: their first test error, mean ± standard deviation over seeds",
+                title_justify="left",
+            )
+            for column in ("row", "here", "committed", "largest z", "judged numbers"):
+                table.add_column(
+                    column, justify="left" if column in ("row", "judged numbers") else "right"
+                )
             for line in part.table:
                 table.add_row(*line)
             out.print(table)

@@ -69,8 +69,7 @@ class Comparison:
     @property
     def judged(self) -> bool:
         """Counts for the exit status."""
-        key = self.experiment, self.split, self.metric
-        return self.metric in RMSE or key in OF_VERDICTS
+        return is_judged(self.experiment, self.split, self.metric)
 
     def as_json(self) -> dict:
         """For ``--json``, which has no NaN."""
@@ -123,16 +122,31 @@ def named(patterns: Iterable[str]) -> list[Experiment]:
     return [EXPERIMENTS[name] for name in EXPERIMENTS if name in names]
 
 
-def affordable(provenance: Mapping[str, dict], minutes: float, workers: int) -> list[Experiment]:
-    """Rows on Au6 that fit a number of minutes; Amp's, and those on slabs, take too long."""
+def is_judged(experiment: str, split: str, metric: str) -> bool:
+    """Whether a number counts for the exit status."""
+    return metric in RMSE or (experiment, split, metric) in OF_VERDICTS
+
+
+def affordable(evidence: Evidence, minutes: float, workers: int) -> list[Experiment]:
+    """Rows on Au6 that fit a number of minutes and have numbers that can be judged.
+
+    Amp's rows and those on slabs take too long; one seed alone has no spread to judge by.
+    """
+    judged = {
+        v.experiment
+        for v in evidence.metrics.rows
+        if is_judged(v.experiment, v.split, v.metric) and not is_duration(v.metric)
+    }
     rows = [
         row
         for row in EXPERIMENTS.values()
         if row.dataset == "au6"
-        and row.id in provenance
+        and row.id in judged
+        and row.id in evidence.provenance
+        and (row.deterministic or len(row.seeds) > 1)
         and not isinstance(row.training, AmpSettings)
     ]
-    seconds = {row.id: cost(row, provenance) for row in rows}
+    seconds = {row.id: cost(row, evidence.provenance) for row in rows}
     return choose(rows, seconds, max(0.0, workers * (60.0 * minutes - START_SECONDS)))
 
 
@@ -368,13 +382,17 @@ def audit(
         "comparisons": [one.as_json() for one in compared],
     }
     part.table = [summary_of(row, judged) for row in rows]
-    undecided_text = f", {undecided} without a spread to judge by" if undecided else ""
+    texts = [f"{counts[SAME]} are the same in all seven digits"]
+    if counts[WITHIN]:
+        within = f"{tolerances.SPREADS:g} standard deviations over seeds"
+        texts.append(f"{counts[WITHIN]} within {within} (largest {largest:.2g})")
+    texts.append(f"{counts[OUTSIDE] or 'none'} outside")
+    if undecided:
+        texts.append(f"{undecided} without a spread to judge by")
     part.sentence = (
         f"{len(rows)} rows run again in {seconds / 60:.1f} minutes: of {len(judged)} numbers "
-        f"{counts[SAME]} are the same in all seven digits, {counts[WITHIN]} within "
-        f"{tolerances.SPREADS:g} standard deviations over seeds (largest {largest:.2g}), "
-        f"{counts[OUTSIDE]} outside{undecided_text}; with them in place, "
-        f"{len(changed) or 'none'} of {len(CLAIMS)} verdicts would be another."
+        f"{', '.join(texts)}; with them in place, {len(changed) or 'none'} of {len(CLAIMS)} "
+        "verdicts would be another."
     )
     return part
 

@@ -17,8 +17,9 @@ SAME_ENERGY = 1e-6
 SAME_FRAMES = 50
 # Rows made again: difference of the means over seeds, in standard deviations over seeds (the root
 # mean square of here and committed). With five seeds each, means differ by 0.63 of it when nothing
-# but rounding is another; by three (t = 4.7 with 8 degrees of freedom) once in 600 times. With
-# the 50 to 100 RMSEs of an audit, one audit in ten has one beyond it by chance.
+# but rounding is another, and by three of it (t = 4.7 with 8 degrees of freedom) once in 700 times.
+# An audit judges a hundred numbers, which hang together by rows: about one audit in ten on another
+# processor has one beyond it by chance. That row is then to be looked at, not the report.
 SPREADS = 3.0
 # Rows in which nothing is random, on the same trajectory: least squares and the like, whose last
 # digits depend on the order of sums.
