@@ -86,7 +86,7 @@ def show(parts: list[Part], out) -> None:
     for part in parts:
         if part.table:
             table = Table(
-                title="Rows run again: their first test error, mean ± standard deviation over seeds",
+                title="Rows run again: their first test error, mean ± deviation over seeds",
                 title_justify="left",
             )
             for column in ("row", "here", "committed", "largest z", "judged numbers"):
