@@ -359,6 +359,8 @@ def test_z_by_hand():
     assert rerun.z_score((1.0, 3.0), (2.0, 4.0)) == pytest.approx(1 / 2**0.5)
     assert rerun.z_score((2.0, 2.0), (1.0, 1.0)) == float("inf")
     assert np.isnan(rerun.z_score((1.0,), (1.0, 2.0)))
+    assert rerun.z_score((1.2,), (1.0,), data=0.1) == pytest.approx(2.0)
+    assert rerun.z_score((1.0, 3.0), (2.0, 4.0), data=0.5) == pytest.approx(1 / 4.25**0.5)
 
 
 def numbers_of(row: str, values, metric="energy_rmse", split="test") -> Metrics:
@@ -392,7 +394,9 @@ def test_rows_without_a_spread():
     floor = "beyond/pair-floor"
     assert outcome(floor, 0.16, 0.16 * (1 + 1e-6), True) == rerun.WITHIN
     assert outcome(floor, 0.16, 0.16 * (1 + 1e-4), True) == rerun.OUTSIDE
-    assert outcome(floor, 0.16, 0.17, False) == rerun.OTHER_DATA
+    # On another trajectory, by what those differ.
+    assert outcome(floor, 0.16, 0.17, False) == rerun.WITHIN
+    assert outcome(floor, 0.07, 0.17, False) == rerun.OUTSIDE
 
 
 def test_durations_are_neither_compared_nor_put_in_place():

@@ -32,14 +32,7 @@ from reproduction.show.metrics import UNITS, spread, with_spread
 from reproduction.show.predictions import file_name
 
 NAME = "d  rows run again"
-SAME, WITHIN, OUTSIDE, ONE_SEED, OTHER_DATA = (
-    "same",
-    "within",
-    "outside",
-    "one seed",
-    "other trajectory",
-)
-OUTCOMES = (SAME, WITHIN, OUTSIDE, ONE_SEED, OTHER_DATA)
+SAME, WITHIN, OUTSIDE, ONE_SEED = OUTCOMES = ("same", "within", "outside", "one seed")
 # RMSEs are judged, and what verdicts rest on: the mean and the largest error of the same
 # predictions are no further tests. They are in --json.
 RMSE = ("energy_rmse", "force_rmse", "energy_rmse_late", "force_rmse_late")
@@ -55,7 +48,7 @@ class Comparison:
         experiment, split, metric: which one.
         here, committed: values by seed, in the order of seeds, in the metric's unit.
         z: difference of the means in pooled standard deviations; NaN with one seed.
-        outcome: one of the five above.
+        outcome: one of the four above.
     """
 
     experiment: str
@@ -123,8 +116,9 @@ def named(patterns: Iterable[str]) -> list[Experiment]:
 
 
 def is_judged(experiment: str, split: str, metric: str) -> bool:
-    """Whether a number counts for the exit status."""
-    return metric in RMSE or (experiment, split, metric) in OF_VERDICTS
+    """Whether a number counts for the exit status; of several blocks, their error together does."""
+    own = metric in RMSE and not split.startswith("block")
+    return own or (experiment, split, metric) in OF_VERDICTS
 
 
 def affordable(evidence: Evidence, minutes: float, workers: int) -> list[Experiment]:
@@ -150,17 +144,25 @@ def affordable(evidence: Evidence, minutes: float, workers: int) -> list[Experim
     return choose(rows, seconds, max(0.0, workers * (60.0 * minutes - START_SECONDS)))
 
 
-def z_score(here: tuple[float, ...], committed: tuple[float, ...]) -> float:
+def z_score(here: tuple[float, ...], committed: tuple[float, ...], data: float = 0.0) -> float:
     """|difference of means| / root mean square of the two standard deviations.
 
-    NaN where one side has a single value; infinite for different means without any spread.
+    NaN where neither seeds nor data give a spread; infinite for different means with none of it.
+
+    Args:
+        here, committed: one value a seed.
+        data: relative standard deviation that both have besides, of other data.
     """
-    if min(len(here), len(committed)) < 2:
+    one = min(len(here), len(committed)) < 2
+    if one and not data:
         return math.nan
-    off = abs(statistics.fmean(here) - statistics.fmean(committed))
-    pooled = math.sqrt((statistics.variance(here) + statistics.variance(committed)) / 2)
-    if pooled:
-        return off / pooled
+    means = statistics.fmean(here), statistics.fmean(committed)
+    squares = (data * means[1]) ** 2
+    if not one:
+        squares += (statistics.variance(here) + statistics.variance(committed)) / 2
+    off = abs(means[0] - means[1])
+    if squares:
+        return off / math.sqrt(squares)
     return math.inf if off else 0.0
 
 
@@ -183,15 +185,14 @@ def compare(
         if is_duration(metric) or not seeds:
             continue
         a, b = (tuple(values[seed] for seed in seeds) for values in (new, old))
-        z = z_score(a, b)
+        alone = len(seeds) == 1 and not row.deterministic
+        z = math.nan if alone else z_score(a, b, 0.0 if same_data else tolerances.TRAJECTORY)
         if a == b:
             outcome = SAME
+        elif alone:
+            outcome = ONE_SEED
         elif not math.isnan(z):
             outcome = WITHIN if z <= tolerances.SPREADS else OUTSIDE
-        elif not row.deterministic:
-            outcome = ONE_SEED
-        elif not same_data:
-            outcome = OTHER_DATA
         else:
             near = np.allclose(a, b, rtol=tolerances.DETERMINISTIC, atol=0.0)
             outcome = WITHIN if near else OUTSIDE
@@ -341,12 +342,12 @@ def audit(
         compared += compare(row, here, evidence.metrics, same_data)
     judged = [one for one in compared if one.judged]
     outside = [said(one) for one in judged if one.outcome == OUTSIDE]
-    undecided = sum(one.outcome in (ONE_SEED, OTHER_DATA) for one in judged)
+    undecided = sum(one.outcome == ONE_SEED for one in judged)
     part.count(
         "RMSEs, and numbers of verdicts",
         len(judged) - undecided,
         outside,
-        f"{tolerances.SPREADS:g} standard deviations over seeds",
+        f"{tolerances.SPREADS:g} standard deviations",
     )
     total, same = same_predictions(rows, folder / "results", results)
     other_code = [
@@ -369,13 +370,13 @@ def audit(
     changed = changed_verdicts(evidence, here)
     part.count("verdicts with these rows in place", len(CLAIMS), changed, "the same verdict")
     counts = {name: sum(one.outcome == name for one in judged) for name in OUTCOMES}
-    largest = max((one.z for one in judged if not math.isnan(one.z)), default=math.nan)
+    largest = max((one.z for one in judged if one.outcome == WITHIN), default=math.nan)
     part.details = {
         "seconds": round(seconds, 1),
         "rows": [row.id for row in rows],
         "judged": counts,
         "all_numbers": {name: sum(o.outcome == name for o in compared) for name in OUTCOMES},
-        "largest_z": largest if math.isfinite(largest) else None,
+        "largest_z_within": largest if math.isfinite(largest) else None,
         "changed_verdicts": changed,
         "predictions_same_as_stored": [same, total],
         "rows_committed_by_other_code": other_code,
@@ -384,7 +385,7 @@ def audit(
     part.table = [summary_of(row, judged) for row in rows]
     texts = [f"{counts[SAME]} are the same in all seven digits"]
     if counts[WITHIN]:
-        within = f"{tolerances.SPREADS:g} standard deviations over seeds"
+        within = f"{tolerances.SPREADS:g} standard deviations over seeds and trajectories"
         texts.append(f"{counts[WITHIN]} within {within} (largest {largest:.2g})")
     texts.append(f"{counts[OUTSIDE] or 'none'} outside")
     if undecided:
