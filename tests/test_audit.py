@@ -11,6 +11,7 @@ import pytest
 from checks.audit import __main__ as command
 from checks.audit import errors, pages, rerun, tolerances, trajectory
 from checks.audit.report import Part
+from data_gen.errors import DataError
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS
@@ -298,6 +299,15 @@ def test_another_systems_trajectory_does_not_pass(results, au6, monkeypatch):
     energies[tolerances.SAME_FRAMES - 1 :] += 0.1
     part = audit_of(results, replace(au6, energies=energies), monkeypatch)
     assert not part.good and "not a continuation" in part.sentence
+
+
+def test_a_cluster_that_comes_apart_is_said(results, monkeypatch):
+    def apart(_):
+        raise DataError("two atoms are 12.1 Å apart")
+
+    monkeypatch.setattr(trajectory, "run_dynamics", apart)
+    part, data = trajectory.audit(results)
+    assert data is None and not part.good and part.faults == ["Au6: two atoms are 12.1 Å apart"]
 
 
 @pytest.mark.parametrize("file", ["data/au6.npz", f"predictions/{REFERENCE}"])

@@ -124,7 +124,8 @@ def main(argv: list[str]) -> int:
     parts = [errors.audit(results), pages.audit(root)]
     data_part, data = trajectory.audit(results)
     parts.append(data_part)
-    if arguments.rows or arguments.minutes > 0:
+    # Without a trajectory, which is a fault already, there is nothing to train on.
+    if data is not None and (arguments.rows or arguments.minutes > 0):
         parts.append(run_again(arguments, results, data, out))
     good = all(part.good for part in parts)
     show(parts, out)

@@ -370,7 +370,8 @@ def audit(
     changed = changed_verdicts(evidence, here)
     part.count("verdicts with these rows in place", len(CLAIMS), changed, "the same verdict")
     counts = {name: sum(one.outcome == name for one in judged) for name in OUTCOMES}
-    largest = max((one.z for one in judged if one.outcome == WITHIN), default=math.nan)
+    within = [one.z for one in judged if one.outcome == WITHIN and not math.isnan(one.z)]
+    largest = max(within, default=math.nan)
     part.details = {
         "seconds": round(seconds, 1),
         "rows": [row.id for row in rows],
@@ -385,8 +386,8 @@ def audit(
     part.table = [summary_of(row, judged) for row in rows]
     texts = [f"{counts[SAME]} are the same in all seven digits"]
     if counts[WITHIN]:
-        within = f"{tolerances.SPREADS:g} standard deviations over seeds and trajectories"
-        texts.append(f"{counts[WITHIN]} within {within} (largest {largest:.2g})")
+        deviations = f"{tolerances.SPREADS:g} standard deviations over seeds and trajectories"
+        texts.append(f"{counts[WITHIN]} within {deviations} (largest {largest:.2g})")
     texts.append(f"{counts[OUTSIDE] or 'none'} outside")
     if undecided:
         texts.append(f"{undecided} without a spread to judge by")

@@ -24,9 +24,8 @@ SPREADS = 3.0
 # Relative standard deviation of an RMSE from trajectory to trajectory, which comes on top of the
 # seeds' where this processor gives another one. The best pair-only model's test RMSE varies by
 # 0.04 over eight trajectories whose starts differ by 1e-10 Å, the forces themselves by 0.03; a half
-# is added, as three times this has no few seeds to widen it. A ninth trajectory left the
-# octahedron for another isomer: a processor that gives such a one will not agree, and
-# part c shows it in the deviation of its energies.
+# is added, as three times this has no few seeds to widen it. In a ninth an atom left the cluster:
+# a processor that gives such a one has no data to compare, and part c says so.
 TRAJECTORY = 0.06
 # Rows in which nothing is random, on the same trajectory: least squares and the like, whose last
 # digits depend on the order of sums.
