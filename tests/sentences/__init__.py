@@ -24,6 +24,6 @@ def not_about_results() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     text = Path(__file__).with_name("not_about_results.txt").read_text(encoding="utf-8")
     for part in text.split("\n# ")[1:]:
-        page, *lines = part.splitlines()
-        found[page] = [line for line in lines if line]
+        head, *lines = part.splitlines()
+        found.setdefault(head.split(":")[0], []).extend(filter(None, lines))
     return found

@@ -170,7 +170,7 @@ USES = {
         )
     ),
     "The models of forces alone heat their cluster until it flies apart after some picoseconds, "
-    "whatever their RMSE promised": lambda r: all(
+    "whatever their RMSE promised: their forces are the gradient of nothing.": lambda r: all(
         r.mean(row, "", "picoseconds") < 20 and r.mean(row, "", "wander_emt") > 1000
         for row in OF_FORCES
     ),

@@ -19,7 +19,7 @@ WORDS = (
     "constant|learns?|independent|remembered|lucky|floor|suffers?|ranks?|reacts?|visible",
 )
 NUMBERS = (
-    r"(?<![\w.])\d+\.\d+|\d ?%|\b\de-?\d",
+    r"(?<!ection )(?<!ections )(?<!Python )(?<![\w.])\d+\.\d+|\d ?%|\b\de-?\d",
     r"\b\d[\d,.]* (?:meV|eV|Å|K|ms|ps|fs|ns|seconds|minutes|frames|1/Å|degrees)\b",
 )
 TRIGGER = re.compile(rf"\b(?:{'|'.join(WORDS)})\b|{'|'.join(NUMBERS)}", re.IGNORECASE)
