@@ -1,6 +1,5 @@
 """The committed results as a sentence asks for them, with a note of everything that it asked."""
 
-import csv
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,6 @@ import numpy as np
 from ase.units import kB
 
 from reproduction.sections import CLAIMS
-from reproduction.sections.beyond_gradient import ELSEWHERE
 from reproduction.show import claims
 from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import Spread, compare, spread
@@ -53,7 +51,7 @@ class Results:
     changed: Mapping[Source, Change] = field(default_factory=dict)
     asked: dict[Source, None] = field(default_factory=dict)
 
-    def _of(self, source: Source, values) -> np.ndarray:
+    def take(self, source: Source, values) -> np.ndarray:
         """The values of a source, with note taken of it, and changed where it is to be."""
         self.asked[source] = None
         change = self.changed.get(source)
@@ -106,7 +104,7 @@ class Results:
 
     def printed(self, key: Key) -> float:
         """The report's own number."""
-        return float(self._of(("printed", key), float(reported()[key])))
+        return float(self.take(("printed", key), float(reported()[key])))
 
     def to_printed(self, key: Key) -> float:
         """Our mean over the report's number."""
@@ -130,14 +128,14 @@ class Results:
         runs = self.committed.provenance.get(row, {}).values()
         if not runs:
             raise NotRun(row)
-        return set(self._of(("ended", row), [run["ended"] for run in runs]).tolist())
+        return set(self.take(("ended", row), [run["ended"] for run in runs]).tolist())
 
     def curve(self, row: str, name: str) -> np.ndarray:
         """An array of a row's file in results/curves/."""
         path = self.committed.folder / "curves" / f"{row.replace('/', '-')}.npz"
         if not path.is_file():
             raise NotRun(row)
-        return self._of(("curve", row, name), _arrays(path)[name].astype(float))
+        return self.take(("curve", row, name), _arrays(path)[name].astype(float))
 
     def spread_of_data(self, start: str, kind: str = "energy", split: str = "test") -> float:
         """How far E (or F) itself lies from the training part's mean (or zero), as an RMS.
@@ -149,12 +147,12 @@ class Results:
         arrays = _arrays(next(folder.glob(f"{REFERENCE}{start}-*.npz")))
         about = arrays["energy_train"].mean() if kind == "energy" else 0.0
         rms = np.sqrt(((arrays[f"{kind}_{split}"] - about) ** 2).mean())
-        return float(self._of(("reference", start, kind, split), rms))
+        return float(self.take(("reference", start, kind, split), rms))
 
     def energies(self, data: str) -> np.ndarray:
         """Potential energies along a trajectory, eV."""
         found = _arrays(self.committed.folder / f"data/{data}.npz")["energies"]
-        return self._of(("data", data), found.astype(float))
+        return self.take(("data", data), found.astype(float))
 
     def temperature_K(self, data: str, start_K: float) -> float:
         """Mean of a free cluster's trajectory, from the energy that the potential has lost."""
@@ -168,12 +166,7 @@ class Results:
         found = json.loads((self.committed.folder / f"{name}.json").read_text(encoding="utf-8"))
         for step in path:
             found = found[step]
-        return float(self._of((name, *path), found))
-
-    def elsewhere(self, column: str) -> list[float]:
-        """Of all other packages that were once measured."""
-        with open(ELSEWHERE, newline="", encoding="utf-8") as file:
-            return [float(row[column]) for row in csv.DictReader(file)]
+        return float(self.take((name, *path), found))
 
 
 class _Asked(Metrics):
@@ -186,7 +179,7 @@ class _Asked(Metrics):
         found = self._results.committed.metrics.by_seed(experiment, split, metric)
         if not found:
             return {}
-        values = self._results._of(Key(experiment, split, metric), list(found.values()))
+        values = self._results.take(Key(experiment, split, metric), list(found.values()))
         return dict(zip(found, map(float, values), strict=True))
 
     def spread(self, experiment: str, split: str, metric: str) -> Spread | None:
