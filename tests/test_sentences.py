@@ -138,6 +138,10 @@ code 0.1
 @pytest.mark.parametrize(
     "text",
     (
+        # Three that an audit found to be false.
+        "(0,1) does train poorly.",
+        "Table 3: everything comes out but the test forces.",
+        "Eq. 6 and 7 are within 1.4.",
         "Eq. 2 comes out as printed.",
         "It is twice that.",
         "It does about ten times worse.",
