@@ -10,9 +10,11 @@ from unittest import mock
 
 import pytest
 
+from reproduction import cli
+from reproduction.engine.schedule import Outcome
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
-from reproduction.sections import select
+from reproduction.sections import EXPERIMENTS, select
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 
@@ -35,6 +37,20 @@ def run_script(name, *arguments, folder):
     ):
         runpy.run_path(path, run_name="__main__")
     return end.value.code, out.getvalue(), err.getvalue()
+
+
+def test_the_scripts_together_run_every_row_once(folder, monkeypatch):
+    """Rows that no script takes would stay "not run yet" for ever."""
+    taken = []
+
+    def take(arguments, own):
+        taken.extend(select(own))
+        return Outcome()
+
+    monkeypatch.setattr(cli, "run_experiments", take)
+    for script in sorted(SCRIPTS.glob("0[2-6]*.py")):
+        assert run_script(script.name, folder=folder)[0] == 0
+    assert sorted(taken) == sorted(EXPERIMENTS)
 
 
 def test_quick_never_goes_where_full_runs_are(folder):
