@@ -90,7 +90,7 @@ class Verdict:
         rule, status = first_rules().get(self.claim.number, (self.claim.rule, self.status))
         if rule == self.claim.rule and status == self.status:
             return ""
-        text = f"Version 0.1.0: {status}"
+        text = f"Before (0.1.0): {status}"
         if rule != self.claim.rule:
             text += f", by another rule: {rule}"
         why = self.claim.why_changed
