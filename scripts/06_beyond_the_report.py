@@ -1,4 +1,4 @@
-"""Past the report: forces as gradients of energy models, their uses, correlation of samples."""
+"""Past the report: forces as gradients of energy models, what those are good for, trajectories."""
 
 from reproduction import cli
 

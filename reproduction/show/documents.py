@@ -19,13 +19,14 @@ CLAIMS_PAGE = "docs/results/claims.md"
 # Which page shows a table.
 PAGES = {
     **{name: name for name in ("table1", "table2", "table3", "table4", "table5", "section6")},
-    **{name: name for name in ("appendix-a", "appendix-b", "data", "uses", "learned", "speed")},
+    **{name: name for name in ("appendix-a", "appendix-b", "data", "learned", "speed")},
     "gradient": "gradient",
     "elsewhere": "gradient",
     "why": "why-forces-fail",
     "frames": "table5",
-    "nve": "uses",
-    "uncertainty": "uses",
+    "nve": "applications",
+    "minima": "applications",
+    "uncertainty": "applications",
     "inner": "learned",
     "latency": "speed",
     "behler-speed": "speed",

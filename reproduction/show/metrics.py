@@ -22,7 +22,7 @@ UNITS = {
     "energy_rmse_late": "eV",
     "force_rmse_late": "eV/Å",
     "net_force_rms": "eV/Å",
-    # uses of the models: NVE dynamics
+    # the models in NVE dynamics
     "picoseconds": "ps",
     "drift_own": "meV/atom",
     "drift_emt": "meV/atom",

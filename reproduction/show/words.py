@@ -26,7 +26,7 @@ TABLES = {
     "elsewhere": "Other packages",
     "frames": "Training frames",
     "nve": "Dynamics",
-    "uses": "Minima and vibrations",
+    "minima": "Minima and vibrations",
     "uncertainty": "Uncertainty",
     "learned": "What was learned",
     "inner": "Inner functions",

@@ -156,7 +156,7 @@ def _large_errors(r: Results) -> bool:
     return bool(large.any() and in_few and np.median(told[large]) > 100 * np.median(told))
 
 
-USES = {
+APPLICATIONS = {
     "With a gradient model the total energy stays constant to a small fraction of a meV per "
     "atom": lambda r: all(
         r.mean(row, "", "wander_own") < 0.25 and r.mean(row, "", "picoseconds") == 100
@@ -253,7 +253,7 @@ PAGES = {
     "README.md": README,
     "docs/results/table5.md": TABLE5,
     "docs/results/gradient.md": GRADIENTS,
-    "docs/results/uses.md": USES,
+    "docs/results/applications.md": APPLICATIONS,
     "docs/results/speed.md": SPEED,
     "docs/results/data.md": DATA,
 }
