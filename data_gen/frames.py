@@ -93,6 +93,11 @@ class Frames:
         return sorted(chemical_symbols[z] for z in numbers)
 
     @classmethod
+    def of(cls, data) -> "Frames":
+        """Those of a :class:`~data_gen.dataset.Dataset`, as frames that might differ."""
+        return cls(tuple(data.structures()), data.energies, tuple(data.forces), data.metadata)
+
+    @classmethod
     def from_atoms(
         cls, frames: Sequence[Atoms], source: str = "frames", metadata: dict | None = None
     ) -> "Frames":
