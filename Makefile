@@ -3,7 +3,7 @@ PY := .venv/bin/python
 STEPS := $(sort $(wildcard scripts/0*.py))
 export PYTHON AMP
 
-.PHONY: help setup reproduce quick test benchmark figures report lint check-dgl check-peers
+.PHONY: help setup reproduce quick test benchmark figures report lint audit check-dgl check-peers
 
 help:
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
@@ -14,6 +14,8 @@ help:
 	@echo "make figures     figures from the results that are there"
 	@echo "make benchmark   speed, as ratios measured in one run"
 	@echo "make lint        ruff"
+	@echo "make audit       are the committed numbers what their predictions and this machine give?"
+	@echo "                 ARGS='--minutes 20', ARGS='--rows table4/eq4', ARGS=--help"
 	@echo "make check-dgl   optional: section 6's network in DGL, as the report had it, is the same"
 	@echo "make check-peers optional: other packages' errors on Au6, measured again"
 
@@ -33,7 +35,7 @@ quick: setup
 
 test: setup
 	@scripts/browser.sh
-	@$(PY) -m pytest -q -n auto
+	@$(PY) -m pytest -q -n auto --dist loadgroup
 
 report: setup
 	@$(PY) scripts/08_report.py
@@ -47,6 +49,10 @@ benchmark: setup
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+# Changes nothing in results/. Exit status 1 where something differs.
+audit: setup
+	@$(PY) -m checks.audit $(ARGS)
 
 # DGL needs PyTorch: an environment of its own, and a process for each side of the comparison.
 check-dgl: setup

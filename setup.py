@@ -18,10 +18,11 @@ setup(
             "figures*",
         ]
     ),
-    package_data={"reproduction": ["reported.csv", "elsewhere.csv", "show/templates/*.j2"]},
+    package_data={"reproduction": ["*.csv", "show/templates/*.j2"]},
     install_requires=[
         "ase>=3.29.0",
         "asap3>=3.13.11",
+        "filelock>=4.3.1",
         "jinja2>=3.1.6",
         "keras>=3.15.1",
         "markdown-it-py>=4.3.0",

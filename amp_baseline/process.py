@@ -124,7 +124,7 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop
                 raise Stopped("asked to")
             # One evaluation at least, however long the fingerprints took: weights that no loss is
             # known of are no result.
-            if state.steps and time.perf_counter() - begin + before > 60 * settings.minutes:
+            if state.steps and time.process_time() - begin + before > 60 * settings.minutes:
                 raise Stopped("the time limit")
             if state.steps >= settings.max_steps:
                 raise Stopped("the limit of steps")
@@ -136,14 +136,14 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop
         def _remember(self, vector) -> None:
             nonlocal kept
             state.steps = int(state.steps) + 1
-            state.seconds = time.perf_counter() - begin + before
+            state.seconds = time.process_time() - begin + before
             loss = getattr(self.lossfunction, "loss", np.inf)
             if loss < state.loss:
                 state.loss, state.vector = loss, np.array(vector, float)
                 state.best_step = state.steps
-            if time.perf_counter() - kept > STATE_SECONDS:
+            if time.monotonic() - kept > STATE_SECONDS:
                 state.write()
-                kept = time.perf_counter()
+                kept = time.monotonic()
 
     fortran = backend() == "fortran"
     loss = LossFunction(
@@ -171,14 +171,14 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop
 
     in_memory(descriptor, sorted(set(frames(train[:1])[0].symbols)), told)
     images = _training_images(train)
-    begin = kept = time.perf_counter()
+    begin, kept = time.process_time(), time.monotonic()
     before = float(state.seconds)
     if not state.ended:
         if len(state.vector):
             # Amp's own start, with the weights of the state put in their place.
             _set_up(amp, images, settings.forces)
             model.vector = state.vector
-        begin = kept = time.perf_counter()
+        begin, kept = time.process_time(), time.monotonic()
         try:
             amp.train(images, overwrite=True)
             state.ended = "converged"

@@ -17,7 +17,7 @@ class AmpSettings:
             sum over images of (dE / N)^2 + force_coefficient * mean over components of dF^2.
         optimiser: "scipy", Amp's own choice, SciPy's BFGS; or "rank-two", the same with a cheaper
             update (:mod:`amp_baseline.optimiser`).
-        minutes: of training, after which the best state so far counts.
+        minutes: of the processor in training, after which the best state so far counts.
         max_steps: evaluations of the loss, after which the best state so far counts.
     """
 

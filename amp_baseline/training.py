@@ -35,7 +35,8 @@ class AmpRun:
         potential: path of the file that Amp saved: the weights of the lowest training loss.
         ended: "converged", "the optimiser gave up", or by which limit it was stopped.
         steps, best_step: evaluations of the loss, and which of them was the lowest.
-        seconds: in Amp's optimiser, with its hand-over to Fortran and the training fingerprints.
+        seconds: of the processor, in Amp's optimiser, with its hand-over to Fortran and the
+            training fingerprints.
         resumed: how often it was taken up again; each time the optimiser forgets its curvature.
         fortran: Amp's Fortran module was used, not its Python.
         history: (steps, 3): loss, energy RMSE (eV per atom), force RMSE (eV/Å), from Amp's log.

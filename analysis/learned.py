@@ -292,7 +292,9 @@ def compare_eq2(
 
     Returns:
         metrics and curves of :func:`compare` for the trained one; for the other
-        "<name>_unexplained_before" and "curve_<name>_before".
+        "<name>_unexplained_before" and "curve_<name>_before". Of Behler's functions also
+        "g2_unexplained_before", and by what costs nothing: "g2_unexplained_inverse" by 1/r and
+        "g2_unexplained_distance" by r.
     """
     n_atoms = reference.pairs.n_atoms
     metrics, curves = compare(eq2_model(trained, n_atoms), reference)
@@ -300,6 +302,10 @@ def compare_eq2(
     for name in FUNCTIONS:
         metrics[f"{name}_unexplained_before"] = before[f"{name}_unexplained"]
         curves[f"curve_{name}_before"] = curves_before[f"curve_{name}"]
+    r = reference.pairs.r
+    metrics["g2_unexplained_before"] = before["g2_unexplained"]
+    for name, values in (("inverse", 1.0 / r), ("distance", r)):
+        metrics[f"g2_unexplained_{name}"] = unexplained(g2(r), values[:, None]).mean()
     return metrics, curves
 
 

@@ -7,35 +7,17 @@ import tempfile
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import ase.io
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import find_mic
 
 from data_gen.errors import DataError
+from data_gen.frames import CLOSEST_A, Structure, labels
 
-# Nearer than this, two atoms count as being on one point: 1/r then means nothing.
-CLOSEST_A = 0.1
-
-
-class Structure(NamedTuple):
-    """Atoms in a cell. ASE's Atoms have the same attributes and serve as well.
-
-    Attributes:
-        positions: (N, 3), Å.
-        numbers: (N,), atomic numbers.
-        cell: (3, 3), Å.
-        pbc: (3,), periodic or not along each cell vector.
-    """
-
-    positions: np.ndarray
-    numbers: np.ndarray
-    cell: np.ndarray
-    pbc: np.ndarray
+UNITS = {"positions": "Å", "energies": "eV", "forces": "eV/Å"}
 
 
 @dataclass(frozen=True)
@@ -229,7 +211,6 @@ def from_frames(
     if not frames:
         raise DataError(f"{source}: no frames")
     first = frames[0]
-    energies, forces = [], []
     for k, frame in enumerate(frames):
         if not np.array_equal(frame.numbers, first.numbers):
             raise DataError(
@@ -241,12 +222,7 @@ def from_frames(
             first.pbc.any() and not np.allclose(frame.cell, first.cell, rtol=0, atol=1e-12)
         ):
             raise DataError(f"{source}: frame {k} has another cell than frame 0")
-        try:
-            energies.append(frame.get_potential_energy())
-            # Constraints would zero the forces that are to be learned.
-            forces.append(frame.get_forces(apply_constraint=False))
-        except (RuntimeError, PropertyNotImplementedError) as error:
-            raise DataError(f"{source}: frame {k} has no energy or no forces ({error})") from None
+    energies, forces = labels(frames, source)
     try:
         return Dataset(
             positions=np.array([frame.positions for frame in frames]),
@@ -277,13 +253,14 @@ def save(data: Dataset, path: Path) -> None:
                 atoms = Atoms(data.numbers, positions=x, cell=data.cell, pbc=data.pbc)
                 atoms.calc = SinglePointCalculator(atoms, energy=e, forces=f)
                 trajectory.write(atoms)
+        # Of data that were read from a file, the metadata hold that file's checksum.
         about = {
+            **data.metadata,
             "sha256": data.checksum(),
             "frames": len(data),
             "atoms": len(data.numbers),
-            "units": {"positions": "Å", "energies": "eV", "forces": "eV/Å"},
+            "units": UNITS,
             "versions": {name: version(name) for name in ("ase", "asap3", "numpy")},
-            **data.metadata,
         }
         sidecar(scratch).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
         # The trajectory last: with its JSON alone, it is not there yet and is made anew.

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import contextlib
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -32,3 +33,18 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text whole or not at all."""
     with replacing(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file's bytes. Raises OSError where it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sweep(folder: Path) -> None:
+    """Remove the scratch files below a folder that killed programs left.
+
+    For one who holds the folder alone: another's would be removed under its hands.
+    """
+    for path in Path(folder).rglob(".*.tmp.*"):
+        path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ import numpy as np
 from figures.rows import wrapped
 from figures.style import SMALL, TEST, TRAIN, axis_name, grid, missing, save, with_unit
 from reproduction.sections import EXPERIMENTS
-from reproduction.show.evidence import Metrics
+from reproduction.show.evidence import TRIVIAL, Metrics
 from reproduction.show.metrics import NOT_RUN, UNITS
 from reproduction.show.outliers import worst_kept
 from reproduction.show.predictions import SEED, TRAIN_STRIDE, Predictions, read_predictions
@@ -31,7 +31,11 @@ def draw(results: Path) -> list[Path]:
     metrics = Metrics.read(results)
     paths = []
     for kind, tables in TABLES.items():
-        rows = [e for e in EXPERIMENTS.values() if e.table in tables and e.task != "correlation"]
+        rows = [
+            e
+            for e in EXPERIMENTS.values()
+            if e.table in tables and e.task not in ("correlation", TRIVIAL)
+        ]
         for dataset in dict.fromkeys(e.dataset for e in rows):
             own = {e.id: read_predictions(results, e.id) for e in rows if e.dataset == dataset}
             if any(p and kind in p.predicted for p in own.values()):

@@ -64,7 +64,8 @@ def save(figure, folder: Path, name: str, svg: bool = True) -> list[Path]:
         with replacing(paths[0]) as scratch:
             figure.savefig(scratch, metadata={"Date": None}, dpi=DPI)
     picture = io.BytesIO()
-    figure.savefig(picture, dpi=DPI)
+    # Uncompressed, because it is read again at once.
+    figure.savefig(picture, dpi=DPI, pil_kwargs={"compress_level": 0})
     # A palette, which is enough for a few colours and their shades, is a third of the size.
     with Image.open(picture) as full, replacing(paths[-1]) as scratch:
         full.convert("RGB").quantize(COLOURS_OF_A_PICTURE).save(scratch, optimize=True)

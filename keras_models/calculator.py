@@ -16,6 +16,7 @@ from ase.calculators.calculator import (
     all_changes,
 )
 
+from data_gen.frames import CLOSEST_A
 from keras_models import load_model
 from keras_models.backend import keras, tf
 from keras_models.batch import batch_of, cutoff_of, tensors_of
@@ -24,9 +25,6 @@ from keras_models.gradient import energy_and_forces
 from keras_models.neighbours import most_neighbours
 from keras_models.prediction import predict
 from keras_models.saving import read_about
-
-# Nearer than this, 1/r means nothing; no training data of the project come near it.
-CLOSEST_A = 0.1
 
 
 class KerasCalculator(Calculator):

@@ -11,7 +11,7 @@ for a checkpoint if the training is to survive an interruption.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,8 @@ class Fitted:
         curves: errors along the way: "curve_energy" and "curve_force" (points, 2) of training
             and test part, over "curve_epochs" or "curve_seconds"; "losses" of each epoch.
         counts: "parameters", "epochs" or "iterations", "evaluations" of loss and gradient.
-        seconds: "train" without compilation and measuring, and "compile", shares of this seed.
+        seconds: "train" without compilation and measuring, and "compile", shares of this seed; of
+            the processor, so that other work on the machine does not count.
         ended: how training ended.
         info: numbers that went in: "statistics" and "preprocessing" of the training part.
     """
@@ -327,10 +328,10 @@ def _second_order(problem, settings, seed, checkpoint, report) -> Fitted | Diver
         stride = stages[progress.stage][0]
         end = sum(n for _, n in stages[: progress.stage + 1])
         report(state.iterations / total, "compiling")
-        begin = perf_counter()
+        begin = process_time()
         batch = FullBatch(*problem.objective(stride))
         batch(state.x)
-        compile_seconds += perf_counter() - begin
+        compile_seconds += process_time() - begin
         while state.iterations < end and not state.stuck:
             upto = min(end, (state.iterations // SEGMENT + 1) * SEGMENT)
             state = minimise(batch, state, upto, tell)

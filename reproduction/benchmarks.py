@@ -8,6 +8,7 @@ from rich.console import Console
 
 from data_gen.dataset import Dataset
 from data_gen.dynamics import run_dynamics
+from data_gen.files import write_text
 from reproduction.engine.experiment import DataSource
 from reproduction.engine.provenance import ROOT
 
@@ -32,7 +33,7 @@ def conclude(results: dict, name: str, keep: bool, out: Console) -> None:
     """Write results/<name> where that was asked for; else say how."""
     path = ROOT / "results" / name
     if keep:
-        path.write_text(json.dumps(results, indent=1) + "\n")
+        write_text(path, json.dumps(results, indent=1) + "\n")
         out.print(f"written to {path.relative_to(ROOT)}")
     else:
         out.print(f"not kept: --keep writes {path.relative_to(ROOT)}")

@@ -1,9 +1,10 @@
 """What the numbered scripts share: arguments, folders, messages, exit status."""
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from rich.console import Console
 
 from data_gen.dataset import Dataset
 from data_gen.errors import DataError
+from data_gen.files import sweep
+from data_gen.locks import Held, held
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import Work, explain, load_dataset
@@ -25,6 +28,7 @@ from reproduction.show.gather import gather
 QUICK_NOTE = "quick, not the report's settings"
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 UNKNOWN_SECONDS = 10.0
+LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,12 @@ def add_run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--fresh", action="store_true", help="run again what is there already")
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed that NumPy and TensorFlow do not both take. Raises ReproductionError."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ReproductionError(f"seeds are whole numbers from 0 to {LARGEST_SEED}, not {seed}")
+
+
 def workspace(arguments: argparse.Namespace) -> Workspace:
     """The folders that the arguments ask for."""
     folder = (arguments.folder or ROOT).resolve()
@@ -126,28 +136,51 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
     """Checksum of each dataset that the experiments need, each checked for its split."""
     loaded: dict[str, Dataset] = {}
     for experiment in experiments:
-        name = experiment.dataset
-        if name not in loaded:
-            loaded[name] = load_dataset(space.data, name)
-        experiment.parts(loaded[name])
+        for source in experiment.sources:
+            if source.name not in loaded:
+                loaded[source.name] = load_dataset(space.data, source)
+            experiment.parts(loaded[source.name])
     return {name: data.checksum() for name, data in loaded.items()}
 
 
-def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str]]:
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder of data or results until the block ends: no other command writes there.
+
+    Raises:
+        ReproductionError: another command holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder))
+        except Held:
+            raise ReproductionError(
+                f"{folder}: another command is writing here; wait for it or stop it"
+            ) from None
+        sweep(folder)
+        yield
+
+
+def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str], list[str]]:
     """Bring a workspace's results up to date with its finished runs.
 
+    The results must be held (:func:`alone`).
+
     Returns:
-        All numbers, and the ids of the experiments that have runs.
+        All numbers, the ids of the experiments whose rows are new, and what there is to say of
+        others, a sentence each.
     """
     experiments = [space.experiment(name) for name in EXPERIMENTS]
     datasets = {}
-    for name in sorted({experiment.dataset for experiment in experiments}):
+    sources = {source.name: source for e in experiments for source in e.sources}
+    for name, source in sorted(sources.items()):
         try:
-            datasets[name] = load_dataset(space.data, name)
+            datasets[name] = load_dataset(space.data, source)
         except DataError as error:
-            out.print(f"{error}: its stored rows stay as they are")
-    _, fresh = gather(Store(space.runs), experiments, datasets, space.results)
-    return Evidence.read(space.results, EXPERIMENTS), fresh
+            out.print(f"{error}: its stored rows stay as they are", markup=False)
+    notes: list[str] = []
+    _, fresh = gather(Store(space.runs), experiments, datasets, space.results, notes.append)
+    return Evidence.read(space.results, EXPERIMENTS), fresh, notes
 
 
 def run_sections(description: str, sections: Sequence[str], argv: Sequence[str]) -> int:
@@ -176,14 +209,16 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
     workers = cores() if arguments.workers is None else arguments.workers
     if workers < 1:
         raise ReproductionError(f"--workers must be at least 1, not {workers}")
-    if arguments.seeds and min(arguments.seeds) < 0:
-        raise ReproductionError("seeds are whole numbers from 0")
+    for seed in arguments.seeds or ():
+        check_seed(seed)
     store = Store(space.runs)
     with store.locked():
         sums = checksums(space, experiments)
         work, outcome = plan(
             experiments, store, sums, arguments.seeds, arguments.fresh, space.is_quick
         )
+        for why in outcome.damaged:
+            out.print(f"{why}; it counts as not run and is made again", markup=False)
         expected = _expected_seconds(space)
         bars = _bars(space, out, store, sums, work, expected)
         with bars:
@@ -199,6 +234,13 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
     )
     for name in outcome.older_code:
         out.print(f"made by other code than this, --fresh makes it anew: {name}")
+    if outcome.unsealed:
+        out.print(
+            f"{outcome.unsealed} of the runs that were there were made before checksums: they "
+            "count as they are, and --fresh makes them anew"
+        )
+    if outcome.beside:
+        out.print(f"of seeds beside those of their rows, in no table: {', '.join(outcome.beside)}")
     for name, why in outcome.failed.items():
         out.print(f"failed: {name}: {why}", markup=False)
     return outcome
@@ -226,7 +268,8 @@ def _bars(space, out, store, sums, work, expected) -> Bars:
         expected(Work(e, (seed,)))
         for e in everything
         for seed in e.seeds
-        if not store.fits(e, seed, sums.get(e.dataset, ""))
+        for one in [e.of_seed(seed)]
+        if not store.fits(one, seed, sums.get(one.dataset, ""))
     )
     here = sum(expected(item) for item in work)
     done = max(0.0, total - max(left_elsewhere, here))

@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 
 from data_gen.dataset import load, save
 from data_gen.dynamics import DynamicsSettings, run_dynamics
+from data_gen.origin import differing, load_made
 from data_gen.structures import STRUCTURES
 from reproduction import cli
 from reproduction.errors import ReproductionError
@@ -20,26 +21,21 @@ def fitting(path, settings):
     if not path.is_file():
         return None
     data = load(path)
-    made_with = data.metadata.get("dynamics")
-    if not isinstance(made_with, dict):
+    if wrong := differing(data, settings):
         raise ReproductionError(
-            f"{path} was not made by this script; move it away or give another --output"
+            f"{path}: {wrong}; move it away, or give another --folder or --output"
         )
-    for name, wanted in asdict(settings).items():
-        if made_with.get(name) != wanted:
-            raise ReproductionError(
-                f"{path} was made with {name} = {made_with.get(name)}, not {wanted}; delete it or "
-                "give another --folder or --output"
-            )
-    return data
+    # What else the rows will ask of it: a JSON that lacks its units, say.
+    return load_made(path, settings)
 
 
 def parse(argv):
     """Arguments, and the settings of the dynamics among them that were given.
 
     Raises:
-        ReproductionError: an unknown dataset; an option of a single dataset without its --name; an
-            --output that is a path or the file of another dataset.
+        ReproductionError: an unknown dataset; an option of a single dataset without its --name; a
+            seed that is too large or negative; an --output that is a path or the file of another
+            dataset.
     """
     p = cli.parser(__doc__)
     p.add_argument("--name", help="only this dataset: " + ", ".join(SOURCES))
@@ -56,6 +52,8 @@ def parse(argv):
     asked = {
         name: value for name in asdict(own) if (value := getattr(arguments, name, None)) is not None
     }
+    if arguments.seed is not None:
+        cli.check_seed(arguments.seed)
     name, output = arguments.name, arguments.output
     if name is None and (asked or output is not None):
         option = "output" if output is not None else next(iter(asked)).removesuffix("_K")
@@ -81,26 +79,30 @@ def main(argv):
             settings = (source.quick() if space.is_quick else source).dynamics
             path = space.data / f"{arguments.output or name}.traj"
             wanted.append((name, replace(settings, **asked), path))
-    # What is there is looked at first: nothing is made where one of them cannot be.
-    found = [fitting(path, settings) for _, settings, path in wanted]
-    for (name, settings, path), data in zip(wanted, found, strict=True):
-        how = "is there already"
-        if data is None:
-            with out.status(f"{name}: {settings.steps:,} steps of EMT dynamics"):
-                data = run_dynamics(settings)
-                save(data, path)
-            how = "made"
-        about = data.metadata["dynamics"]
-        out.print(
-            space.label(
-                f"{path.name} {how}: {len(data):,} frames of {len(data.numbers)} atoms, "
-                f"E {data.energies.mean():.3f} ± {data.energies.std():.3f} eV, "
-                f"F std {data.forces.std():.3f} eV/Å, total-energy drift "
-                f"{1000 * about['energy_drift_eV']:.2f} meV, largest distance "
-                f"{about['largest_distance_A']:.2f} Å"
-            )
-        )
+    with cli.alone(space.data):
+        # What is there is looked at first: nothing is made where one of them cannot be.
+        found = [fitting(path, settings) for _, settings, path in wanted]
+        for (name, settings, path), data in zip(wanted, found, strict=True):
+            how = "is there already"
+            if data is None:
+                with out.status(f"{name}: {settings.steps:,} steps of EMT dynamics"):
+                    data = run_dynamics(settings)
+                    save(data, path)
+                how = "made"
+            out.print(space.label(f"{path.name} {how}: {summary(data)}"))
     return 0
+
+
+def summary(data):
+    """A line about a trajectory."""
+    about = data.metadata["dynamics"]
+    return (
+        f"{len(data):,} frames of {len(data.numbers)} atoms, "
+        f"E {data.energies.mean():.3f} ± {data.energies.std():.3f} eV, "
+        f"F std {data.forces.std():.3f} eV/Å, total-energy drift "
+        f"{1000 * about['energy_drift_eV']:.2f} meV, largest distance "
+        f"{about['largest_distance_A']:.2f} Å"
+    )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,8 @@ from reproduction.sections import EXPERIMENTS, rows_of
 from reproduction.show.evidence import Metrics
 
 SECTIONS = ("s3_behler", "s3_forces")
-AMP, TWIN = (
-    [name for name in rows_of(*SECTIONS) if EXPERIMENTS[name].task == task]
-    for task in ("amp", "behler")
-)
+ROWS = rows_of(*SECTIONS)
+AMP = [name for name in ROWS if EXPERIMENTS[name].task == "amp"]
 
 
 def amp_minutes(space, seeds, fresh):
@@ -45,11 +43,14 @@ def main(argv):
     if arguments.amp not in ("run", "stored"):
         raise ReproductionError(f"--amp (or AMP) is run or stored, not {arguments.amp!r}")
     space, out = cli.workspace(arguments), cli.console()
-    own = AMP + TWIN
+    own = ROWS
     if not space.is_quick and not arguments.only:
         minutes = amp_minutes(space, arguments.seeds, arguments.fresh)
         if arguments.amp == "stored":
-            own = TWIN
+            own = [name for name in ROWS if name not in AMP]
+            # Nothing tries those rows again: what failed of them must not stay on record for ever.
+            for name in AMP:
+                Store(space.runs).forget_failures(name)
             out.print("Amp's rows are left out: their committed errors and predictions count")
         elif minutes > 1:
             out.print(

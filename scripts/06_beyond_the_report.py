@@ -1,8 +1,15 @@
-"""Past the report: forces as gradients of energy models, their uses, correlation of samples."""
+"""Past the report: forces as gradients of energy models, what those are good for, trajectories."""
 
 from reproduction import cli
 
-SECTIONS = ("beyond_gradient", "beyond_frames", "beyond_applications", "s4_learned", "s2_data")
+SECTIONS = (
+    "beyond_gradient",
+    "beyond_frames",
+    "beyond_applications",
+    "s4_learned",
+    "s2_data",
+    "beyond_trajectories",
+)
 
 
 def main(argv):

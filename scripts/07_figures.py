@@ -32,13 +32,16 @@ DRAW = (
 def main(argv):
     arguments = cli.parser(__doc__).parse_args(argv)
     space, out = cli.workspace(arguments), cli.console()
-    cli.gather_results(space, out)
-    if space.is_quick:
-        style.mark(cli.QUICK_NOTE)
-    for draw in DRAW:
-        paths = draw(space.results)
-        name = draw.__module__.split(".")[-1]
-        out.print(space.label(f"{name}: {', '.join(map(str, paths)) or 'not run yet'}"))
+    with cli.alone(space.results):
+        _, _, notes = cli.gather_results(space, out)
+        if space.is_quick:
+            style.mark(cli.QUICK_NOTE)
+        for draw in DRAW:
+            paths = draw(space.results)
+            name = draw.__module__.split(".")[-1]
+            out.print(space.label(f"{name}: {', '.join(map(str, paths)) or 'not run yet'}"))
+    for note in notes:
+        out.print(note, markup=False)
     return 0
 
 

@@ -9,10 +9,9 @@ from reproduction.show import documents, page
 from reproduction.show.claims import summary, verdicts
 
 
-def main(argv):
-    arguments = cli.parser(__doc__).parse_args(argv)
-    space, out = cli.workspace(arguments), cli.console()
-    evidence, fresh = cli.gather_results(space, out)
+def report(space, out):
+    """Write everything and say so. Returns the evidence and the rows' notes."""
+    evidence, fresh, notes = cli.gather_results(space, out)
     made, judged = all_tables(evidence), verdicts(CLAIMS, evidence)
     for table in made.values():
         if space.is_quick:
@@ -33,14 +32,37 @@ def main(argv):
     if not space.is_quick and space.folder == ROOT:
         for path in documents.write(ROOT, documents.blocks(evidence, made, judged)):
             out.print(f"{path.relative_to(ROOT)}: numbers brought up to date")
+    return evidence, notes
+
+
+def failures(space, out):
+    """Say what failed when last tried; how many of that are of rows and their seeds."""
+    rows = {name: space.experiment(name) for name in EXPERIMENTS}
+    count = 0
+    for (name, seed), why in Store(space.runs).failures().items():
+        if name in rows and seed in rows[name].seeds:
+            count += 1
+            out.print(
+                f"failed, and tried again with the next call: {name} seed {seed}: {why}",
+                markup=False,
+            )
+        else:
+            out.print(f"failed, but of no row: {name} seed {seed}: {why}", markup=False)
+    return count
+
+
+def main(argv):
+    arguments = cli.parser(__doc__).parse_args(argv)
+    space, out = cli.workspace(arguments), cli.console()
+    with cli.alone(space.results):
+        evidence, notes = report(space, out)
+    for note in notes:
+        out.print(note, markup=False)
     for name, runs in evidence.provenance.items():
         older = [k for k, run in runs.items() if run["code_sha256"] != code(EXPERIMENTS[name].task)]
         if older:
             out.print(f"made by other code than this: {name}, seed {', '.join(older)}")
-    failures = Store(space.runs).failures()
-    for name, why in failures.items():
-        out.print(f"failed: {name}: {why}", markup=False)
-    return cli.EXIT_FAILED if failures else 0
+    return cli.EXIT_FAILED if failures(space, out) else 0
 
 
 if __name__ == "__main__":

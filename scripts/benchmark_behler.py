@@ -100,7 +100,7 @@ def main(argv):
     for row, steps in ROWS:
         experiment = EXPERIMENTS[row]
         if arguments.smoke:
-            steps, experiment = 2, replace(experiment, frames=12, split=(10, 2))
+            steps, experiment = 2, replace(experiment, frames=6, split=(4, 2))
         data = benchmarks.first_frames(experiment.data, sum(experiment.split))
         amp = amp_seconds(experiment, data, steps)
         twin, prepared = twin_seconds(experiment, data, steps)
@@ -115,7 +115,7 @@ def main(argv):
             f"{row}: a pass takes Amp {1000 * amp:.1f} ms, its twin {1000 * twin:.1f} ms, "
             f"{amp / twin:.0f} times as fast after {prepared:.0f} s of preparation"
         )
-    slab = benchmarks.first_frames(experiment.data, 4 if arguments.smoke else HANDED_OVER)
+    slab = benchmarks.first_frames(experiment.data, 1 if arguments.smoke else HANDED_OVER)
     results["hand_over_ms_a_frame"] = hand_over_seconds(slab)
     for name, ms in results["hand_over_ms_a_frame"].items():
         out.print(f"hand-over of derivatives to Fortran, {name}: {ms:.1f} ms a frame")

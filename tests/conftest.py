@@ -1,8 +1,16 @@
 """Data and small models that tests share."""
 
+import os
+
+# Before NumPy loads: tests run side by side, and a second thread of BLAS mostly waits, busily.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from data_gen import dataset
 from data_gen.dataset import Dataset, Statistics
 from data_gen.dynamics import DynamicsSettings, run_dynamics
 
@@ -19,6 +27,15 @@ def au6() -> Dataset:
 @pytest.fixture(scope="session")
 def statistics(au6) -> Statistics:
     return Statistics.of(au6[:300])
+
+
+@pytest.fixture
+def folder(au6, tmp_path):
+    """A folder with the shared data in it, as the scripts lay it out and as if they made it."""
+    from small_runs import AS_MADE
+
+    dataset.save(replace(au6, metadata=AS_MADE), tmp_path / "data/au6.traj")
+    return tmp_path
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from data_gen.dynamics import DynamicsSettings, run_dynamics
 from keras_models import behler, symmetry_functions
 from keras_models.prediction import EnergyForcePredictor
 
+# In one worker of `make test`, for what its tests share takes long.
+pytestmark = pytest.mark.xdist_group("amp")
 needs_amp = pytest.mark.skipif(
     importlib.util.find_spec("amp") is None, reason="Amp is not installed: make setup"
 )

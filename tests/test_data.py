@@ -199,6 +199,13 @@ def test_file_round_trip_is_exact(short, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["au6.json", "au6.traj"]
 
 
+def test_what_was_read_and_altered_gets_a_checksum_of_its_own(short, tmp_path):
+    save(short, tmp_path / "au6.traj")
+    again = load(tmp_path / "au6.traj")
+    save(again[:5], tmp_path / "five.traj")
+    assert load(tmp_path / "five.traj").metadata["frames"] == 5
+
+
 def test_any_ase_file_can_be_given(short, tmp_path):
     ase.io.write(tmp_path / "frames.xyz", frames_of(short), format="extxyz")
     again = load(tmp_path / "frames.xyz")

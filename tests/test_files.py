@@ -1,10 +1,14 @@
 """A file is written whole or not at all."""
 
+import ast
 import threading
+from pathlib import Path
 
 import pytest
 
-from data_gen.files import replacing, write_text
+from data_gen.files import replacing, sha256, sweep, write_text
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_a_file_is_replaced_and_nothing_else_stays(tmp_path):
@@ -46,3 +50,91 @@ def test_two_at_once_do_not_meet(tmp_path):
     [t.join() for t in threads]
     assert path.read_text() in ("x" * 1000, "y" * 1000)
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_checksum_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256(tmp_path / "a").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def test_scratch_files_are_swept_and_no_others(tmp_path):
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "b/a.npz") as scratch:
+        kept = scratch.with_name("a.tmp.npz")
+        kept.touch()
+        (tmp_path / "b/.hidden.npz").touch()
+        left = scratch.with_name(scratch.name.replace(".a.", ".c."))
+        left.touch()
+        raise KeyboardInterrupt
+    sweep(tmp_path)
+    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == [".hidden.npz", "a.tmp.npz"]
+
+
+WRITE = {"write_text", "write_bytes", "savez", "savez_compressed", "savefig", "copyfile", "copy2"}
+# What writes in another way that leaves nothing half-written, or into a folder of its own.
+OTHERWISE = {
+    "data_gen/dataset.py save": "a folder beside the files, then two renames",
+    "figures/style.py save": "a picture in memory",
+    "reproduction/engine/store.py write": "a folder beside the run's, then one rename",
+    "amp_baseline/process.py": "Amp's own folder, gone with the run",
+    "amp_baseline/training.py": "Amp's own folder, gone with the run",
+    "checks/dgl/keras_side.py": "handed from one process to the next",
+}
+
+
+def writers(tree):
+    """(function, line) of each call that writes a file outside a block of ``replacing``."""
+
+    def is_write(node):
+        if not isinstance(node, ast.Call):
+            return False
+        if isinstance(node.func, ast.Attribute):
+            return node.func.attr in WRITE
+        mode = (
+            node.args[1].value if len(node.args) > 1 and type(node.args[1]) is ast.Constant else ""
+        )
+        return getattr(node.func, "id", "") == "open" and set(str(mode)) & set("wax")
+
+    def visit(node, function):
+        if isinstance(node, ast.FunctionDef):
+            function = node.name
+        if isinstance(node, ast.With) and any(
+            isinstance(item.context_expr, ast.Call)
+            and getattr(item.context_expr.func, "id", "") == "replacing"
+            for item in node.items
+        ):
+            return
+        if is_write(node):
+            yield function, node.lineno
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, function)
+
+    return list(visit(tree, ""))
+
+
+def test_writers_are_found():
+    text = """
+def bad(path):
+    path.write_text("a")
+    open(path, "w")
+
+def good(path):
+    with replacing(path) as scratch:
+        scratch.write_text("a")
+    open(path)
+"""
+    assert writers(ast.parse(text)) == [("bad", 3), ("bad", 4)]
+
+
+def test_every_file_is_written_whole_or_not_at_all():
+    folders = ("amp_baseline", "analysis", "checks", "data_gen", "figures", "keras_models")
+    paths = [
+        p for name in (*folders, "reproduction", "scripts") for p in ROOT.glob(f"{name}/**/*.py")
+    ]
+    found = {
+        f"{path.relative_to(ROOT)} {function}"
+        for path in paths
+        for function, _ in writers(ast.parse(path.read_text()))
+    }
+    assert {name for name in found if not name.startswith(tuple(OTHERWISE))} == set()
+    unused = {name for name in OTHERWISE if not any(one.startswith(name) for one in found)}
+    assert unused == set()

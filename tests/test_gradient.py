@@ -210,7 +210,7 @@ def test_quasi_newton_learns_energies_and_forces(au6, statistics):
     spread_over_scales(model, "pair_mlp", pair_features(train.positions, statistics), 0, (0.5, 15))
     objective = gradient_objective(model, train.energies, train.forces, 1.0, 1.0)
     state = QuasiNewtonState.start(flat_weights(model))
-    state = minimise(FullBatch(objective, train.positions), state, 400)
+    state = minimise(FullBatch(objective, train.positions), state, 200)
     set_flat_weights(model, state.x)
     energies, forces = EnergyForcePredictor(model)(train.positions)
     assert np.sqrt(np.mean((energies - train.energies) ** 2)) < 0.005

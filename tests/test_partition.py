@@ -13,6 +13,8 @@ from reproduction.errors import Diverged, Interrupted
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.gather import _late, errors_of
 
+# In one worker of `make test`, for what its tests share takes long.
+pytestmark = pytest.mark.xdist_group("partition")
 SPLIT = (320, 80)
 
 

@@ -374,13 +374,15 @@ def test_figures_tables_and_what_runs_the_tasks_do_not_count(checkout):
 
 def functions_called(run):
     """(file, line) of the definition of every function of this repository that ``run`` calls."""
-    called = set()
+    called, root = set(), f"{ROOT}/"
 
     def note(frame, event, _):
+        if event != "call":
+            return
         code = frame.f_code
         # Bodies of modules and classes run on import.
         function = code.co_flags & inspect.CO_OPTIMIZED
-        if event == "call" and function and code.co_filename.startswith(f"{ROOT}/"):
+        if function and code.co_filename.startswith(root):
             called.add((Path(code.co_filename), code.co_firstlineno))
 
     sys.setprofile(note)

@@ -1,13 +1,13 @@
 """Numbers on their way from runs to tables."""
 
 import math
-import subprocess
-import sys
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from figures import nve
 from reproduction.engine import provenance
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.store import Store
@@ -16,8 +16,7 @@ from reproduction.sections.appendix_a import appendix_a
 from reproduction.sections.appendix_b import appendix_b
 from reproduction.sections.s3_behler import table1
 from reproduction.sections.s4_energy import table4
-from reproduction.show import gather as results
-from reproduction.show.evidence import Evidence, Metrics, Value
+from reproduction.show.evidence import Evidence, Metrics, Value, read_provenance
 from reproduction.show.gather import gather
 from reproduction.show.metrics import UNITS, spread
 from reproduction.show.reported import reported
@@ -48,7 +47,7 @@ def test_reported_rows_are_rows_of_the_registry_or_of_a_table_to_come():
     assert ours == {name for name, *_ in printed if name.startswith(done)}
 
 
-def test_figures_come_from_stored_results_without_tensorflow(tmp_path):
+def test_a_figure_comes_from_stored_curves_alone(tmp_path):
     (tmp_path / "curves").mkdir()
     series = 5.0 + 1e-3 * np.random.default_rng(0).standard_normal((3, 21))
     np.savez(tmp_path / "curves/beyond-nve-eq2-gradient.npz", total_energy_emt=series)
@@ -57,13 +56,7 @@ def test_figures_come_from_stored_results_without_tensorflow(tmp_path):
     lines += ["beyond/nve-eq9-9000,0,,picoseconds,0.4,ps"]
     header = "experiment,seed,split,metric,value,unit"
     (tmp_path / "metrics.csv").write_text("\n".join([header, *lines]) + "\n")
-    code = (
-        "import sys, pathlib; from figures import nve\n"
-        "paths = nve.draw(pathlib.Path(sys.argv[1]))\n"
-        "assert [p.suffix for p in paths] == ['.svg', '.png'] and 'tensorflow' not in sys.modules"
-    )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert [path.suffix for path in nve.draw(tmp_path)] == [".svg", ".png"]
     svg = (tmp_path / "figures/nve.svg").read_text()
     assert svg.count("<!-- Eq. ") == 2  # a legend entry each
 
@@ -189,8 +182,12 @@ def test_gather_writes_what_it_reads_and_a_part_does_not_replace_a_whole(au6, tm
             b.metric,
         )
         assert a.value == pytest.approx(b.value, rel=1e-6)
-    two = replace(floor, seeds=(0, 1))  # seed 1 was not run
+    two = replace(floor, seeds=(0, 1))
+    do(Work(two, (1,)), au6, store, lambda *_: None)
+    metrics, fresh = gather(store, [two], datasets, tmp_path / "results")
+    assert fresh == [floor.id]
+    shutil.rmtree(store.run_folder(floor.id, 1))
     assert gather(store, [two], datasets, tmp_path / "results")[1] == []
-    assert gather(store, [floor], {"au6": au6[1:]}, tmp_path / "results")[1] == []
+    assert gather(store, [two], {"au6": au6[1:]}, tmp_path / "results")[1] == []
     assert len(Metrics.read(tmp_path / "results").rows) == len(metrics.rows)
-    assert results._read_json(tmp_path / "results/provenance.json")[floor.id]["0"]["commit"]
+    assert read_provenance(tmp_path / "results")[floor.id]["0"]["commit"]

@@ -1,73 +1,43 @@
-"""Runs: kept whole or not at all, resumed, and what bad luck does to them."""
+"""Runs: kept whole or not at all, resumed, and planned anew where something has changed."""
 
 import errno
 import json
-import multiprocessing
 import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from small_runs import EQ2, FLOOR, ignore
 
-from data_gen import dataset
 from keras_models import load_model
 from keras_models.checkpoints import load_arrays, save_arrays
 from keras_models.prediction import predict
-from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.engine import run_one, schedule, store, tasks
+from reproduction.engine.experiment import FIVE_SEEDS
 from reproduction.engine.provenance import code_checksum
 from reproduction.engine.run_one import Work, do
-from reproduction.engine.schedule import Listener, Outcome, plan, run
+from reproduction.engine.schedule import plan
 from reproduction.engine.store import RunResult, Store
 from reproduction.errors import Interrupted, ReproductionError
-from reproduction.sections import EXPERIMENTS, select
+from reproduction.sections import EXPERIMENTS
 from reproduction.show.metrics import errors
-
-ROOT = Path(__file__).parent.parent
-EQ2 = replace(
-    EXPERIMENTS["table4/eq2"].at_quick_size(),
-    split=(300, 100),
-    training=AdamSettings(epochs=4),
-    seeds=(0, 1),
-)
-FLOOR = replace(EXPERIMENTS["beyond/pair-floor"].at_quick_size(), split=(300, 100))
-
-
-@pytest.fixture
-def folder(au6, tmp_path):
-    """A folder with the shared data in it, as the scripts lay it out."""
-    dataset.save(au6, tmp_path / "data/au6.traj")
-    return tmp_path
 
 
 def sums(au6):
     return {"au6": au6.checksum()}
 
 
-def ignore(*_):
-    pass
-
-
-def script(name, *arguments, folder, wait=True):
-    command = [sys.executable, str(ROOT / "scripts" / name), "--folder", str(folder), *arguments]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    if not wait:
-        return process
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
-
-
-def test_a_run_is_kept_with_all_that_it_came_from(au6, folder):
-    kept = Store(folder / "runs")
+@pytest.fixture(scope="module")
+def finished(au6, tmp_path_factory):
+    """The store of a run of Eq. 2."""
+    kept = Store(tmp_path_factory.mktemp("finished"))
     assert do(Work(EQ2, (0,), True), au6, kept, ignore) == {}
-    path = folder / "runs/table4/eq2/seed0"
+    return kept
+
+
+@pytest.mark.xdist_group("finished")
+def test_a_run_is_kept_with_all_that_it_came_from(au6, finished):
+    path = finished.folder / "table4/eq2/seed0"
     assert sorted(p.name for p in path.iterdir()) == ["arrays.npz", "model.keras", "run.json"]
     about = json.loads((path / "run.json").read_text())
     assert about["settings"] == EQ2.settings()
@@ -78,13 +48,33 @@ def test_a_run_is_kept_with_all_that_it_came_from(au6, folder):
     assert about["code_sha256"] == code_checksum("energy")
     # The stored predictions are those of the stored model.
     values = {(m["split"], m["metric"]): m["value"] for m in about["metrics"]}
-    arrays = kept.arrays("table4/eq2", 0)
+    arrays = finished.arrays("table4/eq2", 0)
     model = load_model(path / "model.keras")
     for split, part in zip(("train", "test"), au6.split(300, 100), strict=True):
         predicted = arrays[f"energy_{split}"]
         np.testing.assert_allclose(predict(model, part.positions)[:, 0], predicted, rtol=1e-6)
     assert values["", "parameters"] == 2221 and values["", "epochs"] == 4
     assert values["", "train_seconds"] > 0
+
+
+@pytest.mark.xdist_group("finished")
+def test_an_interrupted_run_goes_on_to_the_same_bits(au6, finished, tmp_path):
+    torn = Store(tmp_path)
+
+    def stop_at_half(fraction, _):
+        if fraction >= 0.5:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        do(Work(EQ2, (0,)), au6, torn, stop_at_half)
+    assert torn.read(EQ2.id, 0) is None
+    assert torn.checkpoint(EQ2.id, (0,)).is_file()
+    seen = []
+    do(Work(EQ2, (0,)), au6, torn, lambda fraction, _: seen.append(fraction))
+    assert min(f for f in seen if f > 0) > 0.5
+    assert not torn.checkpoint(EQ2.id, (0,)).exists()
+    for name, array in finished.arrays(EQ2.id, 0).items():
+        np.testing.assert_array_equal(torn.arrays(EQ2.id, 0)[name], array)
 
 
 def test_a_second_start_skips_what_is_done_and_fits(au6, folder):
@@ -105,13 +95,9 @@ def test_a_run_of_other_code_is_named(au6, folder, monkeypatch):
     assert plan([FLOOR], kept, sums(au6))[1].older_code == ["beyond/pair-floor seed 0"]
 
 
-def test_seeds_are_grouped_by_lanes():
+def test_seeds_are_grouped_by_lanes(tmp_path):
     wide = replace(EQ2, lanes=2, seeds=(0, 1, 2))
-
-    class Empty:
-        fits = staticmethod(lambda *_: None)
-
-    work, _ = plan([wide], Empty, {"au6": ""})
+    work, _ = plan([wide], Store(tmp_path), {"au6": ""})
     assert [item.seeds for item in work] == [(0, 1), (2,)]
 
 
@@ -124,27 +110,6 @@ def test_a_lone_seed_has_the_bits_of_its_group(au6, folder):
     np.testing.assert_array_equal(
         both.arrays(wide.id, 1)["energy_test"], lone.arrays(wide.id, 1)["energy_test"]
     )
-
-
-def test_an_interrupted_run_goes_on_to_the_same_bits(au6, folder):
-    long = replace(EQ2, training=AdamSettings(epochs=6))
-    whole, torn = Store(folder / "whole"), Store(folder / "torn")
-    do(Work(long, (0,)), au6, whole, ignore)
-
-    def stop_at_half(fraction, _):
-        if fraction >= 0.5:
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        do(Work(long, (0,)), au6, torn, stop_at_half)
-    assert torn.read(long.id, 0) is None
-    assert torn.checkpoint(long.id, (0,)).is_file()
-    seen = []
-    do(Work(long, (0,)), au6, torn, lambda fraction, _: seen.append(fraction))
-    assert min(f for f in seen if f > 0) > 0.5
-    assert not torn.checkpoint(long.id, (0,)).exists()
-    for name, array in whole.arrays(long.id, 0).items():
-        np.testing.assert_array_equal(torn.arrays(long.id, 0)[name], array)
 
 
 def test_a_stamp_knows_settings_seeds_data_and_code(au6, tmp_path, monkeypatch):
@@ -166,72 +131,34 @@ def test_a_run_without_its_arrays_is_made_again(au6, folder):
 
 
 def test_what_uses_models_is_made_again_after_them(tmp_path):
-    kept = Store(tmp_path)
-    use = EXPERIMENTS["beyond/minima"]
-    model = tmp_path / use.models_of / "seed0/model.keras"
-    model.parent.mkdir(parents=True)
-    model.write_bytes(b"one")
-    run_json = tmp_path / use.id / "seed0/run.json"
-    run_json.parent.mkdir(parents=True)
-    (run_json.parent / "arrays.npz").touch()
-    about = {
-        "settings": use.settings(),
-        "data_sha256": "d",
-        "code_sha256": "c",
-        "used_models": kept.models_checksum(use.models_of),
-    }
-    run_json.write_text(json.dumps(about))
+    kept, use = Store(tmp_path), EXPERIMENTS["beyond/minima"]
+
+    def trained(seed, content):
+        path = tmp_path / use.models_of / f"seed{seed}/model.keras"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    trained(0, b"one")
+    about = {"settings": use.settings(), "data_sha256": "d", "code_sha256": "c"}
+    about["used_models"] = kept.used_models(use, 0)
+    kept.write(use.id, RunResult(0, {}), about)
     assert kept.fits(use, 0, "d")
-    model.write_bytes(b"two")
+    # No row has seed 7.
+    trained(7, b"beside the rows")
+    assert kept.fits(use, 0, "d") and kept.used_models(use, 7) != kept.used_models(use, 0)
+    trained(1, b"one more")
     assert not kept.fits(use, 0, "d")
+    assert kept.why_not(use, 0, "d") == "of models that were trained anew since"
 
 
-def test_seeds_asked_for_twice_are_run_once():
-    class Empty:
-        fits = staticmethod(lambda *_: None)
-
-    assert [w.seeds for w in plan([EQ2], Empty, {"au6": ""}, [1, 1, 0])[0]] == [(0,), (1,)]
+def test_all_models_that_rows_use_are_of_the_seeds_that_count():
+    used = {experiment.models_of for experiment in EXPERIMENTS.values()} - {""}
+    assert {seed for name in used for seed in EXPERIMENTS[name].seeds} <= set(FIVE_SEEDS)
 
 
-def test_gradient_training_stops_and_goes_on_to_the_same_bits(au6, folder):
-    """Two stages, interrupted within each."""
-    experiment = replace(
-        EXPERIMENTS["beyond/eq2-gradient"],
-        split=(300, 100),
-        training=QuasiNewtonSettings(((4, 60), (1, 10))),
-    )
-    whole, torn = Store(folder / "whole"), Store(folder / "torn")
-    assert do(Work(experiment, (0,)), au6, whole, ignore) == {}
-    for stop in (0.3, 0.95):
-
-        def report(fraction, text, stop=stop):
-            if fraction >= stop and text != "compiling":
-                raise Interrupted
-
-        with pytest.raises(Interrupted):
-            do(Work(experiment, (0,)), au6, torn, report)
-    assert do(Work(experiment, (0,)), au6, torn, ignore) == {}
-    a, b = (s.arrays(experiment.id, 0) for s in (whole, torn))
-    for name in ("energy_test", "force_test"):
-        np.testing.assert_array_equal(a[name], b[name])
-    run_json = whole.read(experiment.id, 0)
-    values = {(m["split"], m["metric"]): m["value"] for m in run_json["metrics"]}
-    assert values["", "iterations"] == 70
-    off = a["force_train"] - au6[:300].forces
-    assert np.sqrt((off**2).mean()) < 0.3  # eV/Å; the data's spread is 1
-
-
-def test_a_constant_is_found_where_forces_alone_are_trained(au6, folder):
-    experiment = replace(
-        EXPERIMENTS["beyond/eq2-force-only"],
-        split=(300, 100),
-        training=QuasiNewtonSettings(((2, 30),)),
-    )
-    kept = Store(folder / "runs")
-    assert do(Work(experiment, (0,)), au6, kept, ignore) == {}
-    arrays = kept.arrays(experiment.id, 0)
-    off = arrays["energy_train"] - au6[:300].energies
-    assert abs(off.mean()) < 1e-9 and "curve_energy" not in arrays
+def test_seeds_asked_for_twice_are_run_once(tmp_path):
+    work, _ = plan([EQ2], Store(tmp_path), {"au6": ""}, [1, 1, 0])
+    assert [w.seeds for w in work] == [(0,), (1,)]
 
 
 def test_a_checkpoint_of_something_else_is_not_taken_up(tmp_path):
@@ -244,89 +171,6 @@ def test_a_checkpoint_of_something_else_is_not_taken_up(tmp_path):
     assert load_arrays(tmp_path / "none.npz", "these settings") is None
 
 
-def test_a_diverged_seed_fails_and_the_others_go_on(au6, folder):
-    """Two worker processes; the exit of one experiment's loss does not touch the other's."""
-    mad = replace(EQ2, id="table4/mad", training=AdamSettings(epochs=20, learning_rate=1e30))
-    kept = Store(folder / "runs")
-    work = [Work(mad, (0,)), Work(FLOOR, (0,))]
-    outcome = run(work, Outcome(), kept, folder / "data", 2, Listener())
-    assert outcome.made == ["beyond/pair-floor seed 0"]
-    assert "not finite" in outcome.failed["table4/mad seed 0"]
-    assert kept.read("table4/mad", 0) is None
-    assert "not finite" in kept.failures()["table4/mad seed0"]
-
-
-def test_ctrl_c_keeps_state_and_a_dead_worker_is_a_failure(au6, folder):
-    long = replace(EQ2, training=AdamSettings(epochs=100_000))
-    kept = Store(folder / "runs")
-
-    class Interrupts(Listener):
-        def progress(self, work, fraction, text):
-            if fraction > 0:
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run([Work(long, (0,))], Outcome(), kept, folder / "data", 1, Interrupts())
-    assert multiprocessing.active_children() == []
-    assert kept.checkpoint(long.id, (0,)).is_file()
-    assert kept.read(long.id, 0) is None
-
-    class Kills(Listener):
-        def progress(self, work, fraction, text):
-            if work.experiment is long and fraction > 0:
-                for child in multiprocessing.active_children():
-                    os.kill(child.pid, signal.SIGKILL)
-
-    work = [Work(long, (0,)), Work(FLOOR, (0,))]
-    outcome = run(work, Outcome(), kept, folder / "data", 1, Kills())
-    assert "process died" in outcome.failed["table4/eq2 seed 0"]
-    assert outcome.made == ["beyond/pair-floor seed 0"]
-
-
-def test_kill_9_leaves_finished_runs_and_no_orphans(au6, folder):
-    only = ("--workers", "1", "--only", "beyond/pair-floor", "beyond/eq2-longer")
-    process = script("03_energy_models.py", *only, folder=_big(folder), wait=False)
-    floor = folder / "runs/beyond/pair-floor/seed0/run.json"
-    _wait_for(floor.is_file, 60)  # then Eq. 2 is running, for half a minute at least
-    children = _children(process.pid)
-    assert children
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    _wait_for(lambda: not any(map(_alive, children)), 20)
-    assert json.loads(floor.read_text())["ended"] == "solved"
-    kept = Store(folder / "runs")
-    with kept.locked():
-        pass
-    assert not list((folder / "runs").glob("*/*/.seed*"))
-
-
-def _big(folder):
-    """Enough frames for the report's split, from the few that tests make."""
-    data = dataset.load(folder / "data/au6.traj")
-    names = ("positions", "energies", "forces")
-    long = {name: np.concatenate([getattr(data, name)] * 7) for name in names}
-    dataset.save(replace(data, **long, metadata={}), folder / "data/au6.traj")
-    return folder
-
-
-def _children(pid):
-    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _alive(pid):
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-
-
-def _wait_for(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
-
-
 def test_half_written_runs_are_swept_away(tmp_path):
     kept = Store(tmp_path)
     left = tmp_path / "table4/eq2/.seed0.abc"
@@ -336,12 +180,6 @@ def test_half_written_runs_are_swept_away(tmp_path):
     (tmp_path / "table4/eq2/.checkpoint-0.1f.tmp.npz").write_text("half")
     with kept.locked():
         assert [p.name for p in (tmp_path / "table4/eq2").iterdir()] == [".checkpoint-0.npz"]
-
-
-def test_two_programs_do_not_write_into_one_folder(tmp_path):
-    with Store(tmp_path).locked(), pytest.raises(ReproductionError, match="another run"):  # noqa: SIM117
-        with Store(tmp_path).locked():
-            pass
 
 
 @pytest.mark.parametrize("where", ["/proc/runs", "a-file/runs"])
@@ -373,74 +211,15 @@ def test_predictions_that_are_not_finite_are_a_failure(au6, folder, monkeypatch)
     assert Store(folder / "runs").read(FLOOR.id, 0) is None
 
 
-def test_unknown_experiments_name_the_close_ones():
-    with pytest.raises(ReproductionError, match="table4/eq2"):
-        select(["table4/eq22"])
-    assert select(["table4/eq[23]"]) == ["table4/eq3", "table4/eq2"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--only", "tabel4/eq2"], "table4/eq2"),
-        (["--workers", "0"], "--workers"),
-        (["--seeds", "-1"], "seeds"),
-        ([], "needs 2500; the data has 400"),
-    ],
-)
-def test_bad_arguments_and_data_are_one_sentence(folder, arguments, says):
-    status, _, err = script("03_energy_models.py", *arguments, folder=folder)
-    assert status == 2
-    assert err.startswith("error: ") and err.count("\n") == 1 and says in err
-
-
-def test_quick_never_goes_where_full_runs_are(folder):
-    arguments = ("--quick", "--only", "table5/eq9-9000")
-    status, _, err = script("03_energy_models.py", *arguments, folder=folder)
-    assert status == 2 and "another of the numbered scripts" in err
-    status, _, err = script("03_energy_models.py", "--quick", folder=folder)
-    assert status == 2 and "quick/data/au6.traj: no such file" in err
-
-
-def test_foreign_data_is_not_overwritten(folder):
-    (folder / "data/au6.json").write_text("{}")
-    before = (folder / "data/au6.traj").read_bytes()
-    status, _, err = script("01_generate_data.py", folder=folder)
-    assert status == 2 and "not made by this script" in err and err.count("\n") == 1
-    (folder / "data/au6.json").write_text("3")
-    status, _, err = script("01_generate_data.py", folder=folder)
-    assert status == 2 and "JSON object" in err
-    assert (folder / "data/au6.traj").read_bytes() == before
-
-
-@pytest.mark.parametrize("arguments", [("--seed", "-1"), ("--temperature", "1e9")])
-def test_odd_dynamics_is_one_sentence(tmp_path, arguments):
-    small = ("--name", "au6", "--steps", "500")
-    status, _, err = script("01_generate_data.py", *small, *arguments, folder=tmp_path)
-    assert status == 2 and err.startswith("error: ") and err.count("\n") == 1
-
-
-def test_missing_data_says_which_script_makes_it(tmp_path):
-    status, _, err = script("03_energy_models.py", folder=tmp_path)
-    assert status == 2 and "01_generate_data.py" in err and err.count("\n") == 1
-
-
-def test_data_of_other_settings_is_not_overwritten(tmp_path):
-    small = ("--name", "au6", "--steps", "500")
-    assert script("01_generate_data.py", *small, folder=tmp_path)[0] == 0
-    before = (tmp_path / "data/au6.traj").read_bytes()
-    status, _, err = script("01_generate_data.py", *small[:3], "600", folder=tmp_path)
-    assert status == 2 and "steps = 500, not 600" in err
-    status, out, _ = script("01_generate_data.py", *small, folder=tmp_path)
-    assert status == 0 and "is there already" in out
-    assert (tmp_path / "data/au6.traj").read_bytes() == before
-
-
-def test_a_failed_experiment_makes_the_exit_status_1(folder, monkeypatch):
-    """The report script names it, too, after all others."""
-    Store(folder / "runs").write_failure("table4/eq2", 3, "seed 3: the loss is not finite")
-    status, out, _ = script("08_report.py", folder=folder)
-    assert status == 1 and "failed: table4/eq2 seed3: seed 3: the loss is not finite" in out
+def test_what_failed_is_tried_again_though_an_older_run_is_there(au6, folder):
+    """As after --fresh: else its failure would be on record for ever."""
+    kept = Store(folder / "runs")
+    do(Work(FLOOR, (0,)), au6, kept, ignore)
+    kept.write_failure(FLOOR.id, 0, "no memory")
+    work, outcome = plan([FLOOR], kept, sums(au6))
+    assert [item.seeds for item in work] == [(0,)] and outcome.skipped == 0
+    do(work[0], au6, kept, ignore)
+    assert kept.failures() == {} and plan([FLOOR], kept, sums(au6))[0] == []
 
 
 def test_errors_are_by_hand():

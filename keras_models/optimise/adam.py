@@ -46,8 +46,8 @@ class TrainingState:
         losses: (epochs so far, L), mean training loss over the batches of each epoch.
         curve_epochs: (C,), the epochs after which errors were measured.
         curve: (C, L, outputs, 2), RMSE on training and test part.
-        seconds: time spent in training steps, without compilation and measuring.
-        compile_seconds: time until the first step could start.
+        seconds: of the processor, in training steps, without compilation and measuring.
+        compile_seconds: of the processor, until the first step could start.
     """
 
     theta: np.ndarray
@@ -225,18 +225,18 @@ def train_epochs(
     state = replace(state)
     if state.epoch < epochs:
         # Compile by running an epoch whose outcome is dropped, so that both times are clean.
-        begin = time.perf_counter()
+        begin = time.process_time()
         loop.run_epoch(state.theta, state.first_moment, state.second_moment, state.epoch, seeds)
-        state.compile_seconds += time.perf_counter() - begin
+        state.compile_seconds += time.process_time() - begin
     while state.epoch < epochs:
-        begin = time.perf_counter()
+        begin = time.process_time()
         *arrays, loss = (
             tensor.numpy()
             for tensor in loop.run_epoch(
                 state.theta, state.first_moment, state.second_moment, state.epoch, seeds
             )
         )
-        seconds = state.seconds + time.perf_counter() - begin
+        seconds = state.seconds + time.process_time() - begin
         losses = np.concatenate([state.losses, loss[None].astype(float)])
         state = replace(state, **dict(zip(ARRAYS, arrays, strict=True)), losses=losses)
         state.seconds = seconds

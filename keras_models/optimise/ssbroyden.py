@@ -139,7 +139,7 @@ class QuasiNewtonState:
         direction: (W,), of the next step; empty where it follows from the gradient.
         iterations: done so far.
         evaluations: of loss and gradient so far.
-        seconds: spent so far.
+        seconds: of the processor, spent so far.
         loss: at x.
         stuck: no direction goes down any more.
     """
@@ -177,7 +177,7 @@ def minimise(
     """
     if state.iterations >= iterations or state.stuck:
         return state
-    begin = time.perf_counter() - state.seconds
+    begin = time.process_time() - state.seconds
     x = state.x
     f, g = function(x)
     evaluations = state.evaluations + 1
@@ -225,9 +225,9 @@ def minimise(
             inverse.scale if inverse else 1.0,
             done,
             evaluations,
-            time.perf_counter() - begin,
+            time.process_time() - begin,
             f,
         )
         if on_iteration:
             on_iteration(state)
-    return replace(state, seconds=time.perf_counter() - begin, evaluations=evaluations)
+    return replace(state, seconds=time.process_time() - begin, evaluations=evaluations)

@@ -52,6 +52,9 @@ class Experiment:
         frames: how many of the trajectory's frames, the first ones; None for all.
         split: numbers of training and test frames.
         partition: how they are chosen (:data:`data_gen.splits.PARTITIONS`).
+        trajectories: seed k is trained and tested on the k-th of these, over and over, in place
+            of ``data``; empty for one trajectory, whatever the seed.
+        repeats: id of the row that this is, over several trajectories; empty for any other.
         seeds: of first weights and batch orders.
         deterministic: the seed has no part in the outcome.
         lanes: how many seeds are trained side by side. The bits of a run depend on it, so that
@@ -60,6 +63,9 @@ class Experiment:
         shipped: its models are kept in results/models/ for users.
         quick: a quick run takes it.
         quick_options, quick_split: what a quick run changes besides the training.
+
+    Raises:
+        ValueError: several trajectories, and seeds side by side.
     """
 
     id: str
@@ -77,6 +83,8 @@ class Experiment:
     frames: int | None = None
     split: tuple[int, int] = (2000, 500)
     partition: str = "time"
+    trajectories: tuple[DataSource, ...] = ()
+    repeats: str = ""
     seeds: tuple[int, ...] = FIVE_SEEDS
     deterministic: bool = False
     lanes: int = 1
@@ -86,10 +94,31 @@ class Experiment:
     quick_options: Mapping = field(default_factory=dict)
     quick_split: tuple[int, int] = QUICK_SPLIT
 
+    def __post_init__(self) -> None:
+        if self.trajectories and self.lanes != 1:
+            raise ValueError(f"{self.id}: seeds on different trajectories can't go side by side")
+
     @property
     def dataset(self) -> str:
         """Name of the trajectory."""
         return self.data.name
+
+    def of_seed(self, seed: int) -> "Experiment":
+        """The same row on the one trajectory of a seed."""
+        if not self.trajectories:
+            return self
+        source = self.trajectories[seed % len(self.trajectories)]
+        return replace(self, data=source, trajectories=())
+
+    @property
+    def sources(self) -> tuple[DataSource, ...]:
+        """All trajectories that it needs."""
+        return self.trajectories or (self.data,)
+
+    @property
+    def frames_key(self) -> tuple:
+        """Which frames of which trajectories it is trained and tested on."""
+        return self.sources, self.frames, self.split, self.partition
 
     def parts(self, data: Dataset) -> tuple[Dataset, Dataset]:
         """Training and test part in time order. Raises DataError where frames are too few."""
@@ -120,6 +149,7 @@ class Experiment:
         return replace(
             self,
             data=self.data.quick(),
+            trajectories=tuple(source.quick() for source in self.trajectories[:1]),
             training=self.training and self.training.quick(),
             options={**self.options, **self.quick_options},
             frames=None,

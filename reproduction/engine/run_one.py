@@ -10,10 +10,11 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from amp_baseline.errors import AmpError
-from data_gen.dataset import Dataset, load
+from data_gen.dataset import Dataset
 from data_gen.errors import DataError
+from data_gen.origin import load_made
 from data_gen.splits import folds
-from reproduction.engine.experiment import Experiment
+from reproduction.engine.experiment import DataSource, Experiment
 from reproduction.engine.provenance import code_checksum, provenance
 from reproduction.engine.store import RunResult, Store, finite
 from reproduction.errors import ReproductionError
@@ -34,9 +35,13 @@ class Work:
         return f"{self.experiment.id} seed{'s' if len(self.seeds) > 1 else ''} {seeds}"
 
 
-def load_dataset(folder: Path, name: str) -> Dataset:
-    """A dataset of the registry from the data folder. Raises DataError."""
-    return load(folder / f"{name}.traj")
+def load_dataset(folder: Path, source: DataSource) -> Dataset:
+    """A row's data from the data folder.
+
+    Raises:
+        DataError: they are not there, cannot be used, or are others than the source says.
+    """
+    return load_made(folder / f"{source.name}.traj", source.dynamics)
 
 
 def explain(error: Exception) -> str:
@@ -60,6 +65,9 @@ def do(
     from reproduction.engine.tasks.common import Job
 
     experiment = work.experiment
+    if why := store.unusable_model(experiment, work.seeds):
+        why = f"needs the models of {experiment.models_of}: run that again ({why})"
+        return dict.fromkeys(work.seeds, why)
     parts = folds(data[: experiment.frames], experiment.partition, experiment.split)
     data_sha256 = data.checksum()
     checkpoint = store.checkpoint(experiment.id, work.seeds)
@@ -100,7 +108,7 @@ def do(
                 "data_sha256": data_sha256,
                 "parts_sha256": [part.checksum() for part in joined(data, parts)],
                 "code_sha256": code_checksum(experiment.task),
-                **_used(experiment, store),
+                **_used(experiment, result.seed, store),
                 "metrics": [
                     {"split": split, "metric": metric, "value": float(value)}
                     for (split, metric), value in result.metrics.items()
@@ -158,10 +166,10 @@ def pooled(results: Sequence):
     )
 
 
-def _used(experiment: Experiment, store: Store) -> dict[str, str]:
+def _used(experiment: Experiment, seed: int, store: Store) -> dict[str, str]:
     """Which trained models a run used, so that it is made again after they are."""
-    name = experiment.models_of
-    return {"used_models": store.models_checksum(name)} if name else {}
+    used = store.used_models(experiment, seed)
+    return {"used_models": used} if used else {}
 
 
 def _is_finite(result: RunResult) -> bool:

@@ -20,6 +20,7 @@ from data_gen.dataset import Dataset
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import code_checksum
 from reproduction.engine.run_one import Work, do, explain, load_dataset
+from reproduction.engine.seal import is_sealed
 from reproduction.engine.store import Store
 from reproduction.errors import Interrupted
 
@@ -28,12 +29,25 @@ REPORT_SECONDS = 0.2
 
 @dataclass
 class Outcome:
-    """What a call of :func:`run` did: runs made, runs that were there, failures by name."""
+    """What a call of :func:`run` did.
+
+    Attributes:
+        made: runs, by name.
+        skipped: how many were there already.
+        failed: why, by name.
+        older_code: names of those that were there and are of other code than this.
+        unsealed: how many of those that were there have no checksums.
+        damaged: what was wrong with runs that are made again, a sentence each.
+        beside: names of those of seeds that their row does not have.
+    """
 
     made: list[str] = field(default_factory=list)
     skipped: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     older_code: list[str] = field(default_factory=list)
+    unsealed: int = 0
+    damaged: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
 
 
 class Listener:
@@ -59,6 +73,8 @@ def plan(
 ) -> tuple[list[Work], Outcome]:
     """What is left to do, and what is there already.
 
+    Done again is what is damaged, and what failed when it was last tried.
+
     Args:
         experiments: wanted.
         store: of their runs.
@@ -74,20 +90,26 @@ def plan(
         # Where nothing is random, other seeds would be the same again.
         own = seeds is None or experiment.deterministic
         for seed in experiment.seeds if own else sorted(set(seeds)):
+            name, one = f"{experiment.id} seed {seed}", experiment.of_seed(seed)
+            if seed not in experiment.seeds:
+                outcome.beside.append(name)
             run = None
-            if not fresh:
-                run = store.fits(experiment, seed, checksums[experiment.dataset])
+            if not fresh and not store.has_failed(experiment.id, seed):
+                run = store.fits(one, seed, checksums[one.dataset])
             if run is None:
                 missing.append(seed)
+                if why := store.damage(experiment.id, seed):
+                    outcome.damaged.append(why)
             else:
                 outcome.skipped += 1
+                outcome.unsealed += not is_sealed(run)
                 if run["code_sha256"] != code:
-                    outcome.older_code.append(f"{experiment.id} seed {seed}")
+                    outcome.older_code.append(name)
         for k in range(0, len(missing), experiment.lanes):
             group = tuple(missing[k : k + experiment.lanes])
             if fresh:
                 store.checkpoint(experiment.id, group).unlink(missing_ok=True)
-            work.append(Work(experiment, group, quick))
+            work.append(Work(experiment.of_seed(group[0]), group, quick))
     return work, outcome
 
 
@@ -200,7 +222,7 @@ def _worker(connection: Connection, store_folder: str, data_folder: str) -> None
         name = work.experiment.dataset
         try:
             if name not in datasets:
-                datasets[name] = load_dataset(Path(data_folder), name)
+                datasets[name] = load_dataset(Path(data_folder), work.experiment.data)
             failures = do(work, datasets[name], store, _reporter(connection, stop))
         except Interrupted:
             return

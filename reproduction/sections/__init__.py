@@ -17,6 +17,7 @@ from reproduction.sections import (
     beyond_frames,
     beyond_gradient,
     beyond_speed,
+    beyond_trajectories,
     s2_data,
     s3_behler,
     s3_forces,
@@ -49,6 +50,7 @@ SECTIONS = {
         beyond_frames,
         beyond_applications,
         s4_learned,
+        beyond_trajectories,
         beyond_speed,
     )
 }

@@ -18,7 +18,7 @@ def _nve(models_of: str, label: str, quick: bool = False) -> Experiment:
         options={"steps": 100_000},
         models_of=models_of,
         seeds=(0, 1, 2),
-        assumed=("uses",),
+        assumed=("applications",),
         quick=quick,
         quick_options={"steps": 500},
     )
@@ -32,24 +32,24 @@ ROWS = (
     _nve(EQ9, "Eq. 9, forces alone"),
     Experiment(
         "beyond/minima",
-        "uses",
+        "minima",
         "Geometry optimisation from 100 test frames",
         "minima",
         AU6,
         options={"frames": 100},
         models_of=GRADIENT,
-        assumed=("uses",),
+        assumed=("applications",),
         quick=True,
         quick_options={"frames": 2},
     ),
     Experiment(
         "beyond/vibrations",
-        "uses",
+        "minima",
         "Frequencies at the lowest minimum",
         "vibrations",
         AU6,
         models_of=GRADIENT,
-        assumed=("uses",),
+        assumed=("applications",),
         quick=True,
     ),
     *(
@@ -61,7 +61,7 @@ ROWS = (
             AU6,
             options={"temperature_K": float(t), "ensemble": FIVE_SEEDS},
             models_of=GRADIENT,
-            assumed=("uses",),
+            assumed=("applications",),
             quick=t == 300,
             # A quick run trains one seed: the same model twice shows that the code runs.
             quick_options={"ensemble": (0, 0)},
@@ -100,7 +100,7 @@ def nve(evidence: Evidence) -> Table:
     )
 
 
-def uses(evidence: Evidence) -> Table:
+def minima(evidence: Evidence) -> Table:
     """Minima and vibrations of the gradient model."""
     wanted = (
         ("same minimum as EMT finds", "beyond/minima", "same_minimum"),
@@ -118,7 +118,7 @@ def uses(evidence: Evidence) -> Table:
         found = evidence.spread(experiment, "", metric)
         rows.append((label, str(found.n) if found else "-", with_spread(found)))
     return Table(
-        "uses",
+        "minima",
         "Geometry optimisation from 100 test frames, and vibrations, by Eq. 2 trained on E and F",
         ("", "seeds", "value"),
         tuple(rows),
@@ -144,5 +144,5 @@ def uncertainty(evidence: Evidence) -> Table:
     )
 
 
-TABLES = (nve, uses, uncertainty)
+TABLES = (nve, minima, uncertainty)
 CLAIMS = ()

@@ -6,6 +6,8 @@ from keras_models.settings import AdamSettings
 from reproduction.sections.names import EQ2_LONGER
 from reproduction.sections.s4_energy import EQ2_ROW, longer
 from reproduction.sections.s5_forces import row as force_row
+from reproduction.sections.trivial import with_trivial
+from reproduction.show.evidence import TRIVIAL
 from reproduction.show.metrics import with_spread
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table
 
@@ -17,7 +19,7 @@ def _epochs(n: int) -> int:
     return 1000 * 2000 // n
 
 
-ROWS = tuple(
+_TRAINED = tuple(
     experiment
     for n in FRAMES
     for experiment in (
@@ -39,6 +41,7 @@ ROWS = tuple(
         ),
     )
 )
+ROWS = with_trivial(*_TRAINED)
 
 
 def frames(evidence: Evidence) -> Table:
@@ -51,6 +54,10 @@ def frames(evidence: Evidence) -> Table:
             name = whole if n == 2000 else f"beyond/{model}-frames-{n}"
             cells += [with_spread(evidence.spread(name, s, metric)) for s in ("train", "test")]
         rows.append(tuple(cells))
+    for trivial in (e for e in evidence.rows_of("frames") if e.task == TRIVIAL):
+        keys = [(s, m) for m in ("energy_rmse", "force_rmse") for s in ("train", "test")]
+        cells = (with_spread(evidence.spread(trivial.id, split, metric)) for split, metric in keys)
+        rows.append((trivial.label, *cells))
     return Table(
         "frames",
         "Training frames: RMSE of E by Eq. 2 (eV) and of F by Eq. 9 (eV/Å), as many steps each",

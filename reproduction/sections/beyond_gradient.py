@@ -12,6 +12,7 @@ from reproduction.sections.names import GRADIENT
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import LONGER, WIDTHS
 from reproduction.sections.s6_graph import ON_DISTANCES
+from reproduction.sections.trivial import with_trivial
 from reproduction.show.metrics import spread, with_spread
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, rmse_table, seconds_text
 
@@ -42,7 +43,7 @@ def _stages(first: int, second: int) -> QuasiNewtonSettings:
     return QuasiNewtonSettings(((4, first), (1, second)))
 
 
-ROWS = (
+ROWS = with_trivial(
     _row("eq2-gradient", "Eq. 2, E and F", shipped=True, quick=True),
     _row("eq2-energy-only", "Eq. 2, E alone", loss_weights=(1.0, 0.0)),
     _row("eq2-force-only", "Eq. 2, F alone", loss_weights=(0.0, 1.0)),

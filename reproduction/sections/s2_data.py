@@ -13,7 +13,12 @@ PT8AU2 = DataSource(
 )
 # Hotter than the report's starting temperature: gold and platinum change places.
 PT8AU2_HOT = DataSource("pt8au2-hot", DynamicsSettings("pt8au2-slab-high", max_distance_A=100.0))
-SOURCES = {source.name: source for source in (AU6, PT8AU2, PT8AU2_HOT)}
+# Other first velocities; with seed 3 the cluster comes apart, and with it the report's data.
+AU6_TRAJECTORIES = (
+    AU6,
+    *(DataSource(f"au6-seed{k}", DynamicsSettings(seed=k)) for k in (1, 2, 4, 5)),
+)
+SOURCES = {source.name: source for source in (*AU6_TRAJECTORIES, PT8AU2, PT8AU2_HOT)}
 
 ROWS = (
     Experiment(

@@ -6,6 +6,8 @@ from reproduction.engine.experiment import Experiment
 from reproduction.sections.names import EQ2, EQ2_LONGER, EQ3, EQ3_LONGER, GRADIENT
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import EQ2_ROW, longer
+from reproduction.sections.trivial import with_trivial
+from reproduction.show.evidence import TRIVIAL
 from reproduction.show.metrics import NOT_RUN, Spread, with_spread
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, seconds_text
 
@@ -38,7 +40,7 @@ def _inner(n: int) -> Experiment:
 
 
 EMT = "beyond/learned-emt"
-ROWS = (
+ROWS = with_trivial(
     Experiment(
         EMT,
         "learned",
@@ -84,6 +86,9 @@ FRACTIONS = {
     "h beyond f, unexplained by Behler's four G": "rest_unexplained_g2",
     "the directions, unexplained by Behler's four G": "response_unexplained_g2",
     "Behler's four G, unexplained by the first two directions": "g2_unexplained",
+    "the same, before training": "g2_unexplained_before",
+    "Behler's four G, unexplained by 1/r alone": "g2_unexplained_inverse",
+    "Behler's four G, unexplained by r alone": "g2_unexplained_distance",
     "pair energy, unexplained by the best one": "pair_unexplained_best",
     "pair energy, unexplained by EMT's with g as its tangent": "pair_unexplained_linear",
     "pair energy, unexplained by EMT's 2h": "pair_unexplained_h",
@@ -148,6 +153,9 @@ def inner(evidence: Evidence) -> Table:
         name = EQ2_LONGER if n == 20 else f"beyond/eq2-inner-{n}"
         cells = [with_spread(evidence.spread(name, s, "energy_rmse")) for s in ("train", "test")]
         rows.append((str(n), *cells, seconds_text(evidence.spread(name, "", "train_seconds"))))
+    for trivial in (e for e in evidence.rows_of("inner") if e.task == TRIVIAL):
+        found = (evidence.spread(trivial.id, split, "energy_rmse") for split in ("train", "test"))
+        rows.append(("none: " + trivial.label, *map(with_spread, found), ""))
     best = evidence.spread(EMT, "train", "one_function_rmse")
     floor = (
         f" One combination a f + b h of EMT's two functions in the place of both, with the best "

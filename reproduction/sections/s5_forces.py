@@ -7,21 +7,26 @@ from reproduction.engine.experiment import Experiment
 from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, EQ9, GRADIENT
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import literal
-from reproduction.show.claims import Claim
-from reproduction.show.reported import reported
-from reproduction.show.rules import (
-    CLEAR,
-    MUCH,
-    PRINTED,
-    TOLERANCE,
+from reproduction.sections.trivial import with_trivial
+from reproduction.show.checks import (
+    AsGood,
     AsPrinted,
     AtLeast,
     AtMost,
     Lower,
     Times,
-    force,
-    not_higher,
     overfits_slightly,
+)
+from reproduction.show.claims import Claim
+from reproduction.show.reported import reported
+from reproduction.show.rules import (
+    BASELINE,
+    CLEAR,
+    MUCH,
+    PRINTED,
+    PRINTED_WRONG,
+    TOLERANCE,
+    force,
     printed,
     seconds,
 )
@@ -66,7 +71,7 @@ def _copies(model: str, epochs: int, lanes: int = 1) -> Experiment:
     return row(f"beyond/{model}-copies", model, epochs, label, lanes, {"copies": 5})
 
 
-ROWS = (
+ROWS = with_trivial(
     row("table5/eq6-200", "eq6", 200, "Eq. 6", 5, quick=True),
     row("beyond/eq6-200-raw", "eq6", 200, "Eq. 6, raw vectors", 5, RAW),
     row("table5/eq7-200", "eq7", 200, "Eq. 7", quick=True),
@@ -111,9 +116,11 @@ CLAIMS = (
         "section5.1/eq7",
         "5.1",
         "Replacing f, g, h with MLP's and removing unnecessary terms, we get [Eq. 7]",
-        "Eq. 7 as printed has a test error that is not higher than that of the form which its own "
-        "derivation gives.",
-        (not_higher(force("beyond/eq7-as-printed"), force("table5/eq7-200")),),
+        f"Eq. 7 as printed has a test error that is shown to be at most {TOLERANCE:g} times that "
+        "of the form which its own derivation gives.",
+        "the printed form were read wrongly: ASSUMPTIONS has the reading",
+        (AsGood(force("beyond/eq7-as-printed"), force("table5/eq7-200")),),
+        "Not told apart would have passed for equal.",
     ),
     Claim(
         28,
@@ -121,7 +128,9 @@ CLAIMS = (
         "5.2, Table 5",
         "Performance of manybody expansion models on F(X) data",
         PRINTED,
+        PRINTED_WRONG,
         (AsPrinted("table5"),),
+        BASELINE,
     ),
     Claim(
         29,
@@ -129,21 +138,27 @@ CLAIMS = (
         "5.2",
         "we are unable to achieve a satisfactory loss on the F(X) dataset ... the best achieved "
         'is 0.12, using the "cheating" model Eq. 9',
-        "Eq. 9 has the lowest test error of Table 5, and it is not below the printed one by more "
-        f"than {TOLERANCE:g} times.",
+        "Eq. 9 has the lowest test error of Table 5, and it is the printed one within "
+        f"{TOLERANCE:g} times, either way.",
+        "other inputs than the assumed ones took Eq. 9 to the printed error",
         (
             *(Lower(force(EQ9), force(row)) for row in FORCES if row != EQ9),
             AtLeast(force(EQ9), printed(force(EQ9)) / TOLERANCE),
+            AtMost(force(EQ9), printed(force(EQ9)) * TOLERANCE),
         ),
+        "An error above the printed best passed, however far.",
     ),
     Claim(
         30,
         "table5/perfect-expected",
         "5.2",
         'as ... we are "cheating", an almost perfect accuracy is to be expected',
-        "EMT's form learns F almost perfectly: F = -dE/dX of Eq. 2 has a test error of at most "
-        f"1/{MUCH:g} of the report's best; in part 1/{CLEAR:g}.",
-        (AtMost(force(GRADIENT), printed(force(EQ9)) / MUCH, printed(force(EQ9)) / CLEAR),),
+        "The report's own cheating model, Eq. 9, has a test error of at most "
+        f"1/{MUCH:g} of that of zero forces; in part 1/{CLEAR:g}.",
+        "the expectation were of the form alone: F = -dE/dX of the same form is almost perfect "
+        "(claim 33)",
+        (AtMost(force(EQ9), 1 / MUCH, 1 / CLEAR, of=force("beyond/trivial-table5")),),
+        "It was judged on our gradient model, and is about the report's.",
     ),
     Claim(
         31,
@@ -151,8 +166,11 @@ CLAIMS = (
         "5.2",
         "training F requires much longer training time (hours instead of minutes) compared to E",
         f"Eq. 9 trains at least {MUCH:g} times as long as each model of Table 4; in part "
-        f"{CLEAR:g} times.",
+        f"{CLEAR:g} times. Seconds of the processor, on one thread.",
+        "fewer epochs came to the same error",
         tuple(Times(seconds(EQ9), seconds(row), MUCH, CLEAR) for row in (EQ2, EQ3, EQ4, EQ5)),
+        "Seconds were by the clock, on a machine that did other work; now they are the "
+        "processor's, and their spread decides.",
     ),
     Claim(
         32,
@@ -160,8 +178,10 @@ CLAIMS = (
         "5.2",
         "overfitting slightly all the way",
         f"In every row of Table 5 the test error is above the training error, and less than "
-        f"{CLEAR:g} times it.",
+        f"{CLEAR:g} times it; a model that does not beat zero forces overfits nothing.",
+        "the test part were merely harder: models of E would show the same gap there",
         tuple(overfits_slightly(row, "force_rmse") for row in FORCES),
+        "A model that does not beat zero forces passed.",
     ),
     Claim(
         33,
@@ -170,6 +190,7 @@ CLAIMS = (
         "It is possible that F is simply difficult to learn",
         "Eq. 2 with the report's widths and data, trained on E and F, does no better than the "
         f"report's best F, within {TOLERANCE:g} times; in part: than 1/{MUCH:g} of it.",
+        "EMT's forces were easier than others': nothing is said of DFT",
         (
             AtLeast(
                 force(GRADIENT), printed(force(EQ9)) / TOLERANCE, wide=printed(force(EQ9)) / MUCH

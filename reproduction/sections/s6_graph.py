@@ -18,16 +18,10 @@ from reproduction.sections.names import (
 )
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import LONGER
+from reproduction.sections.trivial import with_trivial
+from reproduction.show.checks import AsGood, AsPrinted, Lower, Times
 from reproduction.show.claims import Claim
-from reproduction.show.rules import (
-    CLEAR,
-    PRINTED,
-    AsPrinted,
-    Lower,
-    Times,
-    energy,
-    not_higher,
-)
+from reproduction.show.rules import CLEAR, PRINTED, PRINTED_WRONG, energy
 from reproduction.show.tables import OURS_NOTE, Evidence, Table, rmse_table
 
 # Readout MLP, then the messages' Dense layers, the last first.
@@ -59,7 +53,7 @@ def _row(id: str, label: str, **changes) -> Experiment:
     return replace(own, **changes)
 
 
-ROWS = (
+ROWS = with_trivial(
     _row(GRAPH, "Eq. 10-11, centred coordinates", quick=True),
     _row("beyond/gnn-raw", "Eq. 10-11, coordinates in the box", options={"centre": False}),
     _row(GRAPH_LONGER, "Eq. 10-11, longer, cosine decay", training=LONGER),
@@ -88,7 +82,9 @@ CLAIMS = (
         "6",
         "we achieve an RMSE of 0.2eV",
         PRINTED,
+        PRINTED_WRONG,
         (AsPrinted("section6"),),
+        "The network does no better than the mean of the training energies, and passed.",
     ),
     Claim(
         35,
@@ -96,6 +92,7 @@ CLAIMS = (
         "6",
         "lower [it means: worse] than both the Behler model and our manybody expansion models",
         "The network's test error is higher than that of (10,10,10) and of Eq. 2, 3, 4 and 5.",
+        "another reading of section 6's network (directed edges, other features) learned",
         tuple(Lower(energy(row), energy(GRAPH)) for row in (MIDDLE, EQ2, EQ3, EQ4, EQ5)),
     ),
     Claim(
@@ -105,18 +102,22 @@ CLAIMS = (
         "This Graph Neural Network model probably is not expressive enough",
         f"Trained longer, its training error stays at least {CLEAR:g} times that of message "
         "passing on distances at the report's epochs.",
-        (Times(energy(GRAPH_LONGER, "train"), energy(DISTANCE_GRAPH, "train"), CLEAR, CLEAR),),
+        "the optimiser were what fails, and not the network",
+        (Times(energy(GRAPH_LONGER, "train"), energy(DISTANCE_GRAPH, "train"), CLEAR),),
     ),
     Claim(
         37,
         "section6/most-representative",
         "6",
         "Theoretically, graph neural networks is the most representative of the three",
-        "Message passing on distances has a training error that is not higher than Eq. 2's and "
-        "Eq. 4's, all trained longer.",
+        "Section 6's network, trained longer, has a training error that is shown to be as low as "
+        "Eq. 2's and Eq. 4's, trained longer.",
+        "the sentence were of other graph networks: message passing on distances comes lower "
+        "than both (see the table)",
         tuple(
-            not_higher(energy(f"{DISTANCE_GRAPH}-longer", "train"), energy(row, "train"))
+            AsGood(energy(GRAPH_LONGER, "train"), energy(row, "train"))
             for row in (EQ2_LONGER, EQ4_LONGER)
         ),
+        "It was judged on another network than the report's.",
     ),
 )

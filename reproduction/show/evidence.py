@@ -12,6 +12,9 @@ from reproduction.engine.experiment import Experiment
 from reproduction.errors import ReproductionError
 from reproduction.show.metrics import Spread, spread
 
+PROVENANCE = "provenance.json"
+# The task of rows that stand for what costs nothing.
+TRIVIAL = "trivial"
 # Adam's epochs, the second-order method's iterations, and Amp's evaluations of its loss.
 PASSES = ("epochs", "iterations", "loss_evaluations")
 
@@ -77,6 +80,26 @@ class Metrics:
                 ) from None
 
 
+def read_provenance(folder: Path) -> dict[str, dict]:
+    """What ``provenance.json`` says of each row's runs; empty where there is none.
+
+    Raises:
+        ReproductionError: the file is not what the project writes.
+    """
+    path = folder / PROVENANCE
+    if not path.is_file():
+        return {}
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        about = None
+    if not isinstance(about, dict) or not all(isinstance(runs, dict) for runs in about.values()):
+        raise ReproductionError(
+            f"{path}: not what is known of the runs any more; delete it or take it from git"
+        )
+    return about
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Numbers, the rows they are of, and how the runs behind them ended.
@@ -95,10 +118,12 @@ class Evidence:
 
     @classmethod
     def read(cls, folder: Path, experiments: Mapping[str, Experiment]) -> "Evidence":
-        """What a results folder holds. Raises ReproductionError for a spoilt metrics.csv."""
-        path = folder / "provenance.json"
-        about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return cls(Metrics.read(folder), experiments, about, folder)
+        """What a results folder holds.
+
+        Raises:
+            ReproductionError: metrics.csv or provenance.json is not what the project writes.
+        """
+        return cls(Metrics.read(folder), experiments, read_provenance(folder), folder)
 
     def spread(self, experiment: str, split: str, metric: str) -> Spread | None:
         """See :meth:`Metrics.spread`."""
@@ -107,6 +132,40 @@ class Evidence:
     def values(self, experiment: str, split: str, metric: str) -> list[float]:
         """See :meth:`Metrics.values`."""
         return self.metrics.values(experiment, split, metric)
+
+    def judged(self, experiment: str, split: str, metric: str) -> dict[int, float]:
+        """{seed: value} that verdicts rest on.
+
+        Those over several trajectories where the row was repeated so, else the row's own.
+        """
+        again = self._repeats.get(experiment, "")
+        found = self.metrics.by_seed(again, split, metric)
+        return found if len(found) > 1 else self.metrics.by_seed(experiment, split, metric)
+
+    def judged_spread(self, experiment: str, split: str, metric: str) -> Spread | None:
+        """Of :meth:`judged`."""
+        values = self.judged(experiment, split, metric)
+        return spread(values.values()) if values else None
+
+    def trivial(self, experiment: str, split: str, metric: str) -> list[float]:
+        """What the trivial baseline has where :meth:`judged` has a row's values, in their order.
+
+        Empty where the row's frames have no baseline yet.
+        """
+        values = self.judged(experiment, split, metric)
+        row = self.experiments.get(experiment)
+        if row is None:
+            return []
+        again = self._repeats.get(experiment, "")
+        if again and values == self.metrics.by_seed(again, split, metric):
+            row = self.experiments[again]
+        for one in self.experiments.values():
+            if one.task == TRIVIAL and one.frames_key == row.frames_key:
+                found = self.metrics.by_seed(one.id, split, metric)
+                n = len(one.trajectories) or 1
+                if {seed % n for seed in values} <= set(found):
+                    return [found[seed % n] for seed in values]
+        return []
 
     def passes(self, experiment: str) -> Spread | None:
         """How long a row was trained, in what its optimiser counts (:data:`PASSES`)."""
@@ -127,6 +186,10 @@ class Evidence:
         epochs = getattr(row.training, "epochs", None)
         ambiguous = self._labels[row.table, row.label] > 1
         return f"{name} ({epochs} epochs)" if ambiguous and epochs else name
+
+    @cached_property
+    def _repeats(self) -> dict[str, str]:
+        return {row.repeats: row.id for row in self.experiments.values() if row.repeats}
 
     @cached_property
     def _labels(self) -> dict[tuple[str, str], int]:

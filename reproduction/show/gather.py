@@ -7,7 +7,7 @@ import csv
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,11 @@ from data_gen.files import replacing, write_text
 from data_gen.splits import folds
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.run_one import joined
+from reproduction.engine.seal import MODEL, is_sealed
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
-from reproduction.show import predictions
-from reproduction.show.evidence import Metrics, Value
+from reproduction.show import predictions, standing
+from reproduction.show.evidence import PROVENANCE, TRIVIAL, Metrics, Value, read_provenance
 from reproduction.show.metrics import UNITS, errors
 
 COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
@@ -36,80 +37,139 @@ def gather(
     experiments: Iterable[Experiment],
     datasets: Mapping[str, Dataset],
     folder: Path,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[Metrics, list[str]]:
     """Write metrics.csv and provenance.json from finished runs, and what figures need besides.
 
-    An experiment's old rows are replaced when all its seeds are there, or when it had none;
-    else they stay. So a partial run never thins out what a full one gave, and rows whose data
-    are not here stay as they are.
+    A row's numbers, predictions, curves and models are replaced together, when a run is there for
+    each seed that they are of, or for all of the row's. Else all of them stay. So they are of the
+    same runs, and a partial run never thins out what a full one gave. Rows whose data are not here
+    stay as they are.
 
     Args:
-        store: of the runs.
+        store: of the runs; none is replaced meanwhile.
         experiments: all of them; rows of others are dropped.
         datasets: those that are there, by name.
         folder: of the results.
+        say: called with a sentence for each row that stays although something of it was run, and
+            for whatever else a reader of the numbers should know.
 
     Returns:
         All numbers now in the folder, and the ids of the experiments whose rows are new.
+
+    Raises:
+        ReproductionError: metrics.csv or provenance.json is not what the project writes.
     """
-    old = Metrics.read(folder)
-    rows = {name: [r for r in old.rows if r.experiment == name] for name in old.experiments()}
-    about = _read_json(folder / "provenance.json")
-    fresh = []
     experiments = list(experiments)
+    old, about = Metrics.read(folder), read_provenance(folder)
+    rows = {
+        e.id: [r for r in old.rows if r.experiment == e.id]
+        for e in experiments
+        if e.id in old.experiments()
+    }
+    about = {name: about.get(name, {}) for name in rows}
+    standing.remove_broken(folder, say)
+    fresh: list[str] = []
+    unsealed: list[str] = []
     checksums = {name: data.checksum() for name, data in datasets.items()}
-    for name, data in datasets.items():
-        predictions.write_trajectory(folder, name, data, experiments)
-    for experiment in experiments:
-        if experiment.dataset not in datasets:
-            continue
-        data = datasets[experiment.dataset]
-        runs = {
-            seed: run
-            for seed in experiment.seeds
-            if (run := store.fits(experiment, seed, checksums[experiment.dataset]))
-        }
-        if predictions.SEED in runs:
-            predictions.write_predictions(folder, experiment, store, data)
-        if not runs or (len(runs) < len(experiment.seeds) and rows.get(experiment.id)):
-            continue
-        rows[experiment.id] = [
-            Value(experiment.id, seed, m["split"], m["metric"], m["value"])
-            for seed, run in runs.items()
-            for arrays in [store.arrays(experiment.id, seed)]
-            for found in [errors_of(experiment, run, arrays, data)]
-            for m in [*_measured(run, found), *found, *_late(arrays)]
-        ]
-        about[experiment.id] = {
-            str(seed): {
-                "data_sha256": run["data_sha256"],
-                "code_sha256": run["code_sha256"],
-                "ended": run["ended"],
-                "seconds_of_group": round(run["seconds_of_group"], 1),
-                "threads": run["threads"],
-                **run["provenance"],
-            }
-            for seed, run in runs.items()
-        }
-        fresh.append(experiment.id)
-        if experiment.id == FINGERPRINTED and "potential" in runs.get(0, {}):
-            write_text(
-                folder / "symmetry-functions.json",
-                json.dumps(read_descriptor(runs[0]["potential"]), indent=1) + "\n",
-            )
-        _keep_curves(folder, experiment, store, runs)
-        if experiment.shipped:
-            _keep_models(folder, experiment, store, runs)
-    predictions.sweep(folder)
-    order = [experiment.id for experiment in experiments if experiment.id in rows]
+    with store.still():
+        for experiment in experiments:
+            name = experiment.id
+            standing.keep_own_seeds(experiment, rows, about, say)
+            if not {source.name for source in experiment.sources} <= set(datasets):
+                continue
+            runs, stored = standing.runs_of(store, experiment, checksums), rows.get(name, [])
+            standing.explain(store, experiment, checksums, runs, stored, say)
+            if not standing.is_replaced(experiment, runs, stored):
+                continue
+            try:
+                rows[name] = _row(experiment, store, runs, datasets)
+            except ReproductionError as error:
+                say(f"{error}: what is stored of it stays, and --fresh runs it anew")
+                continue
+            about[name] = _origins(runs)
+            fresh.append(name)
+            unsealed += [name for run in runs.values() if not is_sealed(run)]
+            _keep(folder, experiment, store, runs, datasets)
+        for name in sorted({e.dataset for e in experiments} & set(datasets)):
+            if standing.draws(folder, name, checksums[name], experiments, about, say):
+                predictions.write_trajectory(folder, name, datasets[name], experiments)
+    order = [experiment.id for experiment in experiments if rows.get(experiment.id)]
     metrics = Metrics(row for name in order for row in rows[name])
+    standing.remove_orphans(folder, [e for e in experiments if e.id in order], say)
+    predictions.sweep(folder)
+    standing.compare(folder, metrics, [name for name in order if name not in fresh], say)
+    if unsealed:
+        named = ", ".join(dict.fromkeys(unsealed))
+        runs = f"{len(unsealed)} run{'s' if len(unsealed) > 1 else ''}"
+        say(f"made before checksums, and counted as they are: {runs} of {named}")
     folder.mkdir(parents=True, exist_ok=True)
     _write_csv(folder / "metrics.csv", metrics.rows)
     write_text(
-        folder / "provenance.json",
-        json.dumps({name: about[name] for name in order if name in about}, indent=1) + "\n",
+        folder / PROVENANCE,
+        json.dumps({name: about[name] for name in order if about[name]}, indent=1) + "\n",
     )
     return metrics, fresh
+
+
+def _row(
+    experiment: Experiment, store: Store, runs: dict, datasets: Mapping[str, Dataset]
+) -> list[Value]:
+    """All numbers of a row. Raises ReproductionError as :func:`errors_of`."""
+    return [
+        Value(experiment.id, seed, m["split"], m["metric"], m["value"])
+        for seed, run in runs.items()
+        for arrays in [store.arrays(experiment.id, seed)]
+        for one in [experiment.of_seed(seed)]
+        for found in [errors_of(one, run, arrays, datasets[one.dataset])]
+        for m in [*_measured(run, found), *found, *_late(arrays)]
+    ]
+
+
+def _origins(runs: dict[int, dict]) -> dict[str, dict]:
+    """What provenance.json says of a row's runs."""
+    return {
+        str(seed): {
+            # Over run.json, which has the checksums of the run's files.
+            **({"run_sha256": run["sha256"]} if is_sealed(run) else {}),
+            "data_sha256": run["data_sha256"],
+            "code_sha256": run["code_sha256"],
+            "ended": run["ended"],
+            "seconds_of_group": round(run["seconds_of_group"], 1),
+            "threads": run["threads"],
+            **run["provenance"],
+        }
+        for seed, run in runs.items()
+    }
+
+
+def _keep(
+    folder: Path,
+    experiment: Experiment,
+    store: Store,
+    runs: dict,
+    datasets: Mapping[str, Dataset],
+) -> None:
+    """What figures and users need of a row's runs; what is there of other runs goes."""
+    before = {path: path.stat().st_ino for path in standing.files_of(folder, experiment)}
+    # Of others the errors are kept, and nothing that is drawn.
+    is_drawn = not experiment.trajectories and experiment.task != TRIVIAL
+    if is_drawn and predictions.SEED in runs:
+        predictions.write_predictions(folder, experiment, store, datasets[experiment.dataset])
+    if experiment.id == FINGERPRINTED:
+        path = folder / "symmetry-functions.json"
+        if "potential" in runs.get(0, {}):
+            write_text(path, json.dumps(read_descriptor(runs[0]["potential"]), indent=1) + "\n")
+        else:
+            path.unlink(missing_ok=True)
+    if is_drawn:
+        _keep_curves(folder, experiment, store, runs)
+    if experiment.shipped:
+        _keep_models(folder, experiment, store, runs)
+    # What was written again is another file.
+    for path, inode in before.items():
+        if path.stat().st_ino == inode:
+            path.unlink()
 
 
 def errors_of(experiment: Experiment, run: dict, arrays: dict, data: Dataset) -> list[dict]:
@@ -131,6 +191,8 @@ def errors_of(experiment: Experiment, run: dict, arrays: dict, data: Dataset) ->
         for split, part in zip(("train", "test"), whole, strict=True):
             if f"{kind}_{split}" in arrays:
                 labels = part.energies if kind == "energy" else part.forces
+                if arrays[f"{kind}_{split}"].shape != labels.shape:
+                    raise ReproductionError(f"{experiment.id}: its predictions are of other frames")
                 for metric, value in errors(kind, arrays[f"{kind}_{split}"], labels).items():
                     found.append({"split": split, "metric": metric, "value": value})
     _check_parts(experiment, run, whole, found)
@@ -177,12 +239,12 @@ def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> No
 
 def _keep_models(folder: Path, experiment: Experiment, store: Store, runs) -> None:
     """models/<name>/seed<k>.keras: trained models for users."""
-    into = folder / "models" / experiment.id.split("/")[1]
-    into.mkdir(parents=True, exist_ok=True)
     for seed in runs:
-        model = store.run_folder(experiment.id, seed) / "model.keras"
+        model = store.run_folder(experiment.id, seed) / MODEL
         if model.is_file():
-            shutil.copyfile(model, into / f"seed{seed}.keras")
+            into = standing.models(folder, experiment) / f"seed{seed}.keras"
+            with replacing(into) as scratch:
+                shutil.copyfile(model, scratch)
 
 
 def _late(arrays: dict[str, np.ndarray]) -> list[dict]:
@@ -200,10 +262,6 @@ def _late(arrays: dict[str, np.ndarray]) -> list[dict]:
             value = float(np.sqrt((np.median(late, axis=0) ** 2).mean()))
             found.append({"split": "test", "metric": f"{kind}_rmse_late", "value": value})
     return found
-
-
-def _read_json(path: Path) -> dict:
-    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def _write_csv(path: Path, rows: Iterable[Value]) -> None:

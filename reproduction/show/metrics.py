@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -21,7 +22,7 @@ UNITS = {
     "energy_rmse_late": "eV",
     "force_rmse_late": "eV/Å",
     "net_force_rms": "eV/Å",
-    # uses of the models: NVE dynamics
+    # the models in NVE dynamics
     "picoseconds": "ps",
     "drift_own": "meV/atom",
     "drift_emt": "meV/atom",
@@ -64,6 +65,9 @@ UNITS = {
     "response_unexplained_emt": "",
     "response_unexplained_g2": "",
     "g2_unexplained": "",
+    "g2_unexplained_before": "",
+    "g2_unexplained_inverse": "",
+    "g2_unexplained_distance": "",
     "atom_unexplained": "",
     "outer_unexplained": "",
     "pair_unexplained_best": "",
@@ -153,16 +157,27 @@ def spread(values) -> Spread:
     return Spread(n, float(values.mean()), std, half, float(values.min()), float(values.max()))
 
 
-def compare(a: Sequence[float], b: Sequence[float]) -> int | None:
-    """Is a lower (-1) or higher (1) than b, or are they not told apart (0), given their spread?
+class LogRatio(NamedTuple):
+    """ln(a / b) of two rows' values: mean, standard error, and degrees of freedom of the error."""
 
-    The one rule for differences between rows: Welch's t-test, two-sided at 5 %, on logarithms (the
-    values are positive, and their spread over seeds grows with them). A single value is taken
-    as one more draw from the other side's spread (Crawford and Howell, Clin. Neuropsychol. 12,
-    482, 1998).
+    mean: float
+    error: float
+    freedom: float
+
+    def bounds(self, confidence: float = 1 - SIGNIFICANCE) -> tuple[float, float]:
+        """a / b at least and at most, each one-sided with this confidence."""
+        half = stats.t.ppf(confidence, self.freedom) * self.error if self.error else 0.0
+        return float(np.exp(self.mean - half)), float(np.exp(self.mean + half))
+
+
+def log_ratio(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
+    """Of two rows, on logarithms: values are positive, and their spread grows with them.
+
+    Welch's standard error. A single value is taken as one more draw from the other side's spread
+    (Crawford and Howell, Clin. Neuropsychol. 12, 482, 1998).
 
     Returns:
-        -1, 0, 1, or None where neither side has a spread to judge by.
+        None where neither side has a spread to judge by.
     """
     logs = [
         np.log(np.maximum(np.asarray(values, float), np.finfo(float).tiny)) for values in (a, b)
@@ -170,7 +185,6 @@ def compare(a: Sequence[float], b: Sequence[float]) -> int | None:
     sizes = np.array([len(values) for values in logs])
     if (sizes == 1).all():
         return None
-    difference = logs[0].mean() - logs[1].mean()
     if (sizes == 1).any():
         n = sizes.max()
         variance = logs[int(np.argmax(sizes))].var(ddof=1) * (1 + 1 / n)
@@ -179,10 +193,36 @@ def compare(a: Sequence[float], b: Sequence[float]) -> int | None:
         parts = np.array([values.var(ddof=1) for values in logs]) / sizes
         variance = parts.sum()
         freedom = variance**2 / (parts**2 / (sizes - 1)).sum() if variance else 1.0
-    if not variance:
-        return int(np.sign(difference))
-    p = 2 * stats.t.sf(abs(difference) / np.sqrt(variance), freedom)
-    return int(np.sign(difference)) if p < SIGNIFICANCE else 0
+    return LogRatio(float(logs[0].mean() - logs[1].mean()), float(variance**0.5), float(freedom))
+
+
+def compare(a: Sequence[float], b: Sequence[float]) -> int | None:
+    """Is a lower (-1) or higher (1) than b, or are they not told apart (0), given their spread?
+
+    Welch's t-test of :func:`log_ratio`, two-sided at 5 %. Not told apart is not equal:
+    :func:`within` shows that.
+
+    Returns:
+        -1, 0, 1, or None where neither side has a spread to judge by.
+    """
+    found = log_ratio(a, b)
+    if found is None:
+        return None
+    if not found.error:
+        return int(np.sign(found.mean))
+    p = 2 * stats.t.sf(abs(found.mean) / found.error, found.freedom)
+    return int(np.sign(found.mean)) if p < SIGNIFICANCE else 0
+
+
+def within(a: Sequence[float], b: Sequence[float], factor: float) -> bool:
+    """a and b are shown to be equal within a factor: two one-sided tests at 5 % (Schuirmann,
+    J. Pharmacokinet. Biopharm. 15, 657, 1987). False where that is not shown.
+    """
+    found = log_ratio(a, b)
+    if found is None:
+        return False
+    low, high = found.bounds()
+    return low > 1 / factor and high < factor
 
 
 def _exponent(value: float) -> int:

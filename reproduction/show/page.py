@@ -36,6 +36,7 @@ MARKS = {
     claims.REPRODUCED: "full",
     claims.IN_PART: "half",
     claims.NOT_REPRODUCED: "cross",
+    claims.CANNOT_BE_TOLD: "question",
     claims.NOT_TESTABLE: "dash",
     claims.NOT_RUN: "empty",
 }

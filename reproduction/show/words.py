@@ -26,13 +26,14 @@ TABLES = {
     "elsewhere": "Other packages",
     "frames": "Training frames",
     "nve": "Dynamics",
-    "uses": "Minima and vibrations",
+    "minima": "Minima and vibrations",
     "uncertainty": "Uncertainty",
     "learned": "What was learned",
     "inner": "Inner functions",
     "speed": "Speed of training",
     "latency": "Speed of a call",
     "behler-speed": "Speed of Amp",
+    "trajectories": "Trajectories",
 }
 FIGURES = {
     "force_rmse": "Errors of F",

@@ -16,7 +16,9 @@ from twins import graph as twins_graph
 
 from keras_models import catalogue, load_model
 from keras_models.backend import keras, tf
+from reproduction.engine.provenance import ROOT
 
+SHIPPED = ROOT / "results" / "models"
 # Sums of some thousand products of order one.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
 CLUSTERS = [v for v in VARIANTS if not entry(v).periodic]
@@ -184,8 +186,11 @@ def test_gradients_are_right_and_finite(variant, rng):
     assert (gradient * step).sum() == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
-def test_saved_models_open_in_a_fresh_process(rng, tmp_path):
-    """In Keras's safe mode, with the same bits, and without a word."""
+def test_saved_and_shipped_models_open_in_a_fresh_process(rng, tmp_path):
+    """In Keras's safe mode, by nothing but the function that the README names.
+
+    Those of the catalogue with the same bits, and without a word.
+    """
     x = cluster(rng, 6)[None]
     for variant in VARIANTS:
         build(variant).save(tmp_path / f"{variant}.keras")
@@ -195,6 +200,8 @@ def test_saved_models_open_in_a_fresh_process(rng, tmp_path):
         )
     code = (
         "import pathlib, sys, numpy as np; from keras_models import load_model\n"
+        "for path in sorted(pathlib.Path(sys.argv[2]).glob('*/*.keras')):\n"
+        "    print(load_model(path).name)\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "for path in folder.glob('*.keras'):\n"
         "    x = dict(np.load(path.with_suffix('.npz')))\n"
@@ -202,7 +209,7 @@ def test_saved_models_open_in_a_fresh_process(rng, tmp_path):
         "    np.save(path.with_suffix('.npy'), y)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+        [sys.executable, "-c", code, str(tmp_path), str(SHIPPED)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # nothing of TensorFlow's start-up reaches the user
@@ -210,6 +217,7 @@ def test_saved_models_open_in_a_fresh_process(rng, tmp_path):
         np.testing.assert_array_equal(
             np.load(tmp_path / f"{variant}.npy"), answers(build(variant), x)
         )
+    assert set(done.stdout.split()) == {"behler", "eq2"}
 
 
 def test_keras_itself_opens_a_saved_model(tmp_path, rng):

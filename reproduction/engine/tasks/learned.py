@@ -9,7 +9,7 @@ from keras_models.backend import keras
 from keras_models.building import build_seeded
 from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
-from reproduction.engine.tasks.uses import elements, model_path
+from reproduction.engine.tasks.trained import elements, model_path
 
 
 def run(job: Job) -> list[RunResult]:

@@ -6,7 +6,7 @@ from analysis.frames import evenly_chosen
 from analysis.minima import agreement, relax_all
 from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
-from reproduction.engine.tasks.uses import calculator, emt
+from reproduction.engine.tasks.trained import calculator, emt
 
 
 def run(job: Job) -> list[RunResult]:

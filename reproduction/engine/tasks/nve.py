@@ -6,7 +6,7 @@ from analysis.dynamics import drift_and_wander, run_nve
 from analysis.frames import atoms_at
 from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
-from reproduction.engine.tasks.uses import calculator, emt
+from reproduction.engine.tasks.trained import calculator, emt
 
 
 def run(job: Job) -> list[RunResult]:

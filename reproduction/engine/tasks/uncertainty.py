@@ -8,7 +8,7 @@ from analysis.uncertainty import calibration, frame_rms, predict_frames
 from data_gen.dynamics import DynamicsSettings, run_dynamics
 from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
-from reproduction.engine.tasks.uses import ensemble
+from reproduction.engine.tasks.trained import ensemble
 from reproduction.show.metrics import errors
 
 STEPS = 20_000  # of EMT dynamics, 20 ps

@@ -8,7 +8,7 @@ from analysis.frames import evenly_chosen
 from analysis.vibrations import frequencies, lowest_minimum, minimum_near
 from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
-from reproduction.engine.tasks.uses import calculator, emt
+from reproduction.engine.tasks.trained import calculator, emt
 
 STARTS = 20  # test frames that EMT's lowest minimum is looked for from
 

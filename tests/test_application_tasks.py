@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.dynamics import drift_and_wander
-from reproduction.engine.tasks import minima, nve, uncertainty, uses, vibrations
+from reproduction.engine.tasks import minima, nve, trained, uncertainty, vibrations
 from reproduction.engine.tasks.common import Job
 from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS
@@ -97,10 +97,10 @@ def test_uncertainty_row_starts_at_its_temperature(au6, tmp_path, monkeypatch):
 
 def test_a_model_that_is_not_there_is_named(au6, tmp_path):
     with pytest.raises(ReproductionError, match="beyond/eq2-gradient, seed 0: run that first"):
-        uses.calculator(job("beyond/minima", au6, tmp_path), 0)
+        trained.calculator(job("beyond/minima", au6, tmp_path), 0)
 
 
 def test_a_model_gets_the_elements_of_the_data(au6, tmp_path):
     mixed = replace(job("beyond/minima", au6, tmp_path))
     train = replace(mixed.train, numbers=np.array([79, 78, 79, 79, 78, 79]))
-    assert uses.elements(replace(mixed, train=train)) == ["Pt", "Au"]
+    assert trained.elements(replace(mixed, train=train)) == ["Pt", "Au"]

@@ -1,0 +1,255 @@
+"""Part a: every error that the stored predictions and curves give, against metrics.csv.
+
+NumPy and the csv module alone: nothing of the project is imported, so that an error in its own
+formulas cannot hide here. Layouts: reproduction/show/predictions.py.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from checks.audit import tolerances
+from checks.audit.report import Part
+
+# {(experiment, split, metric): {seed: value}}
+Numbers = dict[tuple[str, str, str], dict[int, float]]
+# reference-<dataset>-<training frames>-<test frames>-<checksum>.npz
+REFERENCE = re.compile(r"reference-(?P<data>.+)-(?P<train>\d+)-(?P<test>\d+)-[0-9a-f]{8}\.npz")
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Error:
+    """One error of one run, as metrics.csv has it and as it is found again.
+
+    Attributes:
+        experiment, seed, split, metric: which one.
+        committed, found: eV or eV/Å; the slope has no unit.
+        rounding: what ``found`` may be off for the rounding of the arrays, in the same unit.
+        bound: ``found`` is of some of the frames, and can only say how large the error is at least.
+    """
+
+    experiment: str
+    seed: int
+    split: str
+    metric: str
+    committed: float
+    found: float
+    rounding: float = 0.0
+    bound: bool = False
+
+    def agrees(self, relative: float) -> bool:
+        """Within a relative tolerance and the rounding. NaN never is."""
+        allowed = relative * abs(self.committed) + self.rounding
+        off = self.found - self.committed
+        return bool((off if self.bound else abs(off)) <= allowed)
+
+    def __str__(self) -> str:
+        said = "at least " if self.bound else ""
+        return (
+            f"{self.experiment} seed {self.seed}, {self.split} {self.metric}: metrics.csv has "
+            f"{self.committed:.7g}, the stored arrays give {said}{self.found:.7g}"
+        )
+
+
+def read_numbers(path: Path) -> Numbers:
+    """metrics.csv as numbers.
+
+    Raises:
+        ValueError: a line stands there twice or is no number.
+    """
+    found: Numbers = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            key = row["experiment"], row["split"], row["metric"]
+            seeds = found.setdefault(key, {})
+            if int(row["seed"]) in seeds:
+                raise ValueError(f"{path.name}: {key} of seed {row['seed']} stands there twice")
+            seeds[int(row["seed"])] = float(row["value"])
+    return found
+
+
+def files(folder: Path, numbers: Numbers) -> dict[str, Path]:
+    """{experiment: file} of a folder of arrays named after rows of metrics.csv.
+
+    Raises:
+        ValueError: a file that no row of metrics.csv is of.
+    """
+    names = {experiment.replace("/", "-"): experiment for experiment, *_ in numbers}
+    found = {}
+    for path in sorted(folder.glob("*.npz")):
+        if not path.name.startswith("reference-"):
+            if path.stem not in names:
+                raise ValueError(f"{path.name}: metrics.csv has no such row")
+            found[names[path.stem]] = path
+    return found
+
+
+def half_step(array: np.ndarray) -> np.ndarray:
+    """The most that rounding to its type can have changed each element; same shape."""
+    return np.spacing(np.abs(array)).astype(float) / 2
+
+
+def measures(predicted: np.ndarray, true: np.ndarray) -> dict[str, tuple[float, float]]:
+    """{measure: (value, rounding)} of predictions, (n,) or (n, N, 3), against their reference.
+
+    rmse, mae and max over all elements; bias, the mean error, and slope, of the straight line
+    through error against reference.
+
+    Raises:
+        ValueError: shapes differ, or there is nothing in them.
+    """
+    if predicted.shape != true.shape or not predicted.size:
+        raise ValueError(f"predictions {predicted.shape} do not fit references {true.shape}")
+    p, t = predicted.astype(float).ravel(), true.astype(float).ravel()
+    off = p - t
+    # Files written before 0.2.0 held errors, as float32: their predictions are as fine as that.
+    step = (half_step(predicted) + half_step(true)).ravel() + half_step(off.astype(np.float32))
+    steps = float(np.sqrt(np.mean(step**2)))
+    found = {
+        "rmse": (float(np.sqrt(np.mean(off**2))), steps),
+        "mae": (float(np.mean(np.abs(off))), float(step.mean())),
+        "max": (float(np.max(np.abs(off))), float(step.max())),
+        "bias": (float(np.mean(off)), float(step.mean())),
+    }
+    if t.std():
+        found["slope"] = float(np.polyfit(t - t.mean(), off, 1)[0]), steps / float(t.std())
+    return found
+
+
+def at_least(values: dict[str, tuple[float, float]], part: float) -> dict[str, tuple[float, float]]:
+    """What errors of a part of the frames say about those of all: how large they are at least.
+
+    Args:
+        values: of :func:`measures`.
+        part: of all frames, above 0 and up to 1.
+    """
+    factors = {"rmse": part**0.5, "mae": part, "max": 1.0}
+    return {name: (f * values[name][0], f * values[name][1]) for name, f in factors.items()}
+
+
+def of_predictions(results: Path, numbers: Numbers) -> Iterator[Error]:
+    """Errors of seed 0 from results/predictions: exact of test frames, bounds of training frames.
+
+    Raises:
+        ValueError: a file is not as the layout says.
+    """
+    folder = results / "predictions"
+    for experiment, path in files(folder, numbers).items():
+        with np.load(path) as stored:
+            arrays = dict(stored)
+        reference = str(arrays.pop("reference"))
+        named = REFERENCE.fullmatch(reference)
+        if not named:
+            raise ValueError(f"{path.name}: its reference is called {reference}")
+        with np.load(folder / reference) as stored:
+            true = dict(stored)
+        for name, predicted in arrays.items():
+            kind, split = name.split("_")
+            frames = true[f"{name}_frames"]
+            in_all = int(named[split])
+            if len(np.unique(frames)) != len(predicted) or (
+                split == "test" and len(frames) != in_all
+            ):
+                raise ValueError(f"{path.name}: {name} does not have the frames of {reference}")
+            try:
+                values = measures(predicted, true[name])
+            except ValueError as error:
+                raise ValueError(f"{path.name}, {name}: {error}") from None
+            if split == "train":
+                values = at_least(values, len(frames) / in_all)
+            for measure, (value, rounding) in values.items():
+                metric = f"{kind}_{measure}"
+                committed = numbers.get((experiment, split, metric), {}).get(SEED)
+                if committed is not None:
+                    yield Error(
+                        experiment,
+                        SEED,
+                        split,
+                        metric,
+                        committed,
+                        value,
+                        rounding,
+                        split == "train",
+                    )
+
+
+def of_curves(results: Path, numbers: Numbers) -> Iterator[Error]:
+    """Test errors of all seeds from results/curves, of the rows that Adam trained.
+
+    The last point of a curve is the row's RMSE, the median over the last quarter of the epochs its
+    "late" one. Of several folds, the last axis, it is the root mean square.
+    """
+    for experiment, path in files(results / "curves", numbers).items():
+        with np.load(path) as stored:
+            arrays = dict(stored)
+        for kind in ("energy", "force"):
+            if "curve_epochs" not in arrays or f"curve_{kind}" not in arrays:
+                continue
+            tests = arrays[f"curve_{kind}"].astype(float)[:, :, 1]
+            seeds = sorted(numbers[experiment, "test", f"{kind}_rmse"])
+            for seed, epochs, test in zip(seeds, arrays["curve_epochs"], tests, strict=True):
+                late = np.median(test[epochs > 0.75 * epochs[-1]], axis=0)
+                for metric, value in ((f"{kind}_rmse", test[-1]), (f"{kind}_rmse_late", late)):
+                    committed = numbers.get((experiment, "test", metric), {}).get(seed)
+                    if committed is not None:
+                        found = float(np.sqrt(np.mean(value**2)))
+                        yield Error(experiment, seed, "test", metric, committed, found)
+
+
+def audit(results: Path) -> Part:
+    """Take every error again that the stored arrays of a results folder give."""
+    part = Part("a  errors")
+    try:
+        numbers = read_numbers(results / "metrics.csv")
+        predicted = list(of_predictions(results, numbers))
+        curves = list(of_curves(results, numbers))
+    except (ValueError, KeyError, OSError) as error:
+        part.faults.append(f"results/ cannot be read: {error}")
+        part.sentence = "The stored arrays are not what the layout says."
+        return part
+    exact = [e for e in predicted if not e.bound]
+    bounds = [e for e in predicted if e.bound]
+    for what, errors, tolerance in (
+        (f"test errors, seed {SEED}, from predictions", exact, tolerances.ERROR),
+        (f"training errors, seed {SEED}, lower bounds", bounds, tolerances.ERROR),
+        ("test RMSE, all seeds, from curves", curves, tolerances.CURVE),
+    ):
+        faults = [str(e) for e in errors if not e.agrees(tolerance)]
+        part.count(what, len(errors), faults, f"{tolerance:g} relative")
+    rounded = [e for e in exact if not abs(e.found / e.committed - 1) <= tolerances.ERROR]
+    plain = len(exact) - len(rounded)
+    good = sum(e.agrees(tolerances.ERROR) for e in exact)
+    known = {(e.experiment, e.seed, e.split, e.metric) for e in [*exact, *curves]}
+    of_all = [
+        (experiment, seed, split, metric)
+        for (experiment, split, metric), seeds in numbers.items()
+        for seed in seeds
+        if split == "test" and metric in ("energy_rmse", "force_rmse")
+    ]
+    covered = sum(one in known for one in of_all)
+    part.details = {
+        "errors": len(exact),
+        "errors_within_tolerance": plain,
+        "errors_within_tolerance_and_float32_rounding": good,
+        "training_bounds": len(bounds),
+        "errors_from_curves": len(curves),
+        "test_rmse_covered": covered,
+        "test_rmse_in_metrics": len(of_all),
+        "rows_without_arrays": sorted({e for e, *_ in of_all} - {e for e, *_ in known}),
+    }
+    on_curves = sum(e.agrees(tolerances.CURVE) for e in curves)
+    too_small = len(bounds) - sum(e.agrees(tolerances.ERROR) for e in bounds)
+    part.sentence = (
+        f"{good} of {len(exact)} errors agree within {tolerances.ERROR:g} relative"
+        + (f" ({good - plain} of them with float32 rounding on top)" if good > plain else "")
+        + f", {on_curves} of {len(curves)} with the ends of learning curves within "
+        f"{tolerances.CURVE:g}, and {too_small or 'none'} of {len(bounds)} training errors is "
+        f"smaller than its stored frames allow; of the {len(of_all)} test RMSEs in metrics.csv, "
+        f"{covered} are taken again so."
+    )
+    return part

@@ -1,0 +1,200 @@
+"""Part b: statistics over seeds by another way, and the pages against what the numbers give.
+
+Means, deviations and t-tests come from Python's statistics and SciPy's own tests on a plain
+reading of metrics.csv; the pages from the project's generator, byte by byte.
+"""
+
+import math
+import re
+import statistics
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from checks.audit import tolerances
+from checks.audit.errors import Numbers, read_numbers
+from checks.audit.report import Part
+from reproduction.errors import ReproductionError
+from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
+from reproduction.show import documents, page
+from reproduction.show.claims import summary, verdicts
+from reproduction.show.evidence import Evidence
+from reproduction.show.metrics import SIGNIFICANCE, compare
+from reproduction.show.tables import fill
+
+README_ROWS = {
+    "Eq. 3": ("table4/eq3", "energy_rmse", 1.0),
+    "Eq. 2": ("table4/eq2", "energy_rmse", 1.0),
+    "Eq. 4": ("table4/eq4", "energy_rmse", 1.0),
+    "Eq. 5": ("table4/eq5", "energy_rmse", 1.0),
+    "Eq. 9, F learned directly": ("table5/eq9-9000", "force_rmse", 1000.0),
+    "Eq. 2, F = -dE/dX, E and F trained": ("beyond/eq2-gradient", "force_rmse", 1000.0),
+}
+
+
+def close(a: float, b: float, scale: float) -> bool:
+    """Within rounding of sums of numbers of a size. Two NaN, the spread of one value, are alike."""
+    return bool(abs(a - b) <= tolerances.STATISTIC * scale or (np.isnan(a) and np.isnan(b)))
+
+
+def told_apart(a: list[float], b: list[float]) -> int | None:
+    """-1, 0 or 1: is a lower than b, not told apart, or higher? None with one value each.
+
+    Welch's test on logarithms by SciPy; one value against several by Crawford and Howell's formula.
+    """
+    logs = [[math.log(value) for value in values] for values in (a, b)]
+    means = [statistics.fmean(values) for values in logs]
+    stds = [statistics.stdev(values) if len(values) > 1 else 0.0 for values in logs]
+    sizes = [len(values) for values in logs]
+    sign = int(np.sign(means[0] - means[1]))
+    if sizes == [1, 1]:
+        return None
+    if stds == [0.0, 0.0]:
+        return sign
+    if min(sizes) > 1:
+        first, second = zip(means, stds, sizes, strict=True)
+        p = stats.ttest_ind_from_stats(*first, *second, equal_var=False).pvalue
+    else:
+        t = (means[0] - means[1]) / (max(stds) * math.sqrt(1 + 1 / max(sizes)))
+        p = 2 * stats.t.sf(abs(t), max(sizes) - 1)
+    return sign if p < SIGNIFICANCE else 0
+
+
+def wrong_statistics(evidence: Evidence, numbers: Numbers) -> tuple[int, list[str]]:
+    """How many means and deviations the verdicts rest on, and those that differ."""
+    keys = dict.fromkeys(tuple(key) for claim in CLAIMS for key in claim.needs)
+    faults, total = [], 0
+    for key in keys:
+        values = list(numbers.get(key, {}).values())
+        theirs = evidence.spread(*key)
+        if not values or theirs is None:
+            faults.append(f"{' '.join(key)}: not in metrics.csv, and a verdict needs it")
+            total += 2
+            continue
+        std = statistics.stdev(values) if len(values) > 1 else float("nan")
+        for name, ours, found in (
+            ("mean", statistics.fmean(values), theirs.mean),
+            ("standard deviation", std, theirs.std),
+        ):
+            total += 1
+            if not close(ours, found, max(map(abs, values))):
+                faults.append(f"{' '.join(key)}: {name} {ours:.7g}, the project's is {found:.7g}")
+    return total, faults
+
+
+def wrong_comparisons(numbers: Numbers) -> tuple[int, list[str]]:
+    """How many pairs of rows the verdicts compare, and those that come out otherwise."""
+    pairs = dict.fromkeys(
+        (tuple(check.a), tuple(check.b))
+        for claim in CLAIMS
+        for check in claim.checks
+        if hasattr(check, "a") and hasattr(check, "b")
+    )
+    faults = []
+    for a, b in pairs:
+        values = [list(numbers.get(key, {}).values()) for key in (a, b)]
+        if not all(values):
+            faults.append(f"{' '.join(a)} or {' '.join(b)}: not in metrics.csv")
+        elif told_apart(*values) != compare(*values):
+            faults.append(f"{' '.join(a)} against {' '.join(b)}: another t-test says otherwise")
+    return len(pairs), faults
+
+
+def cells_of_readme(text: str) -> Iterator[tuple[str, str, str]]:
+    """(row, split, "mean ± deviation") of the README's two tables of errors."""
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 5 and cells[0] in README_ROWS:
+            yield cells[0], "train", cells[2]
+            yield cells[0], "test", cells[4]
+
+
+def wrong_cells(readme: str, numbers: Numbers) -> tuple[int, list[str]]:
+    """How many numbers the README's two tables have, and those that are not metrics.csv's.
+
+    A number agrees when it is the mean or deviation over seeds, rounded to the digits it has.
+    """
+    faults, total, seen = [], 0, set()
+    for row, split, cell in cells_of_readme(readme):
+        seen.add(row)
+        experiment, metric, scale = README_ROWS[row]
+        values = [scale * v for v in numbers.get((experiment, split, metric), {}).values()]
+        wanted = [statistics.fmean(values), statistics.stdev(values)] if len(values) > 1 else []
+        printed = re.findall(r"\d+(?:\.\d+)?", cell.replace(",", ""))
+        for shown, value in zip_longest(printed, wanted):
+            total += 1
+            digits = len(shown.partition(".")[2]) if shown else 0
+            # Beyond the digits that numbers above 1,000 are rounded to there are none here.
+            if shown is None or value is None or f"{value:.{digits}f}" != shown:
+                ours = " ± ".join(f"{x:.4g}" for x in wanted)
+                faults.append(f"README.md, {row}, {split}: {cell}, metrics.csv gives {ours}")
+    faults += [f"README.md: no numbers of {row}" for row in README_ROWS if row not in seen]
+    return total, faults
+
+
+def difference(old: str, new: str) -> str:
+    """The first line in which two texts differ."""
+    pairs = zip_longest(old.splitlines(), new.splitlines(), fillvalue="")
+    for k, (a, b) in enumerate(pairs, start=1):
+        if a != b:
+            at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
+            a, b = (line[max(at - 40, 0) : at + 40] for line in (a, b))
+            return f"line {k} has “{a}”, the numbers give “{b}”"
+    return "line ends differ"
+
+
+def wrong_pages(root: Path, evidence: Evidence) -> tuple[int, list[str]]:
+    """How many pages there are, and those that are not, byte by byte, what the numbers give."""
+    tables, judged = all_tables(evidence), verdicts(CLAIMS, evidence)
+    blocks = documents.blocks(evidence, tables, judged)
+    made = {}
+    for path in documents.documents(root):
+        made[path] = fill(path.read_text(encoding="utf-8"), blocks)
+    # Without its markers, a table would stay as it is unseen.
+    text = "".join(made.values())
+    faults = [
+        f"no page has the block {name}"
+        for name in blocks
+        if f"<!-- {name}:begin" not in text and not name.startswith("claims-")
+    ]
+    made[root / "results" / page.NAME] = page.render(evidence, tables, judged)
+    for path, text in made.items():
+        there = path.read_bytes() if path.is_file() else b""
+        if there != text.encode("utf-8"):
+            what = difference(there.decode("utf-8", "replace"), text)
+            faults.append(f"{path.relative_to(root)}: {what}")
+    return len(made), faults
+
+
+def audit(root: Path) -> Part:
+    """Statistics and pages of a checkout."""
+    part = Part("b  pages")
+    try:
+        numbers = read_numbers(root / "results/metrics.csv")
+        evidence = Evidence.read(root / "results", EXPERIMENTS)
+        readme = (root / "README.md").read_text(encoding="utf-8")
+        for what, found, within in (
+            (
+                "means and deviations of verdicts",
+                wrong_statistics(evidence, numbers),
+                f"{tolerances.STATISTIC:g} relative",
+            ),
+            ("comparisons of verdicts (t-tests)", wrong_comparisons(numbers), "the same outcome"),
+            ("README's tables, read back", wrong_cells(readme, numbers), "the digits printed"),
+            ("pages, made again", wrong_pages(root, evidence), "every byte"),
+        ):
+            part.count(what, *found, within)
+    except (ReproductionError, ValueError, KeyError, OSError) as error:
+        part.faults.append(f"pages cannot be made: {error}")
+        part.sentence = "The pages cannot be made from what is there."
+        return part
+    judged = verdicts(CLAIMS, evidence)
+    part.details = {"verdicts": {str(v.claim.number): v.status for v in judged}}
+    said = "Pages are what the numbers give" if part.good else "Pages are not what the numbers give"
+    part.sentence = f"{said}: {', '.join(f'{found} {what}' for what, found, *_ in part.lines)}."
+    if part.good:
+        part.sentence += f" {summary(judged)}."
+    return part

@@ -1,0 +1,75 @@
+"""Trajectories that must be what they are called: of the dynamics that a row's settings name."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from ase.symbols import Symbols
+
+from data_gen.dataset import UNITS, Dataset, load, sidecar
+from data_gen.dynamics import DynamicsSettings
+from data_gen.errors import DataError
+from data_gen.structures import build_structure
+
+REMEDY = "move it away, and scripts/01_generate_data.py makes the data anew"
+# Of the cell's entries, Å: a file keeps them exactly.
+SAME_CELL_A = 1e-6
+
+
+def load_made(path: Path, settings: DynamicsSettings) -> Dataset:
+    """A trajectory of these settings, as :func:`data_gen.dataset.save` wrote it.
+
+    Args:
+        path: of the trajectory; its JSON must stand beside it.
+        settings: of the dynamics that it must come from.
+
+    Raises:
+        DataError: all that :func:`data_gen.dataset.load` raises; no JSON beside the file, or one
+            without checksum; other units, elements, cell or boundary conditions than the
+            structure has; other settings.
+    """
+    path = Path(path)
+    data = load(path)
+    wrong = _undocumented(data, path) or foreign(data, settings) or differing(data, settings)
+    if wrong:
+        raise DataError(f"{path}: {wrong}; {REMEDY}")
+    return data
+
+
+def _undocumented(data: Dataset, path: Path) -> str:
+    about = sidecar(path).name
+    if not sidecar(path).is_file():
+        return f"{about} is not beside it, so that nothing says what it is"
+    for name, text in (("sha256", "no checksum"), ("units", "no units")):
+        if name not in data.metadata:
+            return f"{about} beside it has {text}"
+    if data.metadata["units"] != UNITS:
+        return f"its units are {data.metadata['units']}, not {UNITS}"
+    return ""
+
+
+def foreign(data: Dataset, settings: DynamicsSettings) -> str:
+    """How a system differs from the one that settings start from; empty where it does not."""
+    name, wanted = settings.structure, build_structure(settings.structure)
+    if sorted(data.numbers) != sorted(wanted.numbers):
+        formula = Symbols(data.numbers).get_chemical_formula()
+        return f"its atoms are {formula}, not {wanted.get_chemical_formula()} as in {name}"
+    if not np.array_equal(data.numbers, wanted.numbers):
+        return f"its atoms are in another order than in {name}"
+    if not np.array_equal(data.pbc, wanted.pbc):
+        periodic = [np.asarray(one, dtype=bool).tolist() for one in (data.pbc, wanted.pbc)]
+        return f"its boundary conditions are {periodic[0]}, not {periodic[1]} as in {name}"
+    if not np.allclose(data.cell, wanted.cell, rtol=0, atol=SAME_CELL_A):
+        return f"its cell is not that of {name}"
+    return ""
+
+
+def differing(data: Dataset, settings: DynamicsSettings) -> str:
+    """The first setting that data were made with and that is another one here; else empty."""
+    made_with = data.metadata.get("dynamics")
+    if not isinstance(made_with, dict):
+        return "it was not made by scripts/01_generate_data.py"
+    for name, wanted in asdict(settings).items():
+        if made_with.get(name) != wanted:
+            return f"it was made with {name} = {made_with.get(name)}, not {wanted}"
+    return ""

@@ -1,0 +1,146 @@
+"""The numbered scripts: one clear sentence for what goes wrong, and nothing overwritten."""
+
+import contextlib
+import io
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from reproduction import cli
+from reproduction.engine.schedule import Outcome
+from reproduction.engine.store import Store
+from reproduction.errors import ReproductionError
+from reproduction.sections import EXPERIMENTS, select
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+
+
+def process(name, *arguments, folder):
+    """Exit status, output and errors of a script in a process of its own."""
+    command = [sys.executable, str(SCRIPTS / name), "--folder", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+def run_script(name, *arguments, folder):
+    """The same, in this process."""
+    path, out, err = str(SCRIPTS / name), io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", [path, "--folder", str(folder), *arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as end,
+    ):
+        runpy.run_path(path, run_name="__main__")
+    return end.value.code, out.getvalue(), err.getvalue()
+
+
+def test_the_scripts_together_run_every_row_once(folder, monkeypatch):
+    """Rows that no script takes would stay "not run yet" for ever."""
+    taken = []
+
+    def take(arguments, own):
+        taken.extend(select(own))
+        return Outcome()
+
+    monkeypatch.setattr(cli, "run_experiments", take)
+    for script in sorted(SCRIPTS.glob("0[2-6]*.py")):
+        assert run_script(script.name, folder=folder)[0] == 0
+    assert sorted(taken) == sorted(EXPERIMENTS)
+
+
+def test_quick_never_goes_where_full_runs_are(folder):
+    arguments = ("--quick", "--only", "table5/eq9-9000")
+    status, _, err = run_script("03_energy_models.py", *arguments, folder=folder)
+    assert status == 2 and "another of the numbered scripts" in err
+    status, _, err = run_script("03_energy_models.py", "--quick", folder=folder)
+    assert status == 2 and "quick/data/au6.traj: no such file" in err
+
+
+def test_foreign_data_is_not_overwritten(folder):
+    (folder / "data/au6.json").write_text("{}")
+    before = (folder / "data/au6.traj").read_bytes()
+    status, _, err = run_script("01_generate_data.py", folder=folder)
+    assert status == 2 and "not made by scripts/01" in err and err.count("\n") == 1
+    (folder / "data/au6.json").write_text("3")
+    status, _, err = run_script("01_generate_data.py", folder=folder)
+    assert status == 2 and "JSON object" in err
+    assert (folder / "data/au6.traj").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--seed", "-1"), ("--seed", str(2**32)), ("--temperature", "1e9")]
+)
+def test_odd_dynamics_is_one_sentence(tmp_path, arguments):
+    small = ("--name", "au6", "--steps", "500")
+    status, _, err = run_script("01_generate_data.py", *small, *arguments, folder=tmp_path)
+    assert status == 2 and err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_missing_data_says_which_script_makes_it(tmp_path):
+    status, _, err = process("03_energy_models.py", folder=tmp_path)
+    assert status == 2 and "01_generate_data.py" in err and err.count("\n") == 1
+
+
+def test_data_of_other_settings_is_not_overwritten(tmp_path):
+    small = ("--name", "au6", "--steps", "500")
+    assert process("01_generate_data.py", *small, folder=tmp_path)[0] == 0
+    before = (tmp_path / "data/au6.traj").read_bytes()
+    status, _, err = run_script("01_generate_data.py", *small[:3], "600", folder=tmp_path)
+    assert status == 2 and "steps = 500, not 600" in err
+    status, out, _ = run_script("01_generate_data.py", *small, folder=tmp_path)
+    assert status == 0 and "is there already" in out
+    assert (tmp_path / "data/au6.traj").read_bytes() == before
+
+
+def test_a_failed_experiment_makes_the_exit_status_1(folder):
+    """The report script names it, too, after all others."""
+    Store(folder / "runs").write_failure("table4/eq2", 3, "the loss is not finite")
+    status, out, _ = process("08_report.py", folder=folder)
+    assert status == 1 and "table4/eq2 seed 3: the loss is not finite" in out
+
+
+def test_a_failure_of_no_row_is_named_and_no_more(folder):
+    """Of a seed that no row has, and of a row that was: nothing tries them again by itself."""
+    kept = Store(folder / "runs")
+    kept.write_failure("table4/eq2", 7, "the loss is not finite")
+    kept.write_failure("table4/gone", 0, "no such model")
+    status, out, _ = process("08_report.py", folder=folder)
+    assert status == 0
+    assert "failed, but of no row: table4/eq2 seed 7: the loss is not finite" in out
+    assert "failed, but of no row: table4/gone seed 0: no such model" in out
+
+
+def test_failures_of_rows_that_are_left_out_are_forgotten(folder):
+    """AMP=stored: nothing tries Amp's rows again."""
+    kept = Store(folder / "runs")
+    kept.write_failure("table1/behler-5-5", 0, "Amp is not installed")
+    kept.write_failure("table4/eq2", 0, "no memory")
+    process("02_behler_baseline.py", "--amp", "stored", folder=folder)
+    assert list(kept.failures()) == [("table4/eq2", 0)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--only", "tabel4/eq2"], "table4/eq2"),
+        (["--workers", "0"], "--workers"),
+        (["--seeds", "-1"], "seeds are whole numbers from 0 to 4294967295, not -1"),
+        (["--seeds", "0", "4294967296"], "not 4294967296"),
+        ([], "needs 2500; the data has 400"),
+    ],
+)
+def test_bad_arguments_and_data_are_one_sentence(folder, arguments, says):
+    status, _, err = run_script("03_energy_models.py", *arguments, folder=folder)
+    assert status == 2
+    assert err.startswith("error: ") and err.count("\n") == 1 and says in err
+
+
+def test_unknown_experiments_name_the_close_ones():
+    with pytest.raises(ReproductionError, match="table4/eq2"):
+        select(["table4/eq22"])
+    assert select(["table4/eq[23]"]) == ["table4/eq3", "table4/eq2"]
