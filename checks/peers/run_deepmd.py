@@ -53,7 +53,7 @@ def train(data, folder, steps):
     write_system(folder / "frames", data.frames("train"))
     settings = json.loads(json.dumps(SETTINGS))
     settings["learning_rate"]["decay_steps"] = max(1, steps // FALLS)
-    settings["training"].update(numb_steps=steps, disp_freq=500, save_freq=steps)
+    settings["training"].update(numb_steps=steps, disp_freq=min(500, steps), save_freq=steps)
     settings["training"]["training_data"]["systems"] = [str(folder / "frames")]
     (folder / "input.json").write_text(json.dumps(settings))
     peer.command(folder, "dp", "--tf", "train", "input.json")
