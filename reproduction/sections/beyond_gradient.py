@@ -118,9 +118,10 @@ def _note(rows: list[dict]) -> str:
         f"trajectory {system} that our row has too (SHA-256 {sha256[:12]}…): "
         f"{', '.join(versions)}. Seconds are CPU seconds of the package's own training command, "
         "start and compilation included, and of a call of its ASE calculator; in our row they are "
-        "by the clock, the call from the table of calculators' speed. Settings are the packages' "
-        "own, with small widths, and tuned for nothing here: `checks/peers` has them and measures "
-        f"all of it again, `reproduction/{ELSEWHERE.name}` names them."
+        "of training alone, the call from the table of calculators' speed. Settings are the "
+        "packages' own, with small widths; ACE's order and degree were chosen in a trial that had "
+        "its test errors in view. `checks/peers` has them and measures all of it again, "
+        f"`reproduction/{ELSEWHERE.name}` names them."
     )
 
 
