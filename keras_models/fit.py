@@ -10,6 +10,7 @@ for a checkpoint if the training is to survive an interruption.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -317,7 +318,10 @@ def _second_order(problem, settings, seed, checkpoint, report) -> Fitted | Diver
         if checkpoint:
             checkpoint.save(**vars(state), **vars(progress))
 
-    def tell(state: QuasiNewtonState) -> None:
+    def tell(state: QuasiNewtonState, unmeasured: int = -1) -> None:
+        # Where errors are measured, that comes first: what is kept must not lack them.
+        if state.iterations == unmeasured:
+            return
         try:
             report(state.iterations / total, f"iteration {state.iterations}/{total}")
         except BaseException:
@@ -334,7 +338,7 @@ def _second_order(problem, settings, seed, checkpoint, report) -> Fitted | Diver
         compile_seconds += process_time() - begin
         while state.iterations < end and not state.stuck:
             upto = min(end, (state.iterations // SEGMENT + 1) * SEGMENT)
-            state = minimise(batch, state, upto, tell)
+            state = minimise(batch, state, upto, partial(tell, unmeasured=upto))
             if not np.isfinite(state.loss):
                 return Diverged(f"seed {seed}: the loss is not finite")
             set_flat_weights(trained, state.x)
@@ -342,6 +346,7 @@ def _second_order(problem, settings, seed, checkpoint, report) -> Fitted | Diver
             progress.curve = np.concatenate([progress.curve, problem.errors()[None]])
             if checkpoint and checkpoint.due():
                 keep(state)
+            tell(state)
         progress.stage += 1
         # Another sum of squares: the direction is of the old one, the curvature much the same.
         state = replace(state, direction=np.zeros(0), stuck=False)

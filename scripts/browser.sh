@@ -2,7 +2,7 @@
 # Sees that a Chromium is there for the test of results/report.html; `make test` calls it. It
 # installs one where it may, as root on Debian; elsewhere that one test is skipped, and this says so.
 set -u
-for name in chromium chromium-browser google-chrome; do  # as in tests/browser.py
+for name in chromium chromium-browser google-chrome; do  # as in tests/test_page_browser.py
     command -v "$name" >/dev/null && exit 0
 done
 log=$(mktemp)

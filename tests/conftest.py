@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from data_gen import dataset
 from data_gen.dataset import Dataset, Statistics
@@ -16,12 +18,19 @@ from data_gen.dynamics import DynamicsSettings, run_dynamics
 
 # Of typical size, so that no single test fits statistics of its own.
 STATISTICS = Statistics(0.27, 0.14, 5.5, 0.28, 0.97, 2.1)
+SHORT = DynamicsSettings(steps=500)
 
 
 @pytest.fixture(scope="session")
 def au6() -> Dataset:
     """400 frames of the report's trajectory (its start is too hot for its later frames)."""
     return run_dynamics(DynamicsSettings(steps=20_000))
+
+
+@pytest.fixture
+def short() -> Dataset:
+    """Ten frames from the same start."""
+    return run_dynamics(SHORT)
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +60,13 @@ def cluster(rng: np.random.Generator, n_atoms: int, closest: float = 2.0) -> np.
         if min(np.linalg.norm(trial - p) for p in positions) > closest:
             positions.append(trial)
     return np.array(positions)
+
+
+def frames_of(data: Dataset) -> list[Atoms]:
+    """Frames as ASE has them, with their energies and forces."""
+    frames = []
+    for x, e, f in zip(data.positions, data.energies, data.forces, strict=True):
+        atoms = Atoms(data.numbers, positions=x, cell=data.cell, pbc=data.pbc)
+        atoms.calc = SinglePointCalculator(atoms, energy=e, forces=f)
+        frames.append(atoms)
+    return frames

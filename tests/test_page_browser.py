@@ -1,25 +1,33 @@
 """The page in a real browser: nothing broken, nothing loaded, nothing to scroll sideways for."""
 
+import shutil
 import struct
 
 import pytest
-from browser import Browser, find
+from playwright.sync_api import sync_playwright
 from test_page import render
 
 from reproduction.engine.provenance import ROOT
 from reproduction.show import page
 
-PROGRAM = find()
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PROGRAM = next((path for name in NAMES if (path := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(
     PROGRAM is None, reason="no Chromium; on Debian: apt-get install chromium"
 )
 # A4 between margins of 1.5 cm, in CSS pixels.
 PRINTED_WIDTH = 680
+HEIGHT = 800
 
+PAGE_WIDTH = "document.scrollingElement.scrollWidth"
 # Elements that stick out of the window and do not sit in a container that scrolls.
 STICKING_OUT = """[...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll") &&
   e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .map(e => e.outerHTML.slice(0, 80))"""
+
+# Boxes that scroll sideways.
+WIDE = """[...document.querySelectorAll("figure .scroll")]
+  .filter(e => e.scrollWidth > e.clientWidth)"""
 
 
 @pytest.fixture(scope="module")
@@ -31,65 +39,72 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser(folder):
-    with Browser(PROGRAM, folder) as running:
+def browser():
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=PROGRAM)
         yield running
+        running.close()
 
 
-@pytest.fixture(scope="module")
-def url(folder):
-    return (folder / page.NAME).as_uri()
+@pytest.fixture
+def visit(browser, folder):
+    """Opens the page in a window of CSS pixels; ``told`` gets complaints, ``asked`` requests."""
+    opened = []
+
+    def visit(width, scheme="light", name=page.NAME, told=None, asked=None):
+        size = {"width": width, "height": HEIGHT}
+        window = browser.new_page(viewport=size, color_scheme=scheme, is_mobile=width < 500)
+        opened.append(window)
+        if told is not None:
+            window.on("console", lambda message: told.append(message.text))
+            window.on("pageerror", lambda error: told.append(str(error)))
+            window.on("requestfailed", lambda request: told.append(f"failed: {request.url}"))
+        if asked is not None:
+            window.on("request", lambda request: asked.append(request.url))
+        window.goto((folder / name).as_uri())
+        return window
+
+    yield visit
+    for window in opened:
+        window.close()
 
 
-def told(browser: Browser) -> list:
-    """Complaints on the console: errors, warnings, exceptions, policy violations."""
-    return [
-        (method, parameters)
-        for method, parameters in browser.events
-        if method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled")
-        or (method == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"))
-        or method == "Network.loadingFailed"
-    ]
-
-
-def test_the_browser_tells_of_what_is_wrong(browser, folder):
-    """The instrument itself: a page with an error, a broken image and a wide box."""
+def test_the_browser_tells_of_what_is_wrong(visit, folder):
+    """The instrument itself: a page with errors, a broken image, a style and a wide box."""
     (folder / "bad.html").write_text(
         "<!DOCTYPE html><meta name='viewport' content='width=device-width, minimum-scale=1'>"
-        "<body style='margin:0'><img src='absent.png'>"
-        "<div style='width:900px'>wide</div><script>console.error('so')</script>"
+        "<meta http-equiv='Content-Security-Policy' content=\"style-src 'self'\">"
+        "<body style='margin:0'><img src='absent.png'><table width='900'><td>wide</table>"
+        "<script>console.error('so'); undefined.so</script>"
     )
-    browser.open((folder / "bad.html").as_uri(), 360)
-    assert {method for method, _ in told(browser)} >= {
-        "Runtime.consoleAPICalled",
-        "Network.loadingFailed",
-    }
-    assert browser.ask("document.images[0].naturalWidth") == 0
-    assert browser.ask("document.documentElement.scrollWidth") > 360
-    assert browser.ask(STICKING_OUT)
+    told, asked = [], []
+    window = visit(360, name="bad.html", told=told, asked=asked)
+    for expected in ("so", "failed: file:", "Cannot read", "Content Security Policy"):
+        assert any(expected in text for text in told), (expected, told)
+    assert [url.split("/")[-1] for url in asked] == ["bad.html", "absent.png"]
+    assert window.evaluate("document.images[0].naturalWidth") == 0
+    assert window.evaluate(PAGE_WIDTH) > 360
+    assert window.evaluate(STICKING_OUT)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 1280])
-def test_page_opens_whole(browser, url, width, scheme):
-    browser.open(url, width, scheme=scheme)
-    assert told(browser) == []
-    asked = [p["request"]["url"] for m, p in browser.events if m == "Network.requestWillBeSent"]
-    assert url in asked
-    assert [other for other in asked if other != url and not other.startswith("data:")] == []
-    widths = browser.ask("[...document.images].map(i => i.complete ? i.naturalWidth : 0)")
+def test_page_opens_whole(visit, folder, width, scheme):
+    told, asked = [], []
+    window = visit(width, scheme, told=told, asked=asked)
+    assert told == [] and asked == [(folder / page.NAME).as_uri()]
+    widths = window.evaluate("[...document.images].map(i => i.complete ? i.naturalWidth : 0)")
     assert widths and min(widths) > 0
-    assert browser.ask("document.documentElement.scrollWidth") <= width
-    assert browser.ask(STICKING_OUT) == []
-    title = browser.ask("document.querySelector('h1').textContent")
-    assert "Neural network potentials" in title
-    picture = browser.screenshot()
+    assert window.evaluate(PAGE_WIDTH) <= width
+    assert window.evaluate(STICKING_OUT) == []
+    assert "Neural network potentials" in window.text_content("h1")
+    picture = window.screenshot()  # of what is in the window: all of it takes half a minute
     assert picture.startswith(b"\x89PNG")
-    wide, high = struct.unpack(">II", picture[16:24])
-    assert wide == width and high > 800
+    assert struct.unpack(">II", picture[16:24]) == (width, HEIGHT)
+    assert window.evaluate("document.scrollingElement.scrollHeight") > HEIGHT
 
 
-def test_text_stands_out_in_both_schemes(browser, url):
+def test_text_stands_out_in_both_schemes(visit):
     """Contrast of text and background, by WCAG's formula, is at least 4.5."""
     contrast = """(() => {
       const parse = c => c.match(/[\\d.]+/g).slice(0, 3).map(Number);
@@ -104,56 +119,67 @@ def test_text_stands_out_in_both_schemes(browser, url):
     })()"""
     papers = []
     for scheme in ("light", "dark"):
-        browser.open(url, 1280, scheme=scheme)
-        assert browser.ask(contrast) > 4.5
-        papers.append(browser.ask("getComputedStyle(document.body).backgroundColor"))
+        window = visit(1280, scheme)
+        assert window.evaluate(contrast) > 4.5
+        papers.append(window.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert papers[0] != papers[1]
 
 
-def test_wide_tables_scroll_in_their_own_container(browser, url):
-    browser.open(url, 360)
-    wide = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
-    assert browser.ask(f"{wide}.length") > 0
-    assert browser.ask(f"{wide}.every(e => e.tabIndex === 0 && e.getAttribute('aria-label'))")
+def test_wide_tables_and_figures_scroll_in_their_own_container(visit):
+    window = visit(390)
+    assert window.evaluate(PAGE_WIDTH) <= 390
+    for kind in ("table", "image"):
+        wide = WIDE.replace("figure", f"figure.{kind}")
+        assert window.evaluate(f"{wide}.length") > 0
+        assert window.evaluate(f"{wide}.every(e => e.tabIndex === 0 && e.ariaLabel)")
 
 
-def test_columns_that_matter_less_are_behind_a_toggle(browser, url):
+@pytest.mark.parametrize(("width", "are_wide"), [(390, True), (606, True), (608, False)])
+def test_figures_with_more_to_the_right_say_so(visit, width, are_wide):
+    """No shade at the edge does: the picture is over it."""
+    window = visit(width)
+    wide = WIDE.replace("figure", "figure.image")
+    said = """[...document.querySelectorAll('figure.image .scroll')]
+      .map(e => getComputedStyle(e, '::before'))
+      .filter(hint => hint.display === 'block' && hint.content.includes('more to the right'))"""
+    figures = window.locator("figure.image").count()
+    assert figures > 0
+    assert window.evaluate(f"{wide}.length") == (figures if are_wide else 0)
+    assert window.evaluate(f"{said}.length") == (figures if are_wide else 0)
+
+
+def test_columns_that_matter_less_are_behind_a_toggle(visit):
     shows = "document.querySelector('#table4 td.minor').checkVisibility()"
-    browser.open(url, 1280)
-    assert browser.ask(shows) is True
-    browser.open(url, 390)
-    assert browser.ask(shows) is False
-    browser.ask("document.querySelector('#more-table4').click()")
-    assert browser.ask(shows) is True
+    assert visit(1280).evaluate(shows) is True
+    window = visit(390)
+    assert window.evaluate(shows) is False
+    window.click("#more-table4")
+    assert window.evaluate(shows) is True
 
 
-def test_a_rows_name_stays_while_its_table_scrolls(browser, url):
-    browser.open(url, 390)
+def test_a_rows_name_stays_while_its_table_scrolls(visit):
+    window = visit(390)
     table = "document.querySelector('#table3 .scroll')"
     left = f"{table}.querySelector('tbody th').getBoundingClientRect().left"
-    before = browser.ask(left)
-    browser.ask(f"{table}.scrollLeft = 200")
-    assert browser.ask(f"{table}.scrollLeft") == 200
-    assert abs(browser.ask(left) - before) < 2
+    before = window.evaluate(left)
+    assert window.evaluate(f"{table}.scrollLeft = 200") == window.evaluate(f"{table}.scrollLeft")
+    assert abs(window.evaluate(left) - before) < 2
 
 
-def test_rules_open(browser, url):
-    browser.open(url, 1280)
-    rule = "document.querySelector('details.rule')"
-    assert browser.ask(f"{rule}.querySelector('p').checkVisibility()") is False
-    browser.ask(f"{rule}.querySelector('summary').click()")
-    assert browser.ask(f"{rule}.querySelector('p').checkVisibility()") is True
+def test_rules_open(visit):
+    window = visit(1280)
+    shows = "document.querySelector('details.rule p').checkVisibility()"
+    assert window.evaluate(shows) is False
+    window.locator("details.rule summary").first.click()
+    assert window.evaluate(shows) is True
 
 
-def test_it_prints(browser, url):
+def test_it_prints(visit):
     """Rules that are folded on the screen are on paper, and no table is cut off."""
-    browser.open(url, PRINTED_WIDTH)
-    assert browser.pdf().startswith(b"%PDF-")
-    browser.call("Emulation.setEmulatedMedia", media="print")
-    try:
-        assert browser.ask("document.querySelector('details.rule p').checkVisibility()") is True
-        assert browser.ask("document.querySelector('nav').checkVisibility()") is False
-        widest = "Math.max(...[...document.querySelectorAll('table')].map(t => t.scrollWidth))"
-        assert browser.ask(widest) <= PRINTED_WIDTH
-    finally:
-        browser.call("Emulation.setEmulatedMedia", media="")
+    window = visit(PRINTED_WIDTH)
+    assert window.pdf(format="A4").startswith(b"%PDF-")
+    window.emulate_media(media="print")
+    assert window.evaluate("document.querySelector('details.rule p').checkVisibility()") is True
+    assert window.evaluate("document.querySelector('nav').checkVisibility()") is False
+    widest = "Math.max(...[...document.querySelectorAll('table')].map(t => t.scrollWidth))"
+    assert window.evaluate(widest) <= PRINTED_WIDTH

@@ -15,7 +15,7 @@ from keras_models import catalogue, fit, rotations
 from keras_models.fit import FitSettings
 from keras_models.optimise import adam
 from keras_models.prediction import predict
-from keras_models.settings import AdamSettings, QuasiNewtonSettings
+from keras_models.settings import AdamSettings
 from reproduction.engine.tasks import amp as amp_task
 from reproduction.engine.tasks import force, graph
 from reproduction.engine.tasks.common import Job, fit_settings
@@ -140,13 +140,6 @@ def test_epochs_are_passes_over_all_frames_in_batches(parts, monkeypatch, epochs
     for _, frames, count in rest:
         assert sorted(frames) == list(range(40)) and count == 40
     assert len(found.curves["losses"]) == found.counts["epochs"] == epochs
-
-
-def test_iterations_are_those_of_the_stages(parts):
-    settings = FitSettings("eq3", QuasiNewtonSettings(((4, 3), (1, 2))), loss_weights=(1.0, 1.0))
-    (found,) = fit.fit(*parts, settings)
-    assert found.counts["iterations"] == 5 and found.counts["evaluations"] >= 7
-    assert found.model.inputs[0].dtype == "float64" and found.ended == "all iterations done"
 
 
 def test_a_second_of_training_is_one_seeds_share_without_compilation(parts, monkeypatch):
