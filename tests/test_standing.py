@@ -231,8 +231,8 @@ def test_runs_of_other_settings_and_data_are_told_apart(whole, au6):
     before = contents(folder)
     fresh, said = again(store, folder, au6)
     assert fresh == [] and contents(folder) == before
-    assert said[0].endswith("until all its seeds are there; seed 2 of other data")
-    assert said[1].endswith("until all its seeds are there; seed 1 of other settings")
+    assert said[0].endswith("until all its seeds are there; seed 2 on other data")
+    assert said[1].endswith("until all its seeds are there; seed 1 with other settings")
 
 
 def test_data_are_drawn_where_no_row_is_of_others(whole, au6, tmp_path):
@@ -268,7 +268,7 @@ def test_each_seed_of_a_row_may_have_a_trajectory_of_its_own(au6, tmp_path):
     assert gather(store, [row], {"au6": au6}, folder, said.append)[1] == [] and said == []
     run(store, row.of_seed(0), au6, 1, 0.5)
     assert gather(store, [row], data, folder, said.append)[1] == []
-    assert said[0].endswith("until all its seeds are there; seed 1 of other data")
+    assert said[0].endswith("until all its seeds are there; seed 1 on other data")
     assert contents(folder) == before
 
 
