@@ -7,36 +7,17 @@ import tempfile
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import ase.io
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import find_mic
 
 from data_gen.errors import DataError
+from data_gen.frames import CLOSEST_A, Frames, Structure, labels
 
-# Nearer than this, two atoms count as being on one point: 1/r then means nothing.
-CLOSEST_A = 0.1
 UNITS = {"positions": "Å", "energies": "eV", "forces": "eV/Å"}
-
-
-class Structure(NamedTuple):
-    """Atoms in a cell. ASE's Atoms have the same attributes and serve as well.
-
-    Attributes:
-        positions: (N, 3), Å.
-        numbers: (N,), atomic numbers.
-        cell: (3, 3), Å.
-        pbc: (3,), periodic or not along each cell vector.
-    """
-
-    positions: np.ndarray
-    numbers: np.ndarray
-    cell: np.ndarray
-    pbc: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -86,6 +67,10 @@ class Dataset:
     def structures(self) -> list[Structure]:
         """Every frame without its labels."""
         return [Structure(x, self.numbers, self.cell, self.pbc) for x in self.positions]
+
+    def frames(self) -> Frames:
+        """The same as frames that might differ."""
+        return Frames(tuple(self.structures()), self.energies, tuple(self.forces), self.metadata)
 
     def checksum(self) -> str:
         """SHA-256 over all arrays as little-endian float64 or int64."""
@@ -230,7 +215,6 @@ def from_frames(
     if not frames:
         raise DataError(f"{source}: no frames")
     first = frames[0]
-    energies, forces = [], []
     for k, frame in enumerate(frames):
         if not np.array_equal(frame.numbers, first.numbers):
             raise DataError(
@@ -242,12 +226,7 @@ def from_frames(
             first.pbc.any() and not np.allclose(frame.cell, first.cell, rtol=0, atol=1e-12)
         ):
             raise DataError(f"{source}: frame {k} has another cell than frame 0")
-        try:
-            energies.append(frame.get_potential_energy())
-            # Constraints would zero the forces that are to be learned.
-            forces.append(frame.get_forces(apply_constraint=False))
-        except (RuntimeError, PropertyNotImplementedError) as error:
-            raise DataError(f"{source}: frame {k} has no energy or no forces ({error})") from None
+    energies, forces = labels(frames, source)
     try:
         return Dataset(
             positions=np.array([frame.positions for frame in frames]),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_gen.dataset import Structure
+from data_gen.frames import Structure
 from keras_models.backend import keras, tf
 from keras_models.neighbours import edges, most_neighbours
 

@@ -10,7 +10,7 @@ import numpy as np
 from ase.geometry import complete_cell
 from vesin import NeighborList
 
-from data_gen.dataset import Structure
+from data_gen.frames import Structure
 
 
 def edges(structure: Structure, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

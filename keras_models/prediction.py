@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_gen.dataset import Structure
+from data_gen.frames import Structure
 from keras_models.backend import keras, tf
 from keras_models.batch import batches, cutoff_of, tensors_of
 from keras_models.building import dtype_of

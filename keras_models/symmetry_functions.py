@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
-from data_gen.dataset import Structure
+from data_gen.frames import Structure
 from keras_models.backend import K, keras, register, tf
 from keras_models.batch import batches, tensors_of
 

@@ -8,7 +8,7 @@ from ase.calculators.fd import calculate_numerical_forces
 from contract.test_batches import shaken
 from twins.behler import fingerprint
 
-from data_gen.dataset import Structure
+from data_gen.frames import Structure
 from keras_models import behler, load_model
 from keras_models.backend import tf
 from keras_models.building import build_seeded, flat_weights, precision

@@ -6,7 +6,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from conftest import STATISTICS
 
-from data_gen.dataset import Structure
+from data_gen.frames import Structure
 from keras_models import catalogue
 from keras_models.backend import tf
 from keras_models.batch import batch_of, cutoff_of, tensors_of

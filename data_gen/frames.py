@@ -1,0 +1,170 @@
+"""Labelled structures of any sizes, compositions and cells.
+
+The report's own data are of one system each: :class:`~data_gen.dataset.Dataset`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.data import chemical_symbols
+from ase.geometry import find_mic
+
+from data_gen.errors import DataError
+
+# Nearer than this, two atoms count as being on one point: 1/r then means nothing.
+CLOSEST_A = 0.1
+
+
+class Structure(NamedTuple):
+    """Atoms in a cell. ASE's Atoms have the same attributes and serve as well.
+
+    Attributes:
+        positions: (N, 3), Å.
+        numbers: (N,), atomic numbers.
+        cell: (3, 3), Å.
+        pbc: (3,), periodic or not along each cell vector.
+    """
+
+    positions: np.ndarray
+    numbers: np.ndarray
+    cell: np.ndarray
+    pbc: np.ndarray
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Structures that may differ in all, with their energies and forces.
+
+    Attributes:
+        structures: n of them, frame k of N_k atoms.
+        energies: (n,), eV, of whole structures.
+        forces: n arrays (N_k, 3), eV/Å.
+        metadata: how the data came to be.
+
+    Raises:
+        DataError: on making one whose shapes do not fit, with values that are not finite, or
+            with two atoms of a frame on one point.
+    """
+
+    structures: tuple[Structure, ...]
+    energies: np.ndarray
+    forces: tuple[np.ndarray, ...]
+    metadata: dict = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        n = len(self.structures)
+        if not n or self.energies.shape != (n,) or len(self.forces) != n:
+            raise DataError(
+                f"{n} structures with energies {self.energies.shape} and {len(self.forces)} "
+                "arrays of forces"
+            )
+        if not np.isfinite(self.energies).all():
+            frame = np.flatnonzero(~np.isfinite(self.energies))[0]
+            raise DataError(f"energies are not finite (NaN or infinite) in frame {frame}")
+        for k, (structure, forces) in enumerate(zip(self.structures, self.forces, strict=True)):
+            _check(k, structure, forces)
+
+    def __len__(self) -> int:
+        return len(self.structures)
+
+    def __getitem__(self, frames: slice | Sequence[int] | np.ndarray) -> "Frames":
+        """Some frames, in the order asked for."""
+        chosen = np.arange(len(self))[frames]
+        return Frames(
+            tuple(self.structures[k] for k in chosen),
+            self.energies[chosen],
+            tuple(self.forces[k] for k in chosen),
+            self.metadata,
+        )
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of atoms of each frame, (n,)."""
+        return np.array([len(structure.numbers) for structure in self.structures])
+
+    @property
+    def elements(self) -> list[str]:
+        """Symbols of all elements, sorted."""
+        numbers = np.unique(np.concatenate([s.numbers for s in self.structures]))
+        return sorted(chemical_symbols[z] for z in numbers)
+
+    @classmethod
+    def from_atoms(
+        cls, frames: Sequence[Atoms], source: str = "frames", metadata: dict | None = None
+    ) -> "Frames":
+        """Of frames with energies and forces, as :mod:`ase.io` gives them.
+
+        Raises:
+            DataError: no frames, energies or forces that are missing, and all that the class
+                itself refuses.
+        """
+        energies, forces = labels(frames, source)
+        try:
+            return cls(
+                tuple(
+                    Structure(
+                        atoms.positions.copy(),
+                        atoms.numbers.copy(),
+                        np.array(atoms.cell),
+                        atoms.pbc.copy(),
+                    )
+                    for atoms in frames
+                ),
+                np.array(energies, dtype=float),
+                tuple(np.asarray(f, dtype=float) for f in forces),
+                metadata or {"source": source},
+            )
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from None
+
+
+def labels(frames: Sequence[Atoms], source: str) -> tuple[list[float], list[np.ndarray]]:
+    """Energies and forces of frames.
+
+    Raises:
+        DataError: no frames, or a frame without one of them.
+    """
+    if not len(frames):
+        raise DataError(f"{source}: no frames")
+    energies, forces = [], []
+    for k, frame in enumerate(frames):
+        try:
+            energies.append(frame.get_potential_energy())
+            # Constraints would zero the forces that are to be learned.
+            forces.append(frame.get_forces(apply_constraint=False))
+        except (RuntimeError, PropertyNotImplementedError) as error:
+            raise DataError(f"{source}: frame {k} has no energy or no forces ({error})") from None
+    return energies, forces
+
+
+def _check(k: int, structure: Structure, forces: np.ndarray) -> None:
+    """Raise DataError with what is wrong in frame k."""
+    n = len(structure.numbers)
+    if not n or structure.positions.shape != (n, 3) or forces.shape != (n, 3):
+        raise DataError(
+            f"frame {k}: {n} atoms with positions {structure.positions.shape} and forces "
+            f"{forces.shape}"
+        )
+    for name, values in (
+        ("positions", structure.positions),
+        ("forces", forces),
+        ("cell", structure.cell),
+    ):
+        if not np.isfinite(values).all():
+            raise DataError(f"{name} are not finite (NaN or infinite) in frame {k}")
+    i, j = np.triu_indices(n, 1)
+    vectors = structure.positions[i] - structure.positions[j]
+    if len(vectors) and any(structure.pbc):
+        lengths = find_mic(vectors, structure.cell, structure.pbc)[1]
+    else:
+        lengths = np.sqrt((vectors**2).sum(-1))
+    if len(lengths) and lengths.min() < CLOSEST_A:
+        pair = lengths.argmin()
+        raise DataError(
+            f"atoms {i[pair]} and {j[pair]} of frame {k} are on one point "
+            f"({lengths[pair]:.3g} Å apart)"
+        )
