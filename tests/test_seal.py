@@ -168,7 +168,9 @@ def test_older_runs_count_and_are_named(store, au6, tmp_path):
     assert work == [] and outcome.unsealed == 1
     said = []
     assert gather(store, [ROW], {"au6": au6}, tmp_path / "results", said.append)[1] == [ROW.id]
-    assert said == [f"made before checksums, and counted as they are: 1 run of {ROW.id}"]
+    assert said == [
+        f"made before checksums were introduced, and accepted as they are: 1 run of {ROW.id}"
+    ]
 
 
 @pytest.mark.parametrize("name", ["arrays.npz", "model.keras"])

@@ -58,8 +58,8 @@ def do(
 ) -> dict[int, str]:
     """Run one group in this process and store its runs; returns why seeds failed, by seed.
 
-    If the partition has several folds, a model is trained for each. An interrupted group resumes
-    from the checkpoint of its first fold only: later folds are trained again from the start.
+    If the partition has several folds, a model is trained for each. A group interrupted in its
+    first fold resumes from its checkpoint; interrupted in a later one, it starts from scratch.
     """
     from reproduction.engine.tasks import perform
     from reproduction.engine.tasks.common import Job
