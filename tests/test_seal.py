@@ -147,7 +147,7 @@ def test_a_damaged_run_does_not_keep_the_others_from_the_results(store, au6, tmp
     said = []
     fresh = gather(store, [ROW, other], {"au6": au6}, tmp_path / "results", said.append)[1]
     assert fresh == [other.id]
-    assert len(said) == 1 and store.damage(ROW.id, 1) in said[0] and "stay" in said[0]
+    assert len(said) == 1 and store.damage(ROW.id, 1) in said[0] and "remain" in said[0]
 
 
 def test_runs_on_damaged_models_fail_and_say_which(store, au6):
