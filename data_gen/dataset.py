@@ -18,7 +18,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import find_mic
 
 from data_gen.errors import DataError
-from data_gen.frames import CLOSEST_A, Frames, Structure, labels
+from data_gen.frames import CLOSEST_A, Structure, labels
 
 UNITS = {"positions": "Å", "energies": "eV", "forces": "eV/Å"}
 
@@ -69,10 +69,6 @@ class Dataset:
     def structures(self) -> list[Structure]:
         """The structures of all frames, without energies and forces."""
         return [Structure(x, self.numbers, self.cell, self.pbc) for x in self.positions]
-
-    def frames(self) -> Frames:
-        """The same data as :class:`~data_gen.frames.Frames`, which may differ in composition."""
-        return Frames(tuple(self.structures()), self.energies, tuple(self.forces), self.metadata)
 
     def checksum(self) -> str:
         """SHA-256 over all arrays as little-endian float64 or int64."""

@@ -92,6 +92,11 @@ class Frames:
         return sorted(chemical_symbols[z] for z in numbers)
 
     @classmethod
+    def of(cls, data) -> "Frames":
+        """Convert a :class:`~data_gen.dataset.Dataset`."""
+        return cls(tuple(data.structures()), data.energies, tuple(data.forces), data.metadata)
+
+    @classmethod
     def from_atoms(
         cls, frames: Sequence[Atoms], source: str = "frames", metadata: dict | None = None
     ) -> "Frames":

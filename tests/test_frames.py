@@ -53,7 +53,7 @@ def test_some_frames_in_the_order_asked_for(three):
 
 
 def test_a_dataset_is_frames_as_well(au6):
-    frames = au6[:5].frames()
+    frames = Frames.of(au6[:5])
     assert isinstance(au6, Dataset) and len(frames) == 5 and set(frames.sizes) == {6}
     np.testing.assert_array_equal(np.stack(frames.forces), au6.forces[:5])
     np.testing.assert_array_equal([s.positions for s in frames.structures], au6.positions[:5])

@@ -8,7 +8,7 @@ from pathlib import Path
 from data_gen.files import write_text
 from reproduction.show import claims
 from reproduction.show.claims import Verdict
-from reproduction.show.evidence import Evidence
+from reproduction.show.evidence import TRIVIAL, Evidence
 from reproduction.show.metrics import with_spread
 from reproduction.show.outliers import said
 from reproduction.show.reported import reported
@@ -81,6 +81,7 @@ def headline_energy(evidence: Evidence) -> str:
             key = (shown[-1], split, "energy_rmse")
             cells += [printed[key], with_spread(evidence.spread(*key))]
         rows.append(tuple(cells))
+    rows.append(_trivial_cells("Mean of training E", "energy_rmse", evidence, shown[0], 1.0))
     columns = ("RMSE of E, eV", "train, report", "here", "test, report", "here")
     return _with_outliers(_rows(columns, rows), evidence, shown, "energy", 1.0)
 
@@ -100,8 +101,24 @@ def headline_forces(evidence: Evidence) -> str:
             cells.append(f"{1000 * float(value):.0f}" if value else "")
             cells.append(with_spread(evidence.spread(*key), 1000.0))
         rows.append(tuple(cells))
+    rows.append(_trivial_cells("Zero F", "force_rmse", evidence, best, 1000.0))
     columns = ("RMSE of F, meV/Å", "train, report", "here", "test, report", "here")
     return _with_outliers(_rows(columns, rows), evidence, (best, gradient), "force", 1000.0)
+
+
+def _trivial_cells(
+    label: str, metric: str, evidence: Evidence, row: str, scale: float
+) -> tuple[str, ...]:
+    """Row with the trivial baseline for a row's frames, for the two tables above."""
+    known = evidence.experiments
+    same = [
+        one.id
+        for one in known.values()
+        if row in known and one.task == TRIVIAL and one.frames_key == known[row].frames_key
+    ]
+    found = [evidence.spread(same[0], s, metric) if same else None for s in ("train", "test")]
+    train, test = (with_spread(one, scale) for one in found)
+    return label, "", train, "", test
 
 
 def _with_outliers(
