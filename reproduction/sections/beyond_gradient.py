@@ -1,4 +1,4 @@
-"""Past the report: F = -dE/dX of the report's own energy models, trained on E and F together."""
+"""Beyond the report: F = -dE/dX with the report's energy models, trained on E and F together."""
 
 import csv
 from dataclasses import replace
@@ -18,7 +18,7 @@ ELSEWHERE = Path(__file__).parents[1] / "elsewhere.csv"
 
 
 def _row(name: str, label: str, model: str = "eq2", **changes) -> Experiment:
-    """The report's widths; E and F weighed alike in eV^2 and (eV/Å)^2."""
+    """A row with the report's widths, and equal weights of E and F in eV^2 and (eV/Å)^2."""
     own = Experiment(
         f"beyond/{name}",
         "gradient",
@@ -37,7 +37,7 @@ def _row(name: str, label: str, model: str = "eq2", **changes) -> Experiment:
 
 
 def _stages(first: int, second: int) -> QuasiNewtonSettings:
-    """So many iterations on every fourth frame, and then on all."""
+    """Settings with two stages: iterations on every fourth frame, and then on all frames."""
     return QuasiNewtonSettings(((4, first), (1, second)))
 
 
@@ -60,7 +60,7 @@ ROWS = with_trivial(
 
 
 def gradient(evidence: Evidence) -> Table:
-    """Energy models trained on E and F."""
+    """Table of energy models trained on E and F."""
     kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
     title = "F = -dE/dX: RMSE of E (meV per cluster) and F (meV/Å) on Au6"
     note = (
@@ -72,7 +72,7 @@ def gradient(evidence: Evidence) -> Table:
 
 
 def elsewhere(evidence: Evidence) -> Table:
-    """Other packages on the same system and split, as once measured, above our row."""
+    """Table of other packages on the same system and split, as measured once, and our best row."""
     with open(ELSEWHERE, newline="", encoding="utf-8") as file:
         rows = [tuple(row.values()) for row in csv.DictReader(file)]
     best = [evidence.spread(GRADIENT, "test", name) for name in ("energy_rmse", "force_rmse")]
