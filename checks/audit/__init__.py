@@ -1,6 +1,6 @@
-"""`make audit`: are the committed numbers what the committed predictions, and this machine, give?
+"""Audit of the committed results (`make audit`), against stored predictions and new runs.
 
-:mod:`~checks.audit.errors` and :mod:`~checks.audit.pages` need nothing but what is committed,
-:mod:`~checks.audit.trajectory` makes the data anew and :mod:`~checks.audit.rerun` the cheap rows.
-What counts as agreement is in :mod:`~checks.audit.tolerances`.
+:mod:`~checks.audit.errors` and :mod:`~checks.audit.pages` only use committed files,
+:mod:`~checks.audit.trajectory` generates the data again and :mod:`~checks.audit.rerun` runs the
+cheap rows again. The criteria for agreement are in :mod:`~checks.audit.tolerances`.
 """

@@ -1,7 +1,7 @@
-"""Part d: the cheap rows run again on this machine, against the committed ones.
+"""Part d of the audit: the cheap rows run again on this machine, against the committed ones.
 
-By the project's own engine, into a folder of their own; what is compared are means over seeds in
-units of the spread over seeds, and the verdicts that the new numbers would give.
+The project's engine runs them in a separate folder. Compared are means over seeds, in units of the
+spread over seeds, and the verdicts that the new numbers would give.
 """
 
 import math
@@ -33,20 +33,20 @@ from reproduction.show.predictions import file_name
 
 NAME = "d  rows run again"
 SAME, WITHIN, OUTSIDE, ONE_SEED = OUTCOMES = ("same", "within", "outside", "one seed")
-# RMSEs are judged, and what verdicts rest on: the mean and the largest error of the same
-# predictions are no further tests. They are in --json.
+# RMSEs are judged, and numbers that verdicts are based on. Mean and largest errors of the same
+# predictions would not be independent tests; they are only given by --json.
 RMSE = ("energy_rmse", "force_rmse", "energy_rmse_late", "force_rmse_late")
 OF_VERDICTS = {tuple(key) for claim in CLAIMS for key in claim.needs}
-START_SECONDS = 15.0  # a worker's start: TensorFlow is read
+START_SECONDS = 15.0  # for a worker to start, which imports TensorFlow
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One number of one row, here and committed, over seeds.
+    """Comparison of a number of a row, over seeds, here and committed.
 
     Attributes:
-        experiment, split, metric: which one.
-        here, committed: values by seed, in the order of seeds, in the metric's unit.
+        experiment, split, metric: identify the number.
+        here, committed: values in the order of seeds, in the metric's unit.
         z: difference of the means in pooled standard deviations; NaN with one seed.
         outcome: one of the four above.
     """
@@ -61,16 +61,16 @@ class Comparison:
 
     @property
     def judged(self) -> bool:
-        """Counts for the exit status."""
+        """Whether it counts for the exit status."""
         return is_judged(self.experiment, self.split, self.metric)
 
     def as_json(self) -> dict:
-        """For ``--json``, which has no NaN."""
+        """The comparison for ``--json``, which has no NaN."""
         return {**asdict(self), "z": self.z if math.isfinite(self.z) else None}
 
 
 def cost(row: Experiment, provenance: Mapping[str, dict]) -> float:
-    """Seconds of all its groups of seeds on the machine of the committed runs."""
+    """Seconds of all of a row's groups of seeds, on the machine of the committed runs."""
     about = provenance[row.id]
     return sum(about[str(seed)]["seconds_of_group"] for seed in row.seeds[:: row.lanes])
 
@@ -78,12 +78,12 @@ def cost(row: Experiment, provenance: Mapping[str, dict]) -> float:
 def choose(
     rows: Iterable[Experiment], seconds: Mapping[str, float], budget: float
 ) -> list[Experiment]:
-    """The cheapest rows that fit a budget together, those that verdicts rest on before others.
+    """The cheapest rows within a total budget, with those that verdicts are based on first.
 
-    A row that uses another's trained models comes in after that one alone.
+    A row that uses another's trained models is only chosen after that row.
 
     Args:
-        rows: that could be run.
+        rows: candidates.
         seconds: of each, by id.
         budget: in seconds.
     """
@@ -107,7 +107,7 @@ def choose(
 
 
 def named(patterns: Iterable[str]) -> list[Experiment]:
-    """Rows by id or pattern, and those whose models they use. Raises ReproductionError."""
+    """Rows by id or pattern, with those whose models they use. Raises ReproductionError."""
     names = dict.fromkeys(select(list(patterns)))
     for name in list(names):
         if EXPERIMENTS[name].models_of:
@@ -116,15 +116,15 @@ def named(patterns: Iterable[str]) -> list[Experiment]:
 
 
 def is_judged(experiment: str, split: str, metric: str) -> bool:
-    """Whether a number counts for the exit status; of several blocks, their error together does."""
+    """Whether a number counts for the exit status; errors of single blocks do not."""
     own = metric in RMSE and not split.startswith("block")
     return own or (experiment, split, metric) in OF_VERDICTS
 
 
 def affordable(evidence: Evidence, minutes: float, workers: int) -> list[Experiment]:
-    """Rows on Au6 that fit a number of minutes and have numbers that can be judged.
+    """Rows on Au6 that can be run within a number of minutes and have numbers to judge.
 
-    Amp's rows and those on slabs take too long; one seed alone has no spread to judge by.
+    Amp's rows and those on slabs take too long; rows with a single seed have no spread.
     """
     judged = {
         v.experiment
@@ -145,13 +145,13 @@ def affordable(evidence: Evidence, minutes: float, workers: int) -> list[Experim
 
 
 def z_score(here: tuple[float, ...], committed: tuple[float, ...], data: float = 0.0) -> float:
-    """|difference of means| / root mean square of the two standard deviations.
+    """Absolute difference of means divided by the root mean square of the standard deviations.
 
-    NaN where neither seeds nor data give a spread; infinite for different means with none of it.
+    NaN if neither seeds nor data give a spread; infinite if means differ but the spread is zero.
 
     Args:
-        here, committed: one value a seed.
-        data: relative standard deviation that both have besides, of other data.
+        here, committed: one value per seed.
+        data: additional relative standard deviation because of different data.
     """
     one = min(len(here), len(committed)) < 2
     if one and not data:
@@ -169,12 +169,12 @@ def z_score(here: tuple[float, ...], committed: tuple[float, ...], data: float =
 def compare(
     row: Experiment, here: Metrics, committed: Metrics, same_data: bool
 ) -> list[Comparison]:
-    """Every number of a row but durations and what only one side has.
+    """Compare all numbers of a row that both sides have, except durations.
 
     Args:
         row: that was run again.
-        here, committed: with its numbers.
-        same_data: it was run on the committed trajectory.
+        here, committed: contain its numbers.
+        same_data: whether it was run on the committed trajectory.
     """
     found = []
     keys = dict.fromkeys((v.split, v.metric) for v in committed.rows if v.experiment == row.id)
@@ -201,14 +201,14 @@ def compare(
 
 
 def is_duration(metric: str) -> bool:
-    """Seconds say how fast a machine is, not whether it gives the same numbers."""
+    """Whether a metric measures the machine's speed, which is not compared."""
     return UNITS.get(metric) == "s" or metric == "ms_a_step"
 
 
 def in_place(committed: Metrics, here: Metrics) -> Metrics:
-    """The committed numbers, those made again in place of theirs; durations stay.
+    """The committed numbers with new ones in their place, except for durations.
 
-    Seconds of this machine beside another's in one rule would compare machines.
+    A rule must not combine durations of different machines.
     """
     new = {
         (v.experiment, v.seed, v.split, v.metric): v.value
@@ -223,7 +223,7 @@ def in_place(committed: Metrics, here: Metrics) -> Metrics:
 
 
 def changed_verdicts(evidence: Evidence, here: Metrics) -> list[str]:
-    """Claims whose verdict would be another, each in a sentence."""
+    """Claims whose verdict would change, one sentence each."""
     other = Evidence(in_place(evidence.metrics, here), EXPERIMENTS, evidence.provenance)
     pairs = zip(verdicts(CLAIMS, evidence), verdicts(CLAIMS, other), strict=True)
     return [
@@ -235,10 +235,10 @@ def changed_verdicts(evidence: Evidence, here: Metrics) -> list[str]:
 
 
 def same_predictions(rows: Iterable[Experiment], here: Path, committed: Path) -> tuple[int, int]:
-    """Seed 0's predictions in both results folders: (arrays that both have, those the same).
+    """Number of seed 0's prediction arrays in both results folders, and of those that are the same.
 
-    The same as finely as they are stored: forces are float32, and energies of files written before
-    0.2.0 as fine as their errors in float32.
+    They need only be the same at their stored precision: float32 for forces, and that of errors in
+    float32 for energies in files written before 0.2.0.
     """
     total = same = 0
     for row in rows:
@@ -252,20 +252,20 @@ def same_predictions(rows: Iterable[Experiment], here: Path, committed: Path) ->
             total += 1
             if a.shape == b.shape:
                 step = half_step((b.astype(float) - true[name]).astype(np.float32))
-                # Exactly half a step is rounding too: a little more than it.
+                # Slightly more than half a step, as rounding may amount to exactly half.
                 off = np.abs(a.astype(float) - b)
                 same += bool((off <= 1.01 * step + 2 * half_step(b)).all())
     return total, same
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All of an npz."""
+    """Read all arrays of an npz file."""
     with np.load(path) as stored:
         return dict(stored)
 
 
 class Lines(Listener):
-    """A line on the screen for each group of seeds that ends."""
+    """Listener that prints a line for each finished group of seeds."""
 
     def __init__(self, total: int, say: Callable[[str], None]) -> None:
         self.total, self.done, self.say = total, 0, say
@@ -282,14 +282,14 @@ def run_rows(
     workers: int,
     say: Callable[[str], None],
 ) -> tuple[Metrics, Outcome]:
-    """Run rows into a folder and take their errors, as ``make reproduce`` does.
+    """Run rows in a folder and compute their errors, as ``make reproduce`` does.
 
     Args:
-        rows: to run; those that use others' models may be among them.
-        datasets: that are there; others are made.
-        folder: gets data/, runs/ and results/.
-        workers: processes of one thread each.
-        say: gets lines for people.
+        rows: to run, possibly including rows that use the models of others.
+        datasets: available ones, by name; missing ones are generated and added.
+        folder: for data/, runs/ and results/.
+        workers: number of single-threaded processes.
+        say: called with each line of output.
     """
     for name in dict.fromkeys(row.dataset for row in rows):
         if name not in datasets:
@@ -299,7 +299,7 @@ def run_rows(
     store = Store(folder / "runs")
     checksums = {name: data.checksum() for name, data in datasets.items()}
     outcome = Outcome()
-    # What needs trained models waits until they are there.
+    # Rows that need trained models run after those that train them.
     stages = [[row for row in rows if bool(row.models_of) == needs] for needs in (False, True)]
     for stage in stages:
         work, _ = plan(stage, store, checksums)
@@ -317,15 +317,15 @@ def audit(
     workers: int,
     say: Callable[[str], None] = print,
 ) -> Part:
-    """Run rows again and compare them with a results folder's.
+    """Run rows again and compare them with those of a results folder.
 
     Args:
         results: the folder.
         rows: to run.
-        datasets: that are there.
-        folder: for data, runs and results of this run.
-        workers: processes.
-        say: gets lines for people.
+        datasets: available ones, by name.
+        folder: for data, runs and results of the new runs.
+        workers: number of processes.
+        say: called with each line of output.
     """
     part = Part(NAME)
     evidence = Evidence.read(results, EXPERIMENTS)
@@ -400,12 +400,12 @@ def audit(
 
 
 def text_of(values: tuple[float, ...]) -> str:
-    """Mean ± standard deviation."""
+    """Format mean ± standard deviation."""
     return with_spread(spread(values))
 
 
 def said(one: Comparison) -> str:
-    """A comparison in a sentence."""
+    """Describe a comparison in a sentence."""
     return (
         f"{one.experiment}, {one.split} {one.metric}: here {text_of(one.here)}, committed "
         f"{text_of(one.committed)}, z = {one.z:.2g}"
@@ -413,7 +413,7 @@ def said(one: Comparison) -> str:
 
 
 def summary_of(row: Experiment, judged: list[Comparison]) -> tuple[str, ...]:
-    """A line of the table of rows: its name, its first test error here and committed, outcomes."""
+    """Line of the table for a row: name, first test error here and committed, z, outcomes."""
     own = [one for one in judged if one.experiment == row.id]
     if not own:
         return row.id, "", "", "", "nothing to compare"
