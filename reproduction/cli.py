@@ -186,7 +186,7 @@ def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str],
         try:
             datasets[name] = load_dataset(space.data, source)
         except DataError as error:
-            out.print(f"{error}: its stored rows stay as they are", markup=False)
+            out.print(f"{error}: its stored rows remain unchanged", markup=False)
     notes: list[str] = []
     _, fresh = gather(Store(space.runs), experiments, datasets, space.results, notes.append)
     return Evidence.read(space.results, EXPERIMENTS), fresh, notes

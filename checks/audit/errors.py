@@ -68,7 +68,7 @@ def read_numbers(path: Path) -> Numbers:
             key = row["experiment"], row["split"], row["metric"]
             seeds = found.setdefault(key, {})
             if int(row["seed"]) in seeds:
-                raise ValueError(f"{path.name}: {key} of seed {row['seed']} stands there twice")
+                raise ValueError(f"{path.name}: {key} of seed {row['seed']} occurs twice")
             seeds[int(row["seed"])] = float(row["value"])
     return found
 
@@ -210,7 +210,7 @@ def audit(results: Path) -> Part:
         curves = list(of_curves(results, numbers))
     except (ValueError, KeyError, OSError) as error:
         part.faults.append(f"results/ cannot be read: {error}")
-        part.sentence = "The stored arrays are not what the layout says."
+        part.sentence = "The stored arrays are not in the documented format."
         return part
     exact = [e for e in predicted if not e.bound]
     bounds = [e for e in predicted if e.bound]
@@ -246,10 +246,10 @@ def audit(results: Path) -> Part:
     too_small = len(bounds) - sum(e.agrees(tolerances.ERROR) for e in bounds)
     part.sentence = (
         f"{good} of {len(exact)} errors agree within {tolerances.ERROR:g} relative"
-        + (f" ({good - plain} of them with float32 rounding on top)" if good > plain else "")
+        + (f" ({good - plain} of them only with float32 rounding)" if good > plain else "")
         + f", {on_curves} of {len(curves)} with the ends of learning curves within "
         f"{tolerances.CURVE:g}, and {too_small or 'none'} of {len(bounds)} training errors is "
         f"smaller than its stored frames allow; of the {len(of_all)} test RMSEs in metrics.csv, "
-        f"{covered} are taken again so."
+        f"{covered} are recomputed in this way."
     )
     return part

@@ -191,7 +191,7 @@ def audit(root: Path) -> Part:
             part.count(what, *found, within)
     except (ReproductionError, ValueError, KeyError, OSError) as error:
         part.faults.append(f"pages cannot be made: {error}")
-        part.sentence = "The pages cannot be made from what is there."
+        part.sentence = "The pages cannot be generated from the stored results."
         return part
     judged = verdicts(CLAIMS, evidence)
     part.details = {"verdicts": {str(v.claim.number): v.status for v in judged}}

@@ -125,7 +125,7 @@ def audit(results: Path) -> tuple[Part, Dataset | None]:
     except DataError as error:
         # This happens rarely, by chance: the cluster is hot enough to lose an atom.
         part.faults.append(f"Au6: {error}")
-        part.sentence = "This processor's Au6 trajectory cannot be used: nothing can be compared."
+        part.sentence = "This processor's Au6 trajectory is unusable: nothing can be compared."
         return part, None
     try:
         committed = committed_checksum(results, NAME)
@@ -144,7 +144,7 @@ def audit(results: Path) -> tuple[Part, Dataset | None]:
             energies = stored["energies"].astype(float)
     except (ValueError, KeyError, OSError) as error:
         part.faults.append(f"results/ cannot be read: {error}")
-        part.sentence = "The stored trajectory is not what the layout says."
+        part.sentence = "The stored trajectory is not in the documented format."
         return part, data
     alike = parted(data, energies)
     here, there = data.checksum()[:8], committed[:8]
@@ -164,8 +164,8 @@ def audit(results: Path) -> tuple[Part, Dataset | None]:
             "every bit",
         )
         part.sentence = (
-            f"This machine gives the committed Au6 trajectory, checksum {here}…, and the energies "
-            "and forces that Au6's predictions are held against are its own."
+            f"This machine gives the committed Au6 trajectory, checksum {here}…, and the reference "
+            "energies and forces of Au6's predictions are from it."
         )
         if not part.good:
             part.sentence = f"This machine gives the committed Au6 trajectory ({here}…), but:"
@@ -187,7 +187,7 @@ def audit(results: Path) -> tuple[Part, Dataset | None]:
             f"{energies.std():.3f} eV."
         )
     else:
-        part.faults.append(f"the trajectory parts from the committed one at frame {alike}")
+        part.faults.append(f"the trajectory differs from the committed one from frame {alike} on")
         part.sentence = (
             f"The Au6 trajectory made here ({here}…) is not a continuation of the committed one's "
             f"({there}…) first {tolerances.SAME_FRAMES} frames."

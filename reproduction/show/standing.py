@@ -163,7 +163,7 @@ def remove_broken(folder: Path, say: Say) -> None:
         for path in sorted(folder.glob(pattern)):
             if not path.name.startswith(".") and (why := archive_damage(path)):
                 path.unlink()
-                say(f"{path}: {why}; removed: take it from git, or run all seeds of its row")
+                say(f"{path}: {why}; removed: restore it from git, or run all seeds of its row")
 
 
 def remove_orphans(folder: Path, rows: Iterable[Experiment], say: Say) -> None:
