@@ -256,7 +256,7 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
             "they count as they are, and --fresh repeats them"
         )
     if outcome.beside:
-        out.print(f"seeds not of their rows, shown in no table: {', '.join(outcome.beside)}")
+        out.print(f"seeds not in their rows' lists, shown in no table: {', '.join(outcome.beside)}")
     for name, why in outcome.failed.items():
         out.print(f"failed: {name}: {why}", markup=False)
     return outcome

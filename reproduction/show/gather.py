@@ -196,7 +196,9 @@ def errors_of(experiment: Experiment, run: dict, arrays: dict, data: Dataset) ->
             if f"{kind}_{split}" in arrays:
                 labels = part.energies if kind == "energy" else part.forces
                 if arrays[f"{kind}_{split}"].shape != labels.shape:
-                    raise ReproductionError(f"{experiment.id}: its predictions are of other frames")
+                    raise ReproductionError(
+                        f"{experiment.id}: its predictions are for other frames"
+                    )
                 for metric, value in errors(kind, arrays[f"{kind}_{split}"], labels).items():
                     found.append({"split": split, "metric": metric, "value": value})
     _check_parts(experiment, run, whole, found)
@@ -212,7 +214,7 @@ def _check_parts(experiment: Experiment, run: dict, parts, found: list[dict]) ->
         value = computed.get((m["split"], m["metric"]), m["value"])
         same = same and bool(np.isclose(m["value"], value, rtol=1e-9, atol=1e-15))
     if not same:
-        raise ReproductionError(f"{experiment.id}: its predictions are of other frames")
+        raise ReproductionError(f"{experiment.id}: its predictions are for other frames")
 
 
 def _measured(run: dict, computed: list[dict]) -> list[dict]:
