@@ -3,7 +3,7 @@ PY := .venv/bin/python
 STEPS := $(sort $(wildcard scripts/0*.py))
 export PYTHON AMP
 
-.PHONY: help setup reproduce quick test benchmark figures report lint audit check-dgl
+.PHONY: help setup reproduce quick test benchmark figures report lint audit check-dgl check-peers
 
 help:
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
@@ -17,6 +17,7 @@ help:
 	@echo "make audit       are the committed numbers what their predictions and this machine give?"
 	@echo "                 ARGS='--minutes 20', ARGS='--rows table4/eq4', ARGS=--help"
 	@echo "make check-dgl   optional: section 6's network in DGL, as the report had it, is the same"
+	@echo "make check-peers optional: other packages' errors on Au6, measured again"
 
 setup:
 	@PYTHON="$(PYTHON)" scripts/setup.sh
@@ -58,3 +59,9 @@ check-dgl: setup
 	@PYTHON="$(PYTHON)" checks/dgl/setup.sh
 	@$(PY) checks/dgl/keras_side.py .venv-dgl/keras.npz
 	@.venv-dgl/bin/python checks/dgl/check.py .venv-dgl/keras.npz
+
+# A package, an environment: elsewhere.csv is written from what the runs in runs/peers measured.
+check-peers: setup
+	@PYTHON="$(PYTHON)" checks/peers/setup.sh
+	@$(PY) checks/peers/export.py runs/peers/data
+	@$(PY) checks/peers/measure.py runs/peers

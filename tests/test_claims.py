@@ -235,6 +235,18 @@ def test_a_model_that_learned_nothing_has_no_gap():
         evidence = Evidence(Metrics([*evidence.metrics.rows, *train]), EXPERIMENTS)
         claim = of(Gap(row, "force_rmse", low=None, high=2.0))
         assert verdict(claim, evidence).status == expected
+    # A large gap needs no such proof: the training part was learned.
+    tight = [Value(row, k, "train", "force_rmse", 0.09) for k in range(5)]
+    evidence = Evidence(Metrics([*evidence.metrics.rows, *tight]), EXPERIMENTS)
+    assert verdict(of(Gap(row, "force_rmse", low=2.0)), evidence).status == REPRODUCED
+
+
+def test_two_metrics_of_one_row_are_told_apart_in_words():
+    left = Key("beyond/learned-eq2", "train", "g2_unexplained")
+    before = left._replace(metric="g2_unexplained_before")
+    one = verdict(of(Lower(left, before)), evidence_of({left: 0.09, before: 0.004}, SEEDS**0.1))
+    assert one.status == NOT_REPRODUCED
+    assert "left unexplained) > 0.0040" in one.numbers and "before training" in one.numbers
 
 
 def test_a_baseline_is_of_the_same_frames():

@@ -29,9 +29,14 @@ def speed(evidence: Evidence) -> Table:
     )
 
 
+def calls(evidence: Evidence) -> dict[str, float]:
+    """Milliseconds of a call on Au6, from scripts/benchmark.py: {calculator: ms}."""
+    return _benchmark(evidence, "benchmark.json").get("calculator_ms_a_call", {})
+
+
 def latency(evidence: Evidence) -> Table:
     """Table of calculators on Au6, from scripts/benchmark.py."""
-    times = _benchmark(evidence, "benchmark.json").get("calculator_ms_a_call", {})
+    times = calls(evidence)
     note = "Energy and forces at new positions each time, the same run as above."
     rows = tuple((name, f"{ms:.3f}") for name, ms in times.items())
     return Table("latency", "A call of an ASE calculator on Au6", ("calculator", "ms"), rows, note)

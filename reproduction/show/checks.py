@@ -10,7 +10,14 @@ import numpy as np
 from scipy import stats
 
 from reproduction.show.evidence import Evidence
-from reproduction.show.metrics import SIGNIFICANCE, compare, log_ratio, spread, within
+from reproduction.show.metrics import (
+    SIGNIFICANCE,
+    compare,
+    log_ratio,
+    spread,
+    with_spread,
+    within,
+)
 from reproduction.show.reported import reported
 from reproduction.show.rules import (
     CLEAR,
@@ -158,20 +165,25 @@ def _beside(evidence: Evidence, a: Key, b: Key, found: int | None, score: Score)
     sign = {-1: "<", 1: ">", None: "against"}.get(found)
     if sign is None:
         sign = "≈" if within(_values(evidence, a), _values(evidence, b), TOLERANCE) else "?"
-    text = f"{sign} {shown(evidence, b)}{unit(a)}{part(a)}"
+    text, subject = f"{sign} {shown(evidence, b)}{unit(a)}{part(a)}", shown(evidence, a)
+    if a.metric != b.metric:
+        text = f"{sign} {with_spread(evidence.judged_spread(*b))} {_words(b.metric)}"
+        subject += f" ({_words(a.metric)})"
     if found is None:
-        return Finding((OPEN,), text + ONE_SEED, shown(evidence, a))
+        return Finding((OPEN,), text + ONE_SEED, subject)
     if not score.decided:
         low, high = log_ratio(_values(evidence, a), _values(evidence, b)).bounds()
         text += f" ({low:.2g} to {high:.2g} times)"
-    return Finding((score,), text, shown(evidence, a))
+    return Finding((score,), text, subject)
 
 
 @dataclass(frozen=True)
 class Gap:
     """Check that the ratio of test error to training error, seed by seed, is within bounds.
 
-    It fails for rows that do not beat the trivial baseline, for which the ratio means nothing.
+    With an upper bound, it fails for rows that do not beat the trivial baseline, because a model
+    that learned nothing has a small ratio as well. A large ratio itself shows that the training
+    part was learned.
 
     Attributes:
         experiment, metric: the row and its error.
@@ -198,7 +210,7 @@ class Gap:
         what = {"energy_rmse": "E", "force_rmse": "F"}.get(self.metric, self.metric)
         subject = f"{what}'s test error / training error:"
         text = f"{evidence.called(self.experiment)} {ratio:.3g}"
-        if said := _no_better(evidence, self.needs[1]):
+        if np.isfinite(self.high) and (said := _no_better(evidence, self.needs[1])):
             return Finding((FAILS,), f"{text} ({said})", subject)
         if logs.n == 1:
             if self.low is None:
@@ -348,7 +360,7 @@ WORDS = {
     "energy_slope": "slope of the error against E",
     "atom_unexplained": "variance of EMT's atom energies left unexplained",
     "g2_unexplained": "variance of Behler's radial functions left unexplained",
-    "g2_unexplained_before": "the same before training",
+    "g2_unexplained_before": "before training",
     "g2_unexplained_inverse": "by 1/r alone",
     "coordinates_next_correlation": "correlation of the coordinates with the next frame",
     "distances_next_correlation": "correlation of the distances with the next frame",

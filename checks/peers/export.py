@@ -1,0 +1,55 @@
+"""The project's side of `make check-peers`: export Au6, split as in beyond/eq2-gradient.
+
+Runs in .venv. Writes train.extxyz, test.extxyz and data.json (description and checksums) to the
+given folder. The trajectory is the one in data/, or is generated with the project's settings.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import ase.io
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from data_gen.dataset import Dataset, load
+from data_gen.dynamics import run_dynamics
+from reproduction.engine.experiment import Experiment
+from reproduction.engine.provenance import ROOT
+from reproduction.sections import EXPERIMENTS
+from reproduction.sections.names import GRADIENT
+
+
+def frames(part: Dataset) -> list[Atoms]:
+    """Convert a part of the data to ASE atoms with energies and forces."""
+    found = []
+    for x, energy, forces in zip(part.positions, part.energies, part.forces, strict=True):
+        atoms = Atoms(part.numbers, positions=x, cell=part.cell, pbc=part.pbc)
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        found.append(atoms)
+    return found
+
+
+def write(row: Experiment, data: Dataset, folder: Path) -> None:
+    """Write both parts of a row's data, and data.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"trajectory": row.dataset, "trajectory_sha256": data.checksum(), "files": {}}
+    for name, part in zip(("train", "test"), row.parts(data), strict=True):
+        path = folder / f"{name}.extxyz"
+        ase.io.write(path, frames(part), format="extxyz")
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        about["files"][name] = {"frames": len(part), "sha256": sha256}
+    (folder / "data.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def main(folder: str) -> None:
+    """Write the data of beyond/eq2-gradient."""
+    row = EXPERIMENTS[GRADIENT]
+    trajectory = ROOT / "data" / f"{row.dataset}.traj"
+    data = load(trajectory) if trajectory.is_file() else run_dynamics(row.data.dynamics)
+    write(row, data, Path(folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

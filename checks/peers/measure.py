@@ -1,0 +1,75 @@
+"""Measure all other packages whose results are missing, and write reproduction/elsewhere.csv.
+
+Runs in .venv, after setup.sh has created the environments and export.py the data in FOLDER/data. A
+run's JSON file stays in FOLDER, beside its scratch folder: delete it to measure that run again.
+"""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from data_gen.files import replacing
+from reproduction.engine.provenance import ROOT
+from reproduction.sections.beyond_gradient import ELSEWHERE
+
+# The first run of each package takes 100 to 170 CPU seconds on one core of the machine named in the
+# CSV, about as long as our row; a second one takes several times as long.
+RUNS = (
+    ("ace", None),
+    ("mace", 10),
+    ("schnetpack", 17),
+    ("schnetpack", 110),
+    ("grace", 100),
+    ("deepmd", 13_000),
+)
+
+
+def label(name: str, passes: int | None) -> str:
+    """Name of a run's files."""
+    return name if passes is None else f"{name}-{passes}"
+
+
+def measure(folder: Path, name: str, passes: int | None) -> dict:
+    """Numbers of a run, which is done now unless its results exist."""
+    output = folder / f"{label(name, passes)}.json"
+    if not output.is_file():
+        print(f"measuring {label(name, passes)} ...", flush=True)
+        python = ROOT / f".venv-peers-{name}/bin/python"
+        script = ROOT / f"checks/peers/run_{name}.py"
+        arguments = [folder / "data", folder / label(name, passes), output]
+        if passes is not None:
+            arguments += ["--passes", str(passes)]
+        # Its own output is also in the JSON; the packages' output is of little use.
+        log = folder / f"{label(name, passes)}.log"
+        with open(log, "w") as file:
+            done = subprocess.run([python, script, *arguments], stdout=file, stderr=file)
+        if done.returncode:
+            sys.exit(f"error: {script.name} failed; the whole story is in {log}")
+    return json.loads(output.read_text(encoding="utf-8"))
+
+
+def write(rows: list[dict], path: Path) -> None:
+    """Write one line for each run, with settings as JSON."""
+    with replacing(path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            settings = json.dumps(row["settings"], ensure_ascii=False, separators=(",", ":"))
+            writer.writerow({**row, "settings": settings})
+
+
+def main(folder: str) -> None:
+    """Do the missing runs and write the CSV."""
+    rows = [measure(Path(folder).resolve(), *run) for run in RUNS]
+    write(rows, ELSEWHERE)
+    for row in rows:
+        print(
+            f"{row['model']}: E {row['energy_rmse_meV']:.2f} meV, "
+            f"F {row['force_rmse_meV_A']:.2f} meV/Å, {row['train_cpu_seconds']:.0f} s"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
