@@ -1,6 +1,6 @@
-"""Section 3: the Behler-Parrinello model as the report ran it, with Amp.
+"""Training of Behler-Parrinello models with Amp, as in section 3 of the report.
 
-:mod:`~amp_baseline.training` trains in a process of its own, :mod:`~amp_baseline.potential`
+:mod:`~amp_baseline.training` trains in a separate process, :mod:`~amp_baseline.potential`
 predicts.
 """
 

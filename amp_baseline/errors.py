@@ -1,5 +1,5 @@
-"""What goes wrong with Amp, in words for its user."""
+"""The exception for problems with Amp."""
 
 
 class AmpError(Exception):
-    """Amp is not there, its process died, or its files are not what they should be."""
+    """Amp is not installed, its process died, or one of its files is invalid."""

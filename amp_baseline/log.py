@@ -1,4 +1,4 @@
-"""Amp's log: how far a training is."""
+"""Parser for the log that Amp writes during training."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 NUMBER = r"([-+.\deEnaif]+)"
-# step, time, loss, energy RMSE [-C], largest residual [-C], and the same two for forces.
+# step, time, loss, energy RMSE [-C], largest residual [-C], and the latter two for forces.
 _STEP = re.compile(
     rf"^\s*(\d+) \S+\s+{NUMBER} {NUMBER} [-C] {NUMBER} [-C]"
     rf"(?:\s+{NUMBER} [-C]\s+{NUMBER} [-C])?\s*$"
@@ -15,12 +15,12 @@ _STEP = re.compile(
 
 @dataclass(frozen=True)
 class LogStep:
-    """One evaluation of Amp's loss.
+    """One evaluation of Amp's loss, from a line of the log.
 
     Attributes:
-        loss: Amp's, summed over images.
+        loss: as Amp defines it, summed over images.
         energy_rmse: eV per atom.
-        force_rmse: eV/Å, or NaN where energies alone are trained.
+        force_rmse: eV/Å; NaN if only energies are trained.
     """
 
     loss: float
@@ -29,7 +29,7 @@ class LogStep:
 
 
 def parse_line(line: str) -> LogStep | None:
-    """A line of the log's table of steps; None for any other line, or one cut short."""
+    """Parse a line of the log; None if it is not a complete line of the table of steps."""
     found = _STEP.match(line)
     if not found or not line.endswith("\n"):
         return None
@@ -42,6 +42,9 @@ def parse_line(line: str) -> LogStep | None:
 
 
 def parse(text: str) -> np.ndarray:
-    """All steps of a log, of a resumed one too: (steps, 3), columns as in :class:`LogStep`."""
+    """Parse all steps of a log: (steps, 3), columns as in :class:`LogStep`.
+
+    The log may be of a training that was resumed.
+    """
     steps = [s for line in text.splitlines(keepends=True) if (s := parse_line(line))]
     return np.array([(s.loss, s.energy_rmse, s.force_rmse) for s in steps]).reshape(-1, 3)

@@ -1,11 +1,11 @@
-"""SciPy's BFGS, which Amp calls, with a cheaper update of the inverse Hessian.
+"""BFGS as in SciPy, which Amp uses, with a cheaper update of the inverse Hessian.
 
-SciPy multiplies whole matrices twice for each update, 4 n^3 operations for n weights: a second a
-step for the 2,108 of hidden layers (50, 25, 10, 10), more than Amp's loss takes. Here the same
-update, of rank two, is written out: of the order of n^2. Line search and stopping rules are SciPy's
-own functions and numbers but for its limit of 200 n steps, so that the steps are the same up to
-rounding (tested). Rounding is also what ends SciPy's on Amp's loss; this one then ends elsewhere:
-it is for where SciPy's is too slow.
+SciPy multiplies full matrices twice per update, 4 n^3 operations for n weights: a second per step
+for the 2,108 weights of hidden layers (50, 25, 10, 10), more than Amp's loss takes. Here the same
+rank-two update is written out, which takes of the order of n^2 operations. Line search and
+stopping rules are SciPy's, except for its limit of 200 n steps, so the steps are the same up to
+rounding (tested). On Amp's loss it is rounding that ends SciPy's BFGS; this one ends at a different
+point, so it is only used where SciPy's is too slow.
 """
 
 import numpy as np
@@ -16,18 +16,18 @@ GTOL = 1e-15  # largest component of the gradient at which Amp lets BFGS end
 
 
 def bfgs(fun, x0, jac=True, args=(), method=None, options=None) -> OptimizeResult:
-    """Minimise, as ``scipy.optimize.minimize(fun, x0, jac=True, method="BFGS")`` does.
+    """Minimise a function like ``scipy.optimize.minimize(fun, x0, jac=True, method="BFGS")``.
 
     Args:
         fun: (x, *args) -> (value, gradient).
-        x0: (n,).
-        jac: True, as Amp asks.
+        x0: (n,), the starting point.
+        jac: always True in Amp; ignored.
         args: passed on to ``fun``.
-        method, options: what Amp passes for SciPy's; ``options["gtol"]`` counts.
+        method, options: as Amp passes them to SciPy; only ``options["gtol"]`` is used.
 
     Returns:
-        ``x``, ``fun``, ``nit``, and ``status``: 0 for a gradient below gtol, 2 for a line search
-        that found no way down.
+        ``x``, ``fun``, ``nit``, ``success`` and ``status``: 0 for a gradient below gtol, 2 if the
+        line search fails or the value is not finite.
     """
     gtol = (options or {}).get("gtol", GTOL)
     last: dict = {}

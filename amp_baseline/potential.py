@@ -1,4 +1,4 @@
-"""A trained Amp potential: its file, its predictions, its parameters as plain arrays."""
+"""Trained Amp potentials: reading them, predicting with them, and extracting their parameters."""
 
 import ast
 import contextlib
@@ -20,7 +20,7 @@ NOT_INSTALLED = "Amp is not installed; `make setup` installs it (it compiles for
 
 
 def backend() -> str:
-    """ "fortran" or "python": what Amp computes with here. Raises AmpError: Amp is not there."""
+    """What Amp computes with: "fortran" or "python". Raises AmpError if it is not installed."""
     if importlib.util.find_spec("amp") is None:
         raise AmpError(NOT_INSTALLED)
     return "fortran" if importlib.util.find_spec("amp.fmodules") else "python"
@@ -28,9 +28,9 @@ def backend() -> str:
 
 @contextlib.contextmanager
 def quiet():
-    """Amp is older than its dependencies: what they say of it is no news to its user.
+    """Suppress warnings from Amp's dependencies, which are newer than Amp.
 
-    It asks for the user's name as well, for its log, and fails where a container has none.
+    Also sets a user name, without which Amp fails in containers that have none.
     """
     os.environ.setdefault("LOGNAME", "nobody")
     with warnings.catch_warnings():
@@ -39,7 +39,7 @@ def quiet():
 
 
 def frames(data: Dataset) -> list[Atoms]:
-    """A dataset as the images that Amp takes, with energies and forces."""
+    """Convert a dataset to the images that Amp takes, with energies and forces."""
     images = []
     for x, e, f in zip(data.positions, data.energies, data.forces, strict=True):
         image = Atoms(data.numbers, positions=x, cell=data.cell, pbc=data.pbc)
@@ -49,11 +49,11 @@ def frames(data: Dataset) -> list[Atoms]:
 
 
 class Computed:
-    """Amp's container of what a calculator gives for images, in memory.
+    """In-memory replacement for Amp's container of computed properties of images.
 
-    Amp's own keeps a pickle an image on disk, and reads it again at each access: for the
-    derivatives of the fingerprints that is 333 times an image of ten atoms, most of the
-    time before Amp's first step on forces (``make benchmark``).
+    Amp's own stores one pickle file per image and reads it at every access: 333 times for the
+    fingerprint derivatives of an image of ten atoms, which takes most of the time before Amp's
+    first step on forces (``make benchmark``).
     """
 
     def __init__(self, calculator, report: Callable[[int, int], None] | None = None) -> None:
@@ -61,7 +61,7 @@ class Computed:
         self.items: dict = {}
 
     def calculate_items(self, images, parallel=None, log=None) -> None:
-        """What is not there yet."""
+        """Compute the items that are missing."""
         missing = [key for key in images if key not in self.items]
         for k, key in enumerate(missing):
             self.items[key] = self.calculator.calculate(images[key], key)
@@ -73,9 +73,14 @@ class Computed:
 
 
 def in_memory(descriptor, elements: list[str], report=None) -> None:
-    """Give a Gaussian descriptor containers in memory, and Amp's default functions if it has none.
+    """Make a Gaussian descriptor keep its data in memory.
 
-    ``report`` is called with (a word, images so far, images in all).
+    If it has no symmetry functions, it also gets Amp's default ones.
+
+    Args:
+        descriptor: to change.
+        elements: symbols.
+        report: called with (name of the quantity, images so far, total images).
     """
     from amp.descriptor import gaussian
 
@@ -98,10 +103,13 @@ def in_memory(descriptor, elements: list[str], report=None) -> None:
 
 
 def read_descriptor(text: str) -> dict:
-    """Cutoff (Å) and symmetry functions of each element, from the text of Amp's file, without Amp.
+    """Read cutoff (Å) and symmetry functions from the text of an Amp file, without using Amp.
+
+    Returns:
+        {"cutoff": Å, "functions": {element: Amp's dictionaries}}.
 
     Raises:
-        AmpError: not such a text, or not with the cosine cutoff.
+        AmpError: the text is not that of an Amp file, or the cutoff function is not the cosine.
     """
     try:
         outer = {k.arg: k.value for k in ast.parse(text.strip(), mode="eval").body.keywords}
@@ -116,13 +124,13 @@ def read_descriptor(text: str) -> dict:
 
 
 class AmpPotential:
-    """A trained potential.
+    """A trained Amp potential, read from a file.
 
     Args:
         path: of a file that Amp saved.
 
     Raises:
-        AmpError: Amp is not installed, or the file is not one of Amp's, or not whole.
+        AmpError: Amp is not installed, or the file is not a complete Amp file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -132,7 +140,7 @@ class AmpPotential:
 
             try:
                 self.amp = Amp.load(str(path), logging=False, cores=1)
-            except Exception as error:  # Amp evaluates the text: anything may come out.
+            except Exception as error:  # Amp evaluates the text, so any exception is possible.
                 raise AmpError(
                     f"{path}: not a potential that Amp saved, or not whole ({type(error).__name__})"
                 ) from None
@@ -141,11 +149,11 @@ class AmpPotential:
 
     @property
     def elements(self) -> list[str]:
-        """That it was trained on."""
+        """Symbols of the elements that it was trained on."""
         return sorted(self.amp.model.parameters.weights)
 
     def fingerprints(self, data: Dataset) -> np.ndarray:
-        """(n, N, G) for data of one element or of elements with as many functions each."""
+        """Fingerprints (n, N, G); all elements must have the same number of functions."""
         images = self._images(data)
         descriptor = self.amp.descriptor
         descriptor.neighborlist.calculate_items(images)
@@ -155,10 +163,15 @@ class AmpPotential:
     def predict(
         self, data: Dataset, forces: bool, report: Callable[[int, int], None] | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Energies (n,) eV and, if asked for, forces (n, N, 3) eV/Å, by Amp's own functions.
+        """Predict energies (n,) eV and optionally forces (n, N, 3) eV/Å, with Amp's own code.
+
+        Args:
+            data: to predict; its energies and forces are not used.
+            forces: whether to predict forces; if not, they are None.
+            report: called with (frames so far, total frames).
 
         Raises:
-            AmpError: the data have an element that the potential was not trained on.
+            AmpError: the data contain an element that the potential was not trained on.
         """
         images = self._images(data)
         descriptor, model = self.amp.descriptor, self.amp.model
@@ -192,19 +205,19 @@ class AmpPotential:
                 f"the potential was trained on {', '.join(self.elements)} and does not know "
                 f"{', '.join(sorted(unknown))}"
             )
-        # Keys of our own: Amp's hash would make one of two equal frames.
+        # Numbers as keys: with Amp's hashes, two equal frames would become one.
         return dict(enumerate(frames(data)))
 
     def parameters(self) -> dict:
-        """All that the potential is, as plain Python: for an implementation other than Amp's.
+        """All parameters of the potential as plain Python objects, for other implementations.
 
-        Keys: "cutoff" (Å); "activation"; for each element "symmetry_functions" (Amp's
-        dictionaries, etas in units of 1 / cutoff^2), "range" (G, 2) of the training fingerprints,
-        "weights" (a list of (inputs + 1, outputs) arrays, the last row the biases), "slope" and
-        "intercept" (eV).
+        Keys: "cutoff" (Å); "activation"; "elements", a dictionary that contains for each element
+        "symmetry_functions" (Amp's dictionaries, etas in units of 1 / cutoff^2), "range" (G, 2) of
+        the training fingerprints, "weights" (a list of (inputs + 1, outputs) arrays, the last row
+        being the biases), "slope" and "intercept" (eV).
 
         Raises:
-            AmpError: a cutoff other than the cosine.
+            AmpError: the cutoff function is not the cosine.
         """
         d, m = self.amp.descriptor.parameters, self.amp.model.parameters
         if d.cutoff["name"] != "Cosine":

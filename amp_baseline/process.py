@@ -1,9 +1,9 @@
-"""The process that Amp trains in: ``python -m amp_baseline.process FOLDER``.
+"""Program that trains a model with Amp: ``python -m amp_baseline.process FOLDER``.
 
-Amp keeps state in its Fortran module, writes where it runs, changes print options and raises out of
-optimisers: here it does so alone. The folder has ``job.npz`` and ``job.json``; it gets Amp's log,
-``potential.amp``, ``state.npz`` now and then, and at the end ``predictions.npz`` and
-``result.json``.
+Amp has global state in its Fortran module, writes to the working directory, changes print options
+and is stopped by exceptions from within its optimiser, so it runs in a process of its own. The
+folder must contain ``job.npz`` and ``job.json``. The program adds Amp's log, ``potential.amp``, at
+intervals ``state.npz``, and at the end ``predictions.npz`` and ``result.json``.
 """
 
 import json
@@ -23,20 +23,20 @@ from amp_baseline.settings import AmpSettings
 from data_gen.dataset import Dataset
 
 STATE_SECONDS = 20.0
-FORCE_FRAMES = 10  # of each part: Amp takes a quarter of a second for the forces of ten atoms
+FORCE_FRAMES = 10  # per part; Amp takes a quarter of a second for the forces of ten atoms
 LABEL = "amp"
 
 
 class Stopped(Exception):
-    """Out of Amp's optimiser, before Amp would end by itself; says why."""
+    """Raised inside Amp's optimiser to stop the training early; the message says why."""
 
 
 def main(folder: Path) -> None:
-    """Train, then predict."""
+    """Train and predict, as the files in the folder say."""
     os.chdir(folder)
-    # Amp moves old files to the temporary folder when it saves.
+    # When saving, Amp moves old files to the temporary folder.
     os.environ["TMPDIR"] = str(folder)
-    # Ctrl-C reaches the whole process group; only the parent decides what it means.
+    # Ctrl-C reaches the whole process group; only the parent reacts to it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -78,7 +78,7 @@ def main(folder: Path) -> None:
 
 
 class _State:
-    """What a training has come to; survives its process."""
+    """State of a training; its file allows another process to resume."""
 
     def __init__(self) -> None:
         self.vector, self.loss = np.zeros(0), np.inf
@@ -104,7 +104,7 @@ class _State:
 
 
 def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop: threading.Event):
-    """Train from a state; leaves potential.amp with the weights of the lowest loss.
+    """Train from a state, and write potential.amp with the weights of the lowest loss.
 
     Raises:
         Stopped: ``stop`` was set.
@@ -117,13 +117,13 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop
     from amp.utilities import TrainingConvergenceError
 
     class Watched(NeuralNetwork):
-        """Amp's network, which remembers its best weights and stops when it is told."""
+        """Amp's network, extended to remember its best weights and to stop on request."""
 
         def get_loss(self, vector, lossprime):
             if stop.is_set():
                 raise Stopped("asked to")
-            # One evaluation at least, however long the fingerprints took: weights that no loss is
-            # known of are no result.
+            # At least one evaluation, however long the fingerprints took: weights without a known
+            # loss are no result.
             if state.steps and time.process_time() - begin + before > 60 * settings.minutes:
                 raise Stopped("the time limit")
             if state.steps >= settings.max_steps:
@@ -175,7 +175,7 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop
     before = float(state.seconds)
     if not state.ended:
         if len(state.vector):
-            # Amp's own start, with the weights of the state put in their place.
+            # Amp's own set-up, then the weights of the state instead of the initial ones.
             _set_up(amp, images, settings.forces)
             model.vector = state.vector
         begin, kept = time.process_time(), time.monotonic()
@@ -199,7 +199,7 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop
 
 
 def _training_images(data: Dataset):
-    """Images by number, with the metadata that Amp's loss looks for."""
+    """Images by number, with the metadata that Amp's loss expects."""
     from amp.utilities import MetaDict
 
     images = MetaDict(enumerate(frames(data)))
@@ -208,13 +208,13 @@ def _training_images(data: Dataset):
 
 
 def _set_up(amp, images, forces: bool) -> None:
-    """All of Amp's training but the training: ranges, weights and scalings are there after it."""
+    """Do what Amp does before training, which sets fingerprint ranges, weights and scalings."""
     amp.descriptor.calculate_fingerprints(images, log=amp._log, calculate_derivatives=forces)
     amp.model.fit(images, amp.descriptor, amp._log, amp._parallel, only_setup=True)
 
 
 def _predict(train: Dataset, test: Dataset, amp, stop: threading.Event) -> dict[str, np.ndarray]:
-    """Energies of both parts, and forces of some frames, by the potential as it was saved.
+    """Predict energies of both parts, and forces of some frames, with the saved potential.
 
     Raises:
         Stopped: ``stop`` was set.
@@ -241,7 +241,7 @@ def _predict(train: Dataset, test: Dataset, amp, stop: threading.Event) -> dict[
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot say so."""
+    """Exit when the parent process does, which may be killed without notice."""
     parent = os.getppid()
 
     def watch() -> None:

@@ -1,24 +1,24 @@
-"""What an Amp training is asked for."""
+"""Settings of an Amp training."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class AmpSettings:
-    """Amp's own defaults, but for the limits.
+    """Settings of an Amp training; the defaults are Amp's own, except for the limits.
 
     Attributes:
         hidden_layers: nodes of each hidden layer, the same for every element.
-        forces: train on energies and forces, not energies alone.
-        energy_rmse: Amp counts the energy as learned below this RMSE, eV per atom (its default).
-        force_rmse: the same for the forces, eV/Å. Amp has no default; its force training is
-            switched on by giving one.
-        force_coefficient: weight of the forces in Amp's loss (its default):
+        forces: train on energies and forces instead of energies alone.
+        energy_rmse: energies count as converged below this RMSE, eV per atom (Amp's default).
+        force_rmse: forces count as converged below this RMSE, eV/Å. Amp has no default; giving
+            this value to Amp makes it train on forces.
+        force_coefficient: weight of the forces in Amp's loss (Amp's default):
             sum over images of (dE / N)^2 + force_coefficient * mean over components of dF^2.
-        optimiser: "scipy", Amp's own choice, SciPy's BFGS; or "rank-two", the same with a cheaper
-            update (:mod:`amp_baseline.optimiser`).
-        minutes: of the processor in training, after which the best state so far counts.
-        max_steps: evaluations of the loss, after which the best state so far counts.
+        optimiser: "scipy" for SciPy's BFGS, Amp's default, or "rank-two" for the same method with
+            a cheaper update (:mod:`amp_baseline.optimiser`).
+        minutes: limit of processor time in training; at the limit the best weights so far are used.
+        max_steps: limit of loss evaluations; at the limit the best weights so far are used.
     """
 
     hidden_layers: tuple[int, ...] = (5, 5)
@@ -31,5 +31,5 @@ class AmpSettings:
     max_steps: int = 100_000
 
     def quick(self) -> "AmpSettings":
-        """The same in a few steps: does it run here?"""
+        """The same settings with low limits, for a quick try."""
         return replace(self, max_steps=10, minutes=1.0)

@@ -1,4 +1,4 @@
-"""Dataset -> Amp -> predictions, in a process that can be watched, stopped and killed."""
+"""Training with Amp in a separate process, which can be monitored, stopped and resumed."""
 
 import json
 import re
@@ -26,19 +26,20 @@ _COUNT = re.compile(r"^ (fingerprints|fingerprint derivatives|predictions) (\d+)
 
 @dataclass(frozen=True)
 class AmpRun:
-    """What a training came to.
+    """Result of an Amp training.
 
     Attributes:
-        energies: (train, test), each (n,), eV, by Amp.
-        force_frames: (train, test), indices of the frames that Amp's forces were asked of.
-        forces: (train, test), each (frames, N, 3), eV/Å, by Amp.
-        potential: path of the file that Amp saved: the weights of the lowest training loss.
-        ended: "converged", "the optimiser gave up", or by which limit it was stopped.
-        steps, best_step: evaluations of the loss, and which of them was the lowest.
-        seconds: of the processor, in Amp's optimiser, with its hand-over to Fortran and the
-            training fingerprints.
-        resumed: how often it was taken up again; each time the optimiser forgets its curvature.
-        fortran: Amp's Fortran module was used, not its Python.
+        energies: (train, test), each (n,), eV, predicted by Amp.
+        force_frames: (train, test), indices of the frames whose forces Amp predicted.
+        forces: (train, test), each (frames, N, 3), eV/Å, predicted by Amp.
+        potential: path of the file that Amp saved, with the weights of the lowest training loss.
+        ended: "converged", "the optimiser gave up", or the limit by which it was stopped.
+        steps, best_step: number of evaluations of the loss, and the one with the lowest loss.
+        seconds: processor time of Amp's optimiser, including the training fingerprints and the
+            transfer of data to Fortran.
+        resumed: how often the training was resumed; each time the optimiser loses its estimate of
+            the curvature.
+        fortran: whether Amp used its Fortran module rather than Python code.
         history: (steps, 3): loss, energy RMSE (eV per atom), force RMSE (eV/Å), from Amp's log.
     """
 
@@ -63,18 +64,18 @@ def train(
     folder: Path,
     report: Callable[[float, str], None] = lambda fraction, text: None,
 ) -> AmpRun:
-    """Train Amp on ``train`` and predict both parts; goes on where an earlier call was stopped.
+    """Train Amp and predict both parts; resumes if an earlier call in the folder was stopped.
 
     Args:
-        train, test: the data.
-        settings: what to train.
-        seed: of the first weights.
-        folder: of the training's own: Amp writes nowhere else.
-        report: called with (fraction of the time limit, a short text); what it raises stops Amp,
-            which keeps its state first.
+        train, test: training and test part.
+        settings: of the training.
+        seed: of the initial weights.
+        folder: used by this training alone; Amp writes nowhere else.
+        report: called with (fraction of the time limit, short text); if it raises an exception,
+            Amp saves its state and stops, and the exception is passed on.
 
     Raises:
-        AmpError: Amp is not installed, or its process died; with the end of what it said.
+        AmpError: Amp is not installed, or its process died; the message has its last output.
     """
     backend()
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +92,7 @@ def train(
         try:
             _watch(process, settings, folder, report)
         except BaseException:
-            process.terminate()  # it keeps its state at the next step
+            process.terminate()  # it saves its state at the next step
             try:
                 process.wait(timeout=10)
             except subprocess.TimeoutExpired:
@@ -111,7 +112,7 @@ def _write_job(train, test, settings, seed, folder: Path) -> None:
 
 
 def _watch(process, settings: AmpSettings, folder: Path, report) -> None:
-    """Tell of progress from Amp's log until the process ends."""
+    """Report progress from Amp's log until the process ends."""
     path = folder / LOG
     place = path.stat().st_size if path.is_file() else 0
     steps, text, begin, rest = 0, "starting Amp", None, ""
@@ -122,7 +123,7 @@ def _watch(process, settings: AmpSettings, folder: Path, report) -> None:
                 new = file.read()
                 place = file.tell()
             lines = (rest + new).splitlines(keepends=True)
-            # A line that Amp is still writing waits for its end.
+            # A line that Amp is still writing is held back until it is complete.
             rest = lines.pop() if lines and not lines[-1].endswith("\n") else ""
             for line in lines:
                 step, count = log.parse_line(line), _COUNT.match(line.rstrip("\n"))
@@ -138,7 +139,7 @@ def _watch(process, settings: AmpSettings, folder: Path, report) -> None:
 
 
 def _read(folder: Path, status: int) -> AmpRun:
-    """The result of a process that has ended."""
+    """Read the result of a process that has ended."""
     try:
         about = json.loads((folder / "result.json").read_text())
         with np.load(folder / "predictions.npz") as stored:

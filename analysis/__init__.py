@@ -1,6 +1,5 @@
-"""Analyses of data and of trained models: numbers out of arrays, datasets, models, calculators.
+"""Analyses of data and of trained models, independent of experiments, runs and tables.
 
-EMT taken apart, what the MLPs learned, how far samples repeat each other, what pairs alone can do,
-and whether a model serves for dynamics, minima, vibrations and error bars. Nothing here knows of
-experiments, runs or tables.
+Topics: EMT's functions, the functions that the MLPs learned, correlation between samples, the best
+pair potential, and the use of models for dynamics, minima, vibrations and error bars.
 """

@@ -1,7 +1,8 @@
-"""Potentials of Eq. 2's form taken apart: E_i = outer(own + sum_{j != i} inner(r_ij)).
+"""Inner and outer functions of potentials E_i = outer(own + sum_{j != i} inner(r_ij)), as Eq. 2.
 
-EMT is of this form with inner functions (f, h) and the outer one g(sigma) + eta of their sums
-sigma and eta; a trained Eq. 2 is, with its inner MLP's outputs. Eq. 3 is a sum over pairs alone.
+EMT has this form, with inner functions (f, h) and the outer function g(sigma) + eta of their sums
+sigma and eta, and so has a trained Eq. 2, with the outputs of its inner MLP. Eq. 3 is a sum over
+pairs alone.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from keras_models.backend import K, keras, tf
 
 @dataclass(frozen=True)
 class AtomModel:
-    """Atom energies E_i = outer(s_i), s_i = own + sum_{j != i} inner(r_ij), d inner functions.
+    """A potential E_i = outer(s_i), s_i = own + sum_{j != i} inner(r_ij), with d inner functions.
 
     Attributes:
         inner: (m,) Å -> (m, d).
@@ -29,7 +30,7 @@ class AtomModel:
 
 
 def emt_model(emt: EmtFunctions) -> AtomModel:
-    """EMT, d = 2: inner (f, h), outer g(sigma) + eta."""
+    """EMT as an atom model: d = 2, inner functions (f, h), outer function g(sigma) + eta."""
 
     def outer(s):
         slopes = np.stack([emt.g_slope(s[:, 0]), np.ones(len(s))], axis=1)
@@ -39,11 +40,12 @@ def emt_model(emt: EmtFunctions) -> AtomModel:
 
 
 def eq2_model(model: keras.Model, n_atoms: int) -> AtomModel:
-    """A model that :func:`keras_models.energy.eq2` built with the report's preprocessing.
+    """An Eq. 2 network as an atom model.
 
     Args:
-        model: trained or not.
-        n_atoms: N, that the constant of the standardised energy is shared among.
+        model: built by :func:`keras_models.energy.eq2` with the report's preprocessing; trained
+            or not.
+        n_atoms: N; the constant of the standardised energy is divided among the atoms.
     """
     in_ev = model.get_layer("energy")
 
@@ -64,10 +66,10 @@ def eq2_model(model: keras.Model, n_atoms: int) -> AtomModel:
 
 
 def eq3_pair_energy(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """A pair's energy, both orders together, by a model of Eq. 3: (m,) Å -> (m,) eV.
+    """Pair energy of an Eq. 3 network, (i, j) and (j, i) together: a function (m,) Å -> (m,) eV.
 
-    The sum over pairs i < j is the model's energy but for a constant: its i = j terms and the
-    shift of the standardised energy.
+    Its sum over pairs i < j is the model's energy up to a constant: the i = j terms and the shift
+    of the standardised energy.
     """
 
     def pair(r):
@@ -79,17 +81,17 @@ def eq3_pair_energy(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _c2(model: keras.Model, inverse_distances: np.ndarray):
-    """1/r as the model's first MLP takes it: (m,) 1/Å -> (m, 1) tensor."""
+    """1/r, standardised as the input of the model's first MLP: (m,) 1/Å -> (m, 1) tensor."""
     layer = model.get_layer("standardised_c2")
     return tf.constant((inverse_distances * layer.scale + layer.offset)[:, None])
 
 
 def mlp_alone(model: keras.Model, name: str, x):
-    """One MLP of a model by itself, in float64 whatever the model has: (m, in) -> (m, out).
+    """Evaluate a single MLP of a model, always in float64: (m, in) -> (m, out).
 
     Args:
-        model: whose layers are those of :func:`keras_models.layers.mlp`.
-        name: that the MLP was built with, such as "pair_mlp".
+        model: contains the MLP, made of layers from :func:`keras_models.layers.mlp`.
+        name: of the MLP, such as "pair_mlp".
         x: float64 tensor.
     """
     for layer in model.layers:

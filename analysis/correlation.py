@@ -1,12 +1,13 @@
-"""How much of a trajectory is new (appendix A, Figure 5): autocovariances, independent samples.
+"""Autocovariance and number of independent samples of a trajectory (appendix A, Figure 5).
 
-The report draws Cov(X_alpha, X_alpha+delta) without saying of what it is the mean. Three series
-are taken here, each about its mean over all frames:
+The report shows Cov(X_alpha, X_alpha+delta) without specifying over what it is averaged. Three
+series are analysed here, each relative to its mean over all frames:
 
-- the coordinates: the mean over atoms and components. A cluster that turns as a whole loses this
-  correlation though its shape stays; one that stays as it lies keeps it though its atoms vibrate;
-- the distances of all pairs, sorted within each frame: the mean over them. They know neither the
-  cluster's orientation nor which atom is which;
+- the coordinates, averaged over atoms and components. They become uncorrelated if the cluster
+  rotates, even if its shape does not change, and stay correlated if it does not rotate, even if
+  its atoms vibrate;
+- the distances of all pairs, sorted within each frame, averaged over pairs. They depend neither on
+  the orientation of the cluster nor on the numbering of its atoms;
 - the energy.
 """
 
@@ -19,13 +20,13 @@ from analysis.distances import sorted_distances
 from data_gen.dataset import Dataset
 from data_gen.errors import DataError
 
-# Sokal's c. An exponential decay is cut off at exp(-5), below 1 %.
+# Sokal's parameter c; an exponential decay is cut off at exp(-5), below 1 %.
 WINDOW = 5.0
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """The autocorrelation of one series.
+    """Autocovariance of a series, and its integrated autocorrelation time.
 
     Attributes:
         covariance: (n,), from :func:`autocovariance`.
@@ -40,29 +41,35 @@ class Correlation:
 
     @classmethod
     def of(cls, series: np.ndarray) -> "Correlation":
-        """Of (n, ...) frames. Raises DataError as :func:`integrated_time` does."""
+        """Analyse a series (n, ...) of n frames. Raises DataError as :func:`integrated_time`."""
         covariance = autocovariance(series)
         return cls(covariance, *integrated_time(covariance, len(series)))
 
     @property
     def next_frame(self) -> float:
-        """Correlation of a frame with the next one, C(1)/C(0)."""
+        """Correlation between consecutive frames, C(1)/C(0)."""
         return self.covariance[1] / self.covariance[0]
 
     def independent_samples(self, frames: int) -> float:
-        """So many independent samples give as good a mean as this many frames: n / (2 tau)."""
+        """Number of independent samples that n frames are worth for a mean: n / (2 tau)."""
         return frames / (2 * self.time)
 
 
 def autocovariance(series: np.ndarray) -> np.ndarray:
-    """C(delta) = Cov(s_alpha, s_alpha+delta), delta = 0 ... n-1: (n,) or (n, ...) -> (n,).
+    """Autocovariance C(delta) = Cov(s_alpha, s_alpha+delta), delta = 0 ... n-1.
 
-    The mean over the n - delta pairs of frames and over all further axes, each component about
-    its mean over all frames; in the series' unit squared.
+    Averaged over the n - delta pairs of frames and over all further axes, each component relative
+    to its mean over all frames.
+
+    Args:
+        series: (n,) or (n, ...).
+
+    Returns:
+        (n,), in the square of the series' unit.
     """
     n = len(series)
     off = series.reshape(n, -1) - series.reshape(n, -1).mean(axis=0)
-    # By FFT, zero-padded so that the end does not meet the start.
+    # By FFT, zero-padded to avoid wrap-around.
     power = np.abs(np.fft.rfft(off, 2 * n, axis=0)) ** 2
     sums = np.fft.irfft(power, 2 * n, axis=0)[:n].mean(axis=1)
     return sums / (n - np.arange(n))
@@ -71,21 +78,21 @@ def autocovariance(series: np.ndarray) -> np.ndarray:
 def integrated_time(covariance: np.ndarray, n: int) -> tuple[float, float, int]:
     """Integrated autocorrelation time by Sokal's automatic window.
 
-    tau = 1/2 + sum_{delta=1}^{M} C(delta)/C(0) with the smallest M >= 5 tau, so that a mean over n
-    frames is as good as one over n / (2 tau) independent ones. A. D. Sokal, Monte
-    Carlo methods in statistical mechanics (Cargese lectures, 1996), section 3. The standard error,
+    tau = 1/2 + sum_{delta=1}^{M} C(delta)/C(0) with the smallest M >= 5 tau; a mean over n frames
+    is as good as one over n / (2 tau) independent ones. See A. D. Sokal, Monte Carlo methods in
+    statistical mechanics (Cargese lectures, 1996), section 3. The standard error,
     tau sqrt(2 (2M + 1)/n), is that of N. Madras and A. D. Sokal, J. Stat. Phys. 50, 109 (1988),
-    for a single series: an upper bound where the covariance is a mean over several.
+    for a single series; it is an upper bound if the covariance is averaged over several.
 
     Args:
         covariance: from :func:`autocovariance`, or its beginning.
-        n: frames that it comes from.
+        n: number of frames that it comes from.
 
     Returns:
         tau, its standard error and the window M, all in frames.
 
     Raises:
-        DataError: the frames end before the correlation does, nothing varies, or the series
+        DataError: the series is too short compared with its correlation time, does not vary, or
             alternates so fast that tau is not positive.
     """
     if not covariance[0] > 0:
@@ -102,7 +109,7 @@ def integrated_time(covariance: np.ndarray, n: int) -> tuple[float, float, int]:
 
 
 def series_of(parts: Sequence[Dataset]) -> dict[str, np.ndarray]:
-    """The three series of consecutive parts of a trajectory, joined: each (n, ...)."""
+    """Coordinates, distances and energy of consecutive parts of a trajectory, each (n, ...)."""
     return {
         "coordinates": np.concatenate([part.positions for part in parts]),
         "distances": np.concatenate(
@@ -113,10 +120,10 @@ def series_of(parts: Sequence[Dataset]) -> dict[str, np.ndarray]:
 
 
 def frame_interval_ps(data: Dataset) -> float:
-    """Time between frames that dynamics of this project recorded, ps.
+    """Time between frames of a trajectory that this project generated, ps.
 
     Raises:
-        DataError: the data do not say.
+        DataError: the metadata do not contain it.
     """
     dynamics = data.metadata.get("dynamics")
     if not dynamics:

@@ -1,11 +1,11 @@
-"""Distances between all pairs of atoms: per frame, sorted, and summed onto atoms."""
+"""Distances between all pairs of atoms, and sums of pair quantities over each atom's neighbours."""
 
 import numpy as np
 from ase.geometry import find_mic
 
 
 def pair_distances(positions: np.ndarray) -> np.ndarray:
-    """r_ij of the pairs i < j, row by row: (n, N, 3) Å -> (n, P) Å, P = N(N-1)/2."""
+    """Distances r_ij of all pairs i < j, row by row: (n, N, 3) Å -> (n, P) Å, P = N(N-1)/2."""
     i, j = np.triu_indices(positions.shape[1], 1)
     return np.linalg.norm(positions[:, i] - positions[:, j], axis=-1)
 
@@ -13,30 +13,30 @@ def pair_distances(positions: np.ndarray) -> np.ndarray:
 def sorted_distances(
     positions: np.ndarray, cell: np.ndarray | None = None, pbc=(False, False, False)
 ) -> np.ndarray:
-    """Each frame's pair distances in rising order: (n, N, 3) Å -> (n, P) Å.
+    """Pair distances of each frame in ascending order: (n, N, 3) Å -> (n, P) Å.
 
-    The same for the same shape, however it is turned and its atoms (of one element) are numbered.
+    They depend on the shape alone, not on orientation or the numbering of atoms of one element.
 
     Args:
         positions: of all frames.
-        cell: (3, 3) Å; needed where a direction is periodic.
-        pbc: (3,), periodic or not; distances then are to the nearest image.
+        cell: (3, 3) Å; needed if a direction is periodic.
+        pbc: (3,), periodic or not; distances are to the nearest periodic image.
     """
     if np.any(pbc):
         i, j = np.triu_indices(positions.shape[1], 1)
         vectors = (positions[:, i] - positions[:, j]).reshape(-1, 3)
         distances = find_mic(vectors, cell, pbc)[1].reshape(len(positions), -1)
     else:
-        # In C order, as means over frames round by the order in memory.
+        # In C order, because the rounding of means over frames depends on the memory layout.
         distances = np.ascontiguousarray(pair_distances(positions))
     return np.sort(distances, axis=1)
 
 
 class Pairs:
-    """All pairs i < j of a set of frames, and sums over each atom's neighbours.
+    """Pairs i < j of a set of frames, for sums over each atom's neighbours.
 
     Attributes:
-        r: (m,) Å, m = n P: distances, frame by frame.
+        r: (m,) Å, m = n P, distances, frame by frame.
         n_atoms: N.
     """
 
@@ -49,6 +49,6 @@ class Pairs:
         self._to_atoms[np.arange(len(i)), i] = self._to_atoms[np.arange(len(i)), j] = 1.0
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """sum_{j != i} v_ij, v the same for (i, j) and (j, i): (m, d) -> (n N, d), by frame."""
+        """Sums over neighbours of symmetric pair values v_ij = v_ji: (m, d) -> (n N, d)."""
         parts = values.reshape(self._n, -1, values.shape[-1])
         return np.einsum("npd,pa->nad", parts, self._to_atoms).reshape(-1, values.shape[-1])

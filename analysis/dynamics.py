@@ -1,7 +1,7 @@
-"""Dynamics at constant energy on a potential: does the energy stay constant?
+"""Constant-energy dynamics with a potential, and how well it conserves the energy.
 
-The energy is followed twice: by the potential that moves the atoms, and by a reference at the same
-positions, which also exists where the potential gives forces alone; each plus the kinetic energy.
+The total energy is computed in two ways: with the potential that moves the atoms, and with a
+reference at the same positions, which also works for potentials that only give forces.
 """
 
 import time
@@ -15,22 +15,22 @@ from ase.md.verlet import VelocityVerlet
 from analysis.progress import Progress, silent
 
 TIMESTEP_FS = 1.0
-TEMPERATURE_K = 1000.0  # of the first velocities
+TEMPERATURE_K = 1000.0  # of the initial velocities
 RECORD = 50  # steps between two recorded energies
-# Outside these distances between two atoms a cluster has collapsed or fallen apart.
+# With distances outside this range a cluster has collapsed or come apart.
 CLOSEST_A, FARTHEST_A = 1.5, 15.0
 
 
 @dataclass(frozen=True)
 class NveRun:
-    """Total energies along a run, one every :data:`RECORD` steps, the start among them.
+    """Total energies along an NVE run, every :data:`RECORD` steps from the start.
 
     Attributes:
-        own: (k,) eV, by the potential itself; empty where it has no energy.
-        reference: (k,) eV, by the reference.
+        own: (k,) eV, with the potential's energy; empty if it has none.
+        reference: (k,) eV, with the reference's energy.
         n_atoms: N.
-        ended: "all steps done", or when the run left what is physical.
-        seconds: spent in the steps.
+        ended: "all steps done", or the time at which the structure became unphysical.
+        seconds: wall-clock time of the steps.
     """
 
     own: np.ndarray
@@ -46,27 +46,27 @@ class NveRun:
 
     @property
     def picoseconds(self) -> float:
-        """Their time."""
+        """Simulated time between the first and the last recorded energy."""
         return self.steps * TIMESTEP_FS / 1000
 
 
 def run_nve(
     start: Atoms, potential, reference, steps: int, seed: int = 0, progress: Progress = silent
 ) -> NveRun:
-    """Velocity Verlet at 1 fs from ``start``, which stays as it is.
+    """Run velocity Verlet with a time step of 1 fs.
 
-    First velocities are Maxwell-Boltzmann's at 1,000 K, brought to rest at the centre of mass and
-    scaled to the kinetic energy that they had. A run ends early when two atoms come nearer than
-    1.5 Å or part by more than 15 Å.
+    The initial velocities are drawn from the Maxwell-Boltzmann distribution at 1,000 K; the motion
+    of the centre of mass is removed, and the kinetic energy restored. The run ends early if two
+    atoms are closer than 1.5 Å or farther apart than 15 Å.
 
     Args:
-        start: a cluster.
-        potential: ASE calculator that moves the atoms; an attribute ``has_energy`` that is False
-            says that it gives forces alone.
-        reference: ASE calculator that judges.
-        steps: to run, as many as are full recording intervals.
-        seed: of the first velocities.
-        progress: told after every recording.
+        start: a cluster; not changed.
+        potential: ASE calculator that moves the atoms; if it has an attribute ``has_energy`` that
+            is False, it only gives forces.
+        reference: ASE calculator for the reference energies.
+        steps: number of steps, rounded down to full recording intervals.
+        seed: of the initial velocities.
+        progress: called at every recording.
     """
     atoms, judged = start.copy(), start.copy()
     atoms.calc, judged.calc = potential, reference
@@ -81,7 +81,7 @@ def run_nve(
             spent += time.perf_counter() - begin
         elapsed = done * TIMESTEP_FS / 1000
         distances = atoms.get_all_distances()[np.triu_indices(len(atoms), 1)]
-        # Written so that NaN does not pass.
+        # "not" also catches NaN.
         if not (distances.min() > CLOSEST_A and distances.max() < FARTHEST_A):
             ended = f"unphysical after {elapsed:.2f} ps"
             break
@@ -95,10 +95,10 @@ def run_nve(
 
 
 def drift_and_wander(energies: np.ndarray, n_atoms: int) -> tuple[float, float]:
-    """How far a total energy moves, by trend and at most: (k,) eV -> two numbers, meV per atom.
+    """Drift and largest deviation of a total energy: (k,) eV -> two numbers, meV per atom.
 
-    The drift is the slope of a straight line through all energies, times the time between the
-    first and the last. The wander is the largest distance from the first.
+    The drift is the slope of a straight line fitted to all energies, times the time between the
+    first and the last. The wander is the largest absolute deviation from the first.
     """
     off = 1000 * (energies - energies[0]) / n_atoms
     slope = np.polyfit(np.arange(len(off)), off, 1)[0]

@@ -1,21 +1,22 @@
-"""What the MLPs learned, next to EMT's own functions and to Behler's (sections 4.1 and 4.6).
+"""Comparison of the functions that MLPs learned with EMT's and Behler's (sections 4.1 and 4.6).
 
-Eq. 2 and EMT have one form, E_i = outer(s_i) of sums s_i = own + sum_{j != i} inner(r_ij)
+Eq. 2 and EMT have the same form, E_i = outer(s_i) with sums s_i = own + sum_{j != i} inner(r_ij)
 (:mod:`analysis.atom_models`). An invertible linear map of the inner functions can be undone by the
-outer one, so that the functions themselves cannot be compared, only what they span; and of that
-only the directions which the outer function reacts to. Those are found here free of the choice of
-map: sums are brought to unit covariance, and the eigenvectors of the outer function's mean squared
-slope give the directions, the square roots of its eigenvalues what E_i moves along each, in eV.
+outer one. So the functions themselves cannot be compared, only the space that they span, and in
+that space only the directions to which the outer function responds. These are determined
+independently of the choice of map: the sums are transformed to unit covariance; the eigenvectors
+of the outer function's mean squared gradient are the directions, and the square roots of its
+eigenvalues the response of E_i to each, in eV.
 
-Atom energies, however, can be compared: a sum of symmetric functions of each atom's own
-distances determines them up to a constant. For if such B_i add up to zero, with independent
-distances, then only B_1 contains r_12 and r_13 both, so that its mixed derivative is zero and B_1
-is a sum of functions of one distance; adding up to zero, these are constants. (The 15 distances of
-six atoms obey three relations; how well energies agree is measured.)
+Atom energies, however, can be compared: a total energy that is a sum of symmetric functions of
+each atom's distances determines these functions up to a constant. For if such functions B_i add up
+to zero for independent distances, only B_1 contains both r_12 and r_13; so its mixed derivative is
+zero, and B_1 is a sum of functions of one distance; as these add up to zero, they are constants.
+(The 15 distances of six atoms obey three relations; the actual agreement of energies is measured.)
 
-All is weighted by the training part: every pair i < j of every frame counts once. Nothing is said
-of distances that do not occur there (below 2.2 Å), and little of rare ones. "Unexplained" is the
-variance left by the best fit over the total variance, 1 - R^2.
+All averages are over the training part, in which every pair i < j of every frame counts once. They
+say nothing about distances that do not occur there (below 2.2 Å), and little about rare ones.
+"Unexplained" is the residual variance of the best fit divided by the total variance, 1 - R^2.
 
 Shapes: n frames of N atoms, m = n N(N-1)/2 pairs.
 """
@@ -37,28 +38,28 @@ from keras_models.symmetry_functions import CUTOFF, default_symmetry_functions
 EMT_DIRECTIONS = 2
 GRID = 300
 SIGMA_BINS = 40
-# Directions of less than this share of the largest variance are rounding.
+# Directions with less than this fraction of the largest variance are due to rounding.
 SMALLEST_VARIANCE = 1e-12
-# Amp's radial etas, to be divided by the squared cutoff.
+# Radial etas in Amp's convention, to be divided by the squared cutoff.
 ETAS = np.array([g["eta"] for g in default_symmetry_functions(["Au"]) if g["type"] == "G2"])
-# EMT's functions as they are compared: see Reference.functions.
+# EMT's functions in the comparison; see Reference.functions.
 FUNCTIONS = ("f", "h", "rest")
 
 
 def g2(r: np.ndarray) -> np.ndarray:
-    """Behler's radial functions of one neighbour, exp(-eta r^2/Rc^2) fc(r): (m,) Å -> (m, 4).
+    """Behler's radial functions for one neighbour, exp(-eta r^2/Rc^2) fc(r): (m,) Å -> (m, 4).
 
-    Amp's four defaults, which divide eta by Rc^2 where Eq. 1 does not.
+    These are Amp's four defaults; unlike in Eq. 1, eta is divided by Rc^2.
     """
     fc = np.where(r < CUTOFF, 0.5 * (1.0 + np.cos(np.pi * r / CUTOFF)), 0.0)
     return np.exp(-ETAS * (r[:, None] / CUTOFF) ** 2) * fc[:, None]
 
 
 def linear_fit(targets: np.ndarray, by: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Least-squares map from ``by`` (m, k) and a constant to targets (m, t).
+    """Fit targets (m, t) by least squares as a linear function of ``by`` (m, k) plus a constant.
 
     Returns:
-        A function of (any, k) that gives (any, t).
+        The fitted function, (any, k) -> (any, t).
     """
     centre, middle = by.mean(axis=0), targets.mean(axis=0)
     found, *_ = np.linalg.lstsq(by - centre, targets - middle, rcond=None)
@@ -66,33 +67,34 @@ def linear_fit(targets: np.ndarray, by: np.ndarray) -> Callable[[np.ndarray], np
 
 
 def unexplained(targets: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """1 - R^2 of targets (m, t) by least squares on a constant and ``by`` (m, k): (t,)."""
+    """1 - R^2 of the linear fit of targets (m, t) by ``by`` (m, k) and a constant: (t,)."""
     targets = targets - targets.mean(axis=0)
     rest = targets - linear_fit(targets, by)(by)
     return (rest**2).mean(axis=0) / (targets**2).mean(axis=0)
 
 
 def unexplained_but_for_shift(values: np.ndarray, other: np.ndarray) -> float:
-    """Var(values - other) / Var(values): as 1 - R^2, but a constant shift alone is fitted."""
+    """1 - R^2 if only a constant shift is fitted: Var(values - other) / Var(values)."""
     return float((values - other).var() / values.var())
 
 
 def how_many(shares: np.ndarray, wanted: float) -> int:
-    """How many of the largest shares add up to the wanted part of their sum, 0 to 1."""
+    """How many of the largest shares add up to the wanted fraction (0 to 1) of their sum."""
     shares = np.sort(shares)[::-1]
     return int(np.searchsorted(np.cumsum(shares) / shares.sum(), wanted) + 1)
 
 
 @dataclass(frozen=True)
 class Directions:
-    """What an outer function sees and what it reacts to, largest first.
+    """Directions in the space of a model's sums, and the outer function's responses to them.
 
     Attributes:
-        variances: of the sums along their principal components (d,), in the model's own basis.
-        responses: mean squared change of E_i along each direction (k,), eV^2, to first order for
-            a change by the direction's standard deviation.
-        vectors: (k, d), directions times inner functions; its sums over neighbours have unit
-            covariance.
+        variances: (d,), of the sums along their principal components, in the model's own basis,
+            in descending order.
+        responses: (k,), eV^2, in descending order: mean squared change of E_i, to first order,
+            for a change of one standard deviation along each direction.
+        vectors: (k, d), the directions as combinations of the inner functions, whose sums over
+            neighbours have unit covariance.
     """
 
     variances: np.ndarray
@@ -101,7 +103,7 @@ class Directions:
 
     @classmethod
     def of(cls, model: AtomModel, pairs: Pairs) -> "Directions":
-        """A model's directions on the pairs' frames."""
+        """Determine a model's directions, averaged over the frames of the pairs."""
         sums = model.own + pairs.sums(model.inner(pairs.r))
         _, slopes = model.outer(sums)
         variances, components = np.linalg.eigh(np.atleast_2d(np.cov(sums.T)))
@@ -110,7 +112,7 @@ class Directions:
         along = slopes @ root
         responses, turn = np.linalg.eigh(along.T @ along / len(along))
         vectors = (components[:, kept] / np.sqrt(variances[kept])) @ turn
-        # A direction has no sign of its own: let most of it be positive.
+        # The sign of a direction is arbitrary; its mean is made positive.
         vectors = vectors * np.where(model.inner(pairs.r).mean(axis=0) @ vectors < 0, -1.0, 1.0)
         return cls(
             np.maximum(variances[::-1], 0.0),
@@ -119,7 +121,7 @@ class Directions:
         )
 
     def metrics(self) -> dict[str, float]:
-        """How many matter, and how much the first three do (eV)."""
+        """Numbers of important components and directions, and the first three responses (eV)."""
         responses = {f"response_{k + 1}": np.sqrt(a) for k, a in enumerate(self.responses[:3])}
         return {
             "components_99": how_many(self.variances, 0.99),
@@ -131,19 +133,19 @@ class Directions:
 
 
 class Reference:
-    """EMT on a training part: what learned functions are held against.
+    """EMT on a training part, the reference for learned functions.
 
     Attributes:
         emt: its functions.
         pairs: of the frames.
-        energies: (n,) eV, the frames' labels.
-        functions: (m, 3) on the pairs: f, h, and h's part that the best multiple of f and a
-            constant leave. f and h are nearly proportional; that part is what tells them apart.
-        atom_energies, sigma, pair_sums: (n N,) on the atoms.
-        bent: function of sigma, g minus its best line on the data: g - a sigma and h + a f are
-            the same potential, so that g's line means nothing.
-        grid: (GRID,) Å over the training range.
-        bins: (SIGMA_BINS + 1,), edges over all but the outermost thousandths of sigma.
+        energies: (n,) eV, of the frames.
+        functions: (m, 3) on the pairs: f, h, and the residual of h when fitted by f and a
+            constant. f and h are nearly proportional; the residual is what distinguishes them.
+        atom_energies, sigma, pair_sums: (n N,) for the atoms.
+        bent: function of sigma: g minus its linear fit on the data. As g - a sigma and h + a f
+            are the same potential, the linear part of g has no meaning.
+        grid: (GRID,) Å, over the range of training distances.
+        bins: (SIGMA_BINS + 1,), edges of bins of sigma, from its 0.1 % to its 99.9 % quantile.
     """
 
     def __init__(self, positions: np.ndarray, energies: np.ndarray, emt: EmtFunctions) -> None:
@@ -160,12 +162,12 @@ class Reference:
         self.bins = np.linspace(*np.quantile(self.sigma, [0.001, 0.999]), SIGMA_BINS + 1)
 
     def at(self, r: np.ndarray) -> np.ndarray:
-        """f, h and h's part beyond f: (m,) Å -> (m, 3)."""
+        """f, h and the residual of h, as in ``functions``: (m,) Å -> (m, 3)."""
         f, h = self.emt.f(r), self.emt.h(r)
         return np.stack([f, h, h - self._h_by_f(f[:, None])[:, 0]], axis=1)
 
     def binned(self, values: np.ndarray) -> np.ndarray:
-        """Mean of an atom quantity (n N,) in each bin of sigma; NaN where a bin is empty."""
+        """Mean of an atom quantity (n N,) in each bin of sigma; NaN for empty bins."""
         where = np.digitize(self.sigma, self.bins) - 1
         inside = (where >= 0) & (where < SIGMA_BINS)
         count = np.bincount(where[inside], minlength=SIGMA_BINS)
@@ -173,30 +175,32 @@ class Reference:
         return np.divide(total, count, out=np.full(SIGMA_BINS, np.nan), where=count > 0)
 
     def best_pair_energy(self, r: np.ndarray) -> np.ndarray:
-        """The pair energy of least squares on the labels: (m,) Å -> (m,) eV."""
+        """Pair energy fitted to the frames' energies by least squares: (m,) Å -> (m,) eV."""
         return self._floor.pair_energy(r)
 
     def linear_pair_energy(self, r: np.ndarray) -> np.ndarray:
-        """EMT as a pair potential, g replaced by its tangent at the mean sigma: (m,) Å -> (m,) eV.
+        """EMT as a pair potential, linearised in sigma at its mean: (m,) Å -> (m,) eV.
 
-        2 h(r) + 2 g'(sigma) f(r), but for a constant.
+        2 h(r) + 2 g'(sigma) f(r), up to a constant.
         """
         slope = self.emt.g_slope(self.sigma.mean())
         return 2.0 * (self.emt.h(r) + slope * self.emt.f(r))
 
 
 def compare(model: AtomModel, reference: Reference) -> tuple[dict, dict]:
-    """An atom model against EMT.
+    """Compare an atom model with EMT.
 
     Returns:
-        metrics: those of :meth:`Directions.metrics`; "<name>_unexplained" of EMT's functions by the
-            model's first two directions; "response_unexplained_emt" and "_g2", of all the model's
-            directions, weighted by response, by (f, h) and by Behler's functions;
-            "g2_unexplained", Behler's by the first two directions; "atom_unexplained" and
-            "outer_unexplained", the variance of E_i(model) - E_i(EMT) over that of E_i(EMT) and of
-            the bent part of g.
-        curves: "curve_<name>", EMT's functions as the model's first two directions fit them, on
-            the grid; "curve_outer", the bent part of g plus the model's error, in bins of sigma.
+        metrics: those of :meth:`Directions.metrics`; "<name>_unexplained" for EMT's functions,
+            fitted by the model's first two directions; "response_unexplained_emt" and
+            "response_unexplained_g2" for all of the model's directions, weighted by response,
+            fitted by (f, h) and by Behler's functions; "g2_unexplained" for Behler's functions,
+            fitted by the first two directions; "atom_unexplained" and "outer_unexplained", the
+            variance of E_i(model) - E_i(EMT) divided by that of E_i(EMT) and of g without its
+            linear part.
+        curves: "curve_<name>", the fits of EMT's functions by the model's first two directions, on
+            the grid; "curve_outer", g without its linear part plus the model's error, in bins of
+            sigma.
     """
     pairs, two = reference.pairs, slice(EMT_DIRECTIONS)
     found = Directions.of(model, pairs)
@@ -228,14 +232,14 @@ def compare(model: AtomModel, reference: Reference) -> tuple[dict, dict]:
 
 
 def one_function_rmse(reference: Reference, energies: np.ndarray, n_knots: int = 30) -> float:
-    """RMSE of E = sum_i G(sum_j (a f + b h)) with the best a, b and the best spline G, eV.
+    """Lowest RMSE of Eq. 2 with a single inner function, a combination of EMT's two, in eV.
 
-    What Eq. 2 could reach with one inner function out of EMT's two.
+    E = sum_i G(sum_j (a f + b h)) with the best a, b and the best spline G.
 
     Args:
         reference: has f and h on its frames.
         energies: (n,) eV, of the same frames.
-        n_knots: of the spline.
+        n_knots: number of knots of the spline.
     """
     sums = np.stack([reference.sigma, reference.pair_sums], axis=1)
     variances, components = np.linalg.eigh(np.cov(sums.T))
@@ -255,13 +259,14 @@ def one_function_rmse(reference: Reference, energies: np.ndarray, n_knots: int =
 
 
 def compare_emt(reference: Reference) -> tuple[dict, dict]:
-    """EMT's own numbers, and what Behler's four functions make of its two.
+    """Analyse EMT itself, and the fit of its two functions by Behler's four.
 
     Returns:
-        metrics: those of :func:`compare`, "<name>_unexplained_g2" and "one_function_rmse" (eV).
-        curves: those of :func:`compare`; the grid and the bins' middles that all others are drawn
-            over ("curve_r", "curve_sigma"), the density of r, Behler's functions, and the two
-            pair energies of :class:`Reference`.
+        metrics: those of :func:`compare`; "<name>_unexplained_g2" for EMT's functions, fitted by
+            Behler's; "one_function_rmse" (eV).
+        curves: those of :func:`compare`; "curve_r" and "curve_sigma", the grid and the centres of
+            the bins, over which all others are drawn; the density of r; Behler's functions and
+            the fits by them; the two pair energies of :class:`Reference`.
     """
     metrics, curves = compare(emt_model(reference.emt), reference)
     r, grid, bins = reference.pairs.r, reference.grid, reference.bins
@@ -288,13 +293,13 @@ def compare_emt(reference: Reference) -> tuple[dict, dict]:
 def compare_eq2(
     trained: keras.Model, untrained: keras.Model, reference: Reference
 ) -> tuple[dict, dict]:
-    """A trained Eq. 2 against EMT, and the same network before training.
+    """Compare an Eq. 2 network with EMT, before and after training.
 
     Returns:
-        metrics and curves of :func:`compare` for the trained one; for the other
-        "<name>_unexplained_before" and "curve_<name>_before". Of Behler's functions also
-        "g2_unexplained_before", and by what costs nothing: "g2_unexplained_inverse" by 1/r and
-        "g2_unexplained_distance" by r.
+        Metrics and curves: those of :func:`compare` for the trained network;
+        "<name>_unexplained_before", "g2_unexplained_before" and "curve_<name>_before" for the
+        untrained one; as a baseline, Behler's functions fitted by 1/r ("g2_unexplained_inverse")
+        and by r ("g2_unexplained_distance").
     """
     n_atoms = reference.pairs.n_atoms
     metrics, curves = compare(eq2_model(trained, n_atoms), reference)
@@ -310,13 +315,14 @@ def compare_eq2(
 
 
 def compare_eq3(trained: keras.Model, reference: Reference) -> tuple[dict, dict]:
-    """A trained Eq. 3's pair energy against the best one, EMT's and Behler's functions.
+    """Compare a trained Eq. 3's pair energy with the best one, EMT's and Behler's functions.
 
     Returns:
-        metrics: "pair_unexplained_best", "_linear" and "_h", where a shift alone is free, by the
-            two pair energies of :class:`Reference` and by 2 h; "_fh" and "_g2" by the best
-            combination of (f, h) and of Behler's functions.
-        curves: "curve_pair" on the grid, its mean over all pairs taken off.
+        metrics: "pair_unexplained_best", "pair_unexplained_linear" and "pair_unexplained_h", with
+            only a shift fitted, by the two pair energies of :class:`Reference` and by 2 h;
+            "pair_unexplained_fh" and "pair_unexplained_g2" by the best linear combination of
+            (f, h) and of Behler's functions.
+        curves: "curve_pair" on the grid, minus its mean over all pairs.
     """
     pair = eq3_pair_energy(trained)
     r = reference.pairs.r

@@ -1,4 +1,4 @@
-"""Geometry optimisation on a potential, and whether it ends where the reference's does."""
+"""Geometry optimisation with a potential, and comparison of its minima with a reference's."""
 
 import time
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from ase.optimize import BFGS
 from analysis.distances import sorted_distances
 from analysis.progress import Progress, silent
 
-FMAX, MOST_STEPS = 0.001, 500  # largest force at a minimum, eV/Å; steps of BFGS
-# Two structures are one minimum when their energies and sorted distances agree this well.
+FMAX, MOST_STEPS = 0.001, 500  # largest force at a minimum, eV/Å; limit of BFGS steps
+# Two structures are the same minimum if energies and sorted distances differ by less than this.
 SAME_EV, SAME_A = 1e-3, 0.02
 
 
 @dataclass(frozen=True)
 class Relaxations:
-    """Minima that one potential leads to, a start each.
+    """Minima of one potential from several starting structures.
 
     Attributes:
-        atoms: at the minima, with the potential as their calculator.
-        calls: of the potential, in all.
-        converged: how many came below the largest force accepted.
-        seconds: in all.
+        atoms: at the minima, with the potential as calculator.
+        calls: total number of calls of the potential.
+        converged: number of relaxations that reached the force limit.
+        seconds: total wall-clock time.
     """
 
     atoms: list[Atoms]
@@ -36,14 +36,14 @@ class Relaxations:
 
 @dataclass(frozen=True)
 class Agreement:
-    """A potential's minima beside the reference's from the same starts.
+    """Comparison of a potential's minima with the reference's from the same starts.
 
     Attributes:
-        energies: (n, 2) eV, by the reference: at its own minimum, at the potential's.
-        same: (n,) bool, both are one minimum.
-        energy_errors: eV, the potential's energy at its minimum minus the reference's at its own,
-            where both are one.
-        displacements: Å, root mean square over atoms, where both are one.
+        energies: (n, 2) eV, the reference's energy at its own minimum and at the potential's.
+        same: (n,) bool, whether the two minima are the same.
+        energy_errors: eV, for the minima that are the same: the potential's energy at its minimum
+            minus the reference's at its own.
+        displacements: Å, root mean square over atoms, for the minima that are the same.
     """
 
     energies: np.ndarray
@@ -60,11 +60,17 @@ class Agreement:
 def relaxed(
     start: Atoms, calculator, fmax: float = FMAX, most_steps: int = MOST_STEPS
 ) -> tuple[Atoms, int, bool]:
-    """BFGS downhill from ``start``, which stays as it is.
+    """Relax a structure by BFGS.
+
+    Args:
+        start: not changed.
+        calculator: ASE calculator.
+        fmax: limit of the largest force, eV/Å.
+        most_steps: limit of steps.
 
     Returns:
-        Atoms at the minimum with the calculator; calls of it; whether the largest force came
-        below ``fmax`` (eV/Å).
+        Atoms at the minimum with the calculator; number of its calls; whether the largest force is
+        below ``fmax``.
     """
     atoms = start.copy()
     atoms.calc = calculator
@@ -74,7 +80,7 @@ def relaxed(
 
 
 def relax_all(starts: Sequence[Atoms], calculator, progress: Progress = silent) -> Relaxations:
-    """The minimum from each start. Seconds leave out compiling, by a call beforehand."""
+    """Relax several structures. A call beforehand keeps compilation out of the time measured."""
     first = starts[0].copy()
     first.calc = calculator
     first.get_forces()
@@ -89,10 +95,16 @@ def relax_all(starts: Sequence[Atoms], calculator, progress: Progress = silent) 
 
 
 def agreement(by_reference: Relaxations, by_potential: Relaxations, reference) -> Agreement:
-    """Compare minima from the same starts; ``reference`` is the calculator of the first ones."""
+    """Compare minima of a reference and of a potential from the same starts.
+
+    Args:
+        by_reference: minima of the reference.
+        by_potential: minima of the potential.
+        reference: ASE calculator of the reference.
+    """
     energies, same, errors, displacements = [], [], [], []
     for a, b in zip(by_reference.atoms, by_potential.atoms, strict=True):
-        # The potential's minimum is judged by the reference's energy there, too.
+        # The reference's energy at the potential's minimum.
         judged = b.copy()
         judged.calc = reference
         energies.append((a.get_potential_energy(), judged.get_potential_energy()))
@@ -109,9 +121,9 @@ def _same_shape(a: Atoms, b: Atoms) -> bool:
 
 
 def rms_displacement(a: Atoms, b: Atoms) -> float:
-    """Root mean square over atoms of |x_a - x_b|, Å, after the best translation and rotation.
+    """Root mean square displacement of atoms, Å, after the best translation and rotation.
 
-    Atoms keep their numbers.
+    Atoms of the same number correspond to each other.
     """
     moved = b.copy()
     minimize_rotation_and_translation(a, moved)

@@ -1,8 +1,8 @@
-"""The lowest error that any sum over pairs can have: E = c + sum_{i<j} h(r_ij) by least squares.
+"""The best pair potential, E = c + sum_{i<j} h(r_ij), fitted by least squares.
 
-Eq. 3 has this form whatever its MLP is, so that the fit's RMSE on the training part bounds that of
-every Eq. 3 model from below (but for what a spline with these knots cannot follow). h is a cubic
-B-spline, linear in its coefficients: no optimiser can miss the minimum.
+Eq. 3 has this form whatever its MLP is, so the fit's RMSE on the training part is a lower bound
+for every Eq. 3 model (except for details that a spline with these knots cannot represent). h is a
+cubic B-spline and linear in its coefficients, so the fit finds the global minimum.
 """
 
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ DEGREE = 3
 
 
 def clamped_knots(values: np.ndarray, n_knots: int) -> np.ndarray:
-    """Knots of a cubic B-spline over the range of ``values``: n_knots evenly, the ends repeated."""
+    """Knots of a cubic B-spline: n_knots evenly spaced over the values' range, ends repeated."""
     inner = np.linspace(values.min(), values.max(), n_knots)
     return np.concatenate([[inner[0]] * DEGREE, inner, [inner[-1]] * DEGREE])
 
 
 @dataclass(frozen=True)
 class PairFloor:
-    """A fitted pair-only energy.
+    """A pair potential, fitted to energies.
 
     Attributes:
         knots: (K,) Å.
-        coefficients: of the splines, (K - 4,) eV.
-        constant: c in eV: the mean energy of the frames fitted.
+        coefficients: (K - 4,) eV, of the splines.
+        constant: c in eV, the mean energy of the fitted frames.
     """
 
     knots: np.ndarray
@@ -37,7 +37,13 @@ class PairFloor:
 
     @classmethod
     def fit(cls, positions: np.ndarray, energies: np.ndarray, n_knots: int = 40) -> "PairFloor":
-        """Least squares on (n, N, 3) Å and (n,) eV, with ``n_knots`` knots over the range of r."""
+        """Fit by least squares.
+
+        Args:
+            positions: (n, N, 3), Å.
+            energies: (n,), eV.
+            n_knots: number of knots over the range of distances.
+        """
         distances = pair_distances(positions)
         knots = clamped_knots(distances, n_knots)
         design = _design(distances, knots)
@@ -46,18 +52,18 @@ class PairFloor:
         return cls(knots, coefficients, float(centre))
 
     def predict(self, positions: np.ndarray) -> np.ndarray:
-        """E of frames, (n, N, 3) Å -> (n,) eV; r beyond the fitted range counts as its end."""
+        """Predict energies, (n, N, 3) Å -> (n,) eV; distances are clipped to the fitted range."""
         return _design(pair_distances(positions), self.knots) @ self.coefficients + self.constant
 
     def pair_energy(self, r: np.ndarray) -> np.ndarray:
-        """h(r), (m,) Å within the fitted range -> (m,) eV."""
+        """Pair energy h(r), (m,) Å within the fitted range -> (m,) eV."""
         return BSpline(self.knots, self.coefficients, DEGREE)(r)
 
 
 def _design(distances: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """Each spline summed over each frame's pairs: (n, P) Å -> (n, K - 4).
+    """Sum of each spline over each frame's pairs: (n, P) Å -> (n, K - 4).
 
-    There is no column for c: the splines add up to 1, so that a constant lies in their span.
+    There is no column for c: the splines add up to 1, so a constant is in their span.
     """
     inside = np.clip(distances, knots[0], knots[-1])
     splines = BSpline.design_matrix(inside.ravel(), knots, DEGREE).toarray()

@@ -1,4 +1,4 @@
-"""Does the spread of an ensemble of models tell the error of its mean, frame by frame?"""
+"""Uncertainty of an ensemble of models: comparison of its spread with its error, frame by frame."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ REPORT_FRAMES = 20
 
 @dataclass(frozen=True)
 class EnsemblePredictions:
-    """What an ensemble says of n frames.
+    """Predictions of an ensemble for n frames.
 
     Attributes:
         energies: (n,) eV, mean over the models.
@@ -28,13 +28,13 @@ class EnsemblePredictions:
 
 
 def predict_frames(data: Dataset, calculator, progress: Progress = silent) -> EnsemblePredictions:
-    """Ask an ensemble for every frame.
+    """Predict all frames with an ensemble.
 
     Args:
         data: the frames.
-        calculator: ASE calculator with "forces_std" in its results, as
-            :class:`keras_models.calculator.KerasCalculator` of several models has.
-        progress: told every 20 frames.
+        calculator: ASE calculator with "forces_std" in its results, such as
+            :class:`keras_models.calculator.KerasCalculator` with several models.
+        progress: called every 20 frames.
     """
     energies = np.empty(len(data))
     forces, spread = np.empty(data.forces.shape), np.empty(data.forces.shape)
@@ -49,19 +49,22 @@ def predict_frames(data: Dataset, calculator, progress: Progress = silent) -> En
 
 
 def frame_rms(vectors: np.ndarray) -> np.ndarray:
-    """Root mean square over atoms and components of each frame: (n, N, 3) -> (n,)."""
+    """Root mean square over atoms and components, for each frame: (n, N, 3) -> (n,)."""
     return np.sqrt((vectors**2).mean(axis=(1, 2)))
 
 
 def calibration(error: np.ndarray, std: np.ndarray) -> dict[str, float]:
-    """How the frames' errors go with their spreads, both (n,) in one unit.
+    """Compare the frames' errors with their spreads.
+
+    Args:
+        error, std: (n,), error and spread of each frame, in the same unit.
 
     Returns:
         "force_std": root mean square of the spread, in that unit.
-        "error_to_std": root mean square error over it, 1 where the spread is as large as the error;
-            missing where a frame has no spread at all.
-        "rank_correlation": Spearman's, 1 where the spread orders frames as the error does; missing
-            where all frames have the same spread.
+        "error_to_std": root mean square error divided by it, 1 if the spread equals the error;
+            missing if a frame has no spread at all.
+        "rank_correlation": Spearman's, 1 if the spread orders frames as the error does; missing
+            if all frames have the same spread.
     """
     found = {"force_std": float(np.sqrt((std**2).mean()))}
     if std.min() > 0:

@@ -1,1 +1,1 @@
-"""Atoms, potential and dynamics -> :class:`~data_gen.dataset.Dataset`."""
+"""Generation of training data by molecular dynamics, and their storage and checks."""

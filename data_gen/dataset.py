@@ -1,4 +1,7 @@
-"""The one form that data has here: frames of one composition with energies and forces."""
+"""Datasets: frames of one system with energies and forces, their checks, and reading and writing.
+
+All parts of the project exchange data in this form.
+"""
 
 import hashlib
 import json
@@ -22,7 +25,7 @@ UNITS = {"positions": "Å", "energies": "eV", "forces": "eV/Å"}
 
 @dataclass(frozen=True)
 class Dataset:
-    """Frames of one system.
+    """Frames of one system, with energies and forces.
 
     Attributes:
         positions: (n_samples, n_atoms, 3), Å.
@@ -31,11 +34,10 @@ class Dataset:
         forces: (n_samples, n_atoms, 3), eV/Å.
         cell: (3, 3), Å, the same for all frames.
         pbc: (3,), periodic or not along each cell vector.
-        metadata: how the data came to be.
+        metadata: origin of the data.
 
     Raises:
-        DataError: on making one whose shapes do not fit, with values that are not finite, or
-            with two atoms on one point.
+        DataError: shapes do not match, values are not finite, or two atoms coincide.
     """
 
     positions: np.ndarray
@@ -53,7 +55,7 @@ class Dataset:
         return len(self.energies)
 
     def __getitem__(self, frames: slice) -> "Dataset":
-        """A run of frames, in order."""
+        """Some frames, selected by a slice or an array of indices."""
         return Dataset(
             self.positions[frames],
             self.numbers,
@@ -65,7 +67,7 @@ class Dataset:
         )
 
     def structures(self) -> list[Structure]:
-        """Every frame without its labels."""
+        """The structures of all frames, without energies and forces."""
         return [Structure(x, self.numbers, self.cell, self.pbc) for x in self.positions]
 
     def checksum(self) -> str:
@@ -85,7 +87,9 @@ class Dataset:
         return digest.hexdigest()
 
     def split(self, n_train: int, n_test: int) -> tuple["Dataset", "Dataset"]:
-        """The first ``n_train`` frames and the last ``n_test``, never shuffled (section 3.2).
+        """Training part, the first ``n_train`` frames, and test part, the last ``n_test``.
+
+        Frames are never shuffled (section 3.2).
 
         Raises:
             DataError: there are fewer frames than the two parts need.
@@ -102,15 +106,15 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a model's standardisation takes from the training part, and from nothing else.
+    """Statistics for a model's standardisation, from the training part alone.
 
     Attributes:
         inverse_distance_mean, inverse_distance_std: of C2 = 1/R, 1/Å, over all n_atoms x n_atoms
-            entries of all samples, the zero diagonal included (report, appendix B).
+            entries of all samples, including the zero diagonal (report, appendix B).
         energy_mean, energy_std: eV.
         force_rms: root mean square of the force components, eV/Å.
         displacement_rms: root mean square of the components of x_j - x_i, Å, over all
-            n_atoms x n_atoms vectors of all samples, the zero i = j ones included.
+            n_atoms x n_atoms vectors of all samples, including the zero ones for i = j.
     """
 
     inverse_distance_mean: float
@@ -122,16 +126,17 @@ class Statistics:
 
     @property
     def inverse_displacement_rms(self) -> float:
-        """As displacement_rms, of the components of (x_j - x_i) / r_ij^2, 1/Å."""
-        # Such a vector's length is 1/r: the mean of the squares is known from C2.
+        """Root mean square of the components of (x_j - x_i) / r_ij^2, 1/Å, over all vectors."""
+        # The length of such a vector is 1/r: the mean square follows from that of C2.
         return ((self.inverse_distance_mean**2 + self.inverse_distance_std**2) / 3) ** 0.5
 
     @classmethod
     def of(cls, train: Dataset) -> "Statistics":
-        """Statistics of a training part.
+        """Compute the statistics of a training part.
 
         Raises:
-            DataError: fewer than two frames or atoms, or frames that are all the same.
+            DataError: there are fewer than two frames or atoms, all energies are the same, or all
+                forces are zero.
         """
         if len(train) < 2 or train.positions.shape[1] < 2:
             raise DataError("statistics need at least two frames and two atoms")
@@ -152,7 +157,7 @@ class Statistics:
 
 
 def inverse_distances(positions: np.ndarray) -> np.ndarray:
-    """C2 of appendix B in NumPy: (n, atoms, 3) Å -> (n, atoms, atoms) 1/Å, zero diagonal."""
+    """Inverse distances, C2 of appendix B: (n, N, 3) Å -> (n, N, N) 1/Å, with zero diagonal."""
     vectors = positions[:, :, None] - positions[:, None]
     distances = np.sqrt((vectors**2).sum(-1))
     diagonal = np.eye(positions.shape[1], dtype=bool)
@@ -160,7 +165,7 @@ def inverse_distances(positions: np.ndarray) -> np.ndarray:
 
 
 def check(data: Dataset) -> None:
-    """Raise :class:`DataError` with what is wrong and in which frame (counted from 0)."""
+    """Raise :class:`DataError` for unusable data; its message names the frame (from 0)."""
     n, atoms = len(data.energies), len(data.numbers)
     if n == 0 or atoms == 0:
         raise DataError(f"no data: {n} frames of {atoms} atoms")
@@ -188,7 +193,7 @@ def check(data: Dataset) -> None:
 
 
 def closest_pair(data: Dataset) -> tuple[int, int, int, float]:
-    """(frame, i, j, distance in Å) of the two nearest atoms, nearest images where periodic."""
+    """(frame, i, j, distance in Å) of the two closest atoms, with periodic boundary conditions."""
     i, j = np.triu_indices(len(data.numbers), 1)
     vectors = data.positions[:, i] - data.positions[:, j]
     if data.pbc.any():
@@ -202,11 +207,16 @@ def closest_pair(data: Dataset) -> tuple[int, int, int, float]:
 def from_frames(
     frames: list[Atoms], source: str = "frames", metadata: dict | None = None
 ) -> Dataset:
-    """Frames with energies and forces, as :mod:`ase.io` gives them -> Dataset.
+    """Convert frames with energies and forces, as read by :mod:`ase.io`, to a Dataset.
+
+    Args:
+        frames: of one composition and cell.
+        source: names the frames in error messages.
+        metadata: of the dataset; by default only the source.
 
     Raises:
-        DataError: no frames, frames of different composition or cell, energies or forces that
-            are missing, and all that :func:`check` finds.
+        DataError: there are no frames, compositions or cells differ, energies or forces are
+            missing, or :func:`check` finds a problem.
     """
     if not frames:
         raise DataError(f"{source}: no frames")
@@ -238,12 +248,12 @@ def from_frames(
 
 
 def sidecar(path: Path) -> Path:
-    """The JSON beside a trajectory."""
+    """Path of the JSON file beside a trajectory."""
     return path.with_suffix(".json")
 
 
 def save(data: Dataset, path: Path) -> None:
-    """Write an ASE trajectory and its JSON (settings, versions, checksum), whole or not at all."""
+    """Write an ASE trajectory and its JSON file (settings, versions, checksum) atomically."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
@@ -253,7 +263,7 @@ def save(data: Dataset, path: Path) -> None:
                 atoms = Atoms(data.numbers, positions=x, cell=data.cell, pbc=data.pbc)
                 atoms.calc = SinglePointCalculator(atoms, energy=e, forces=f)
                 trajectory.write(atoms)
-        # Of data that were read from a file, the metadata hold that file's checksum.
+        # The later entries win: metadata read from a file contain that file's checksum.
         about = {
             **data.metadata,
             "sha256": data.checksum(),
@@ -263,25 +273,25 @@ def save(data: Dataset, path: Path) -> None:
             "versions": {name: version(name) for name in ("ase", "asap3", "numpy")},
         }
         sidecar(scratch).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n")
-        # The trajectory last: with its JSON alone, it is not there yet and is made anew.
+        # The trajectory last: a JSON file without one counts as missing data.
         os.replace(sidecar(scratch), sidecar(path))
         os.replace(scratch, path)
 
 
 def load(path: Path) -> Dataset:
-    """Read a trajectory, or anything else that :func:`ase.io.read` reads.
+    """Read a trajectory, or any other file that :func:`ase.io.read` can read.
 
-    Where a JSON with a checksum stands beside the file, the arrays must fit it.
+    If there is a JSON file with a checksum beside it, the arrays must match the checksum.
 
     Raises:
-        DataError: no such file, not readable, altered since it was written, or not usable.
+        DataError: the file is missing, unreadable, altered since it was written, or unusable.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file (scripts/01_generate_data.py makes the data)")
     try:
         frames = ase.io.read(path, index=":")
-    except Exception as error:  # ASE's readers raise whatever their format trips over.
+    except Exception as error:  # ASE's readers may raise any exception for a bad file.
         raise DataError(
             f"{path}: cannot be read, is it complete? ({type(error).__name__}: {error})"
         ) from None

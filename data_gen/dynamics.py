@@ -1,4 +1,4 @@
-"""Molecular dynamics with the EMT potential: settings -> :class:`~data_gen.dataset.Dataset`."""
+"""Molecular dynamics with the EMT potential, which generates the datasets."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,23 +16,23 @@ from data_gen.structures import build_structure
 
 @dataclass(frozen=True)
 class DynamicsSettings:
-    """One NVE run, by default the one of the report's section 2.
+    """Settings of an NVE run; the defaults are those of the report's section 2.
 
     Attributes:
         structure: name in :data:`data_gen.structures.STRUCTURES`.
-        temperature_K: of the Maxwell-Boltzmann distribution of the first velocities.
+        temperature_K: of the Maxwell-Boltzmann distribution of the initial velocities.
         timestep_fs: of velocity Verlet.
-        steps: how many of them; ``steps // stride`` frames are kept, the start among them.
-        stride: a frame is kept every ``stride`` steps.
-        seed: of the first velocities.
-        remove_rotation: take the total angular momentum out of the first velocities. The
-            report does not say; centre-of-mass drift is always removed.
-        max_drift_eV: largest |E_total(t) - E_total(0)| that is accepted.
-        max_distance_A: largest distance between two atoms that is accepted: beyond it the
-            cluster has come apart.
-        max_displacement_A: largest distance of an atom from where it started that is accepted;
-            None for no limit. Half a nearest-neighbour distance says that no two atoms of a slab
-            have changed places.
+        steps: number of time steps; ``steps // stride`` frames are recorded, including the start.
+        stride: number of steps between recorded frames.
+        seed: of the initial velocities.
+        remove_rotation: remove the total angular momentum from the initial velocities. The report
+            does not specify this. Centre-of-mass motion is removed unless atoms are fixed.
+        max_drift_eV: largest accepted |E_total(t) - E_total(0)|.
+        max_distance_A: largest accepted distance between two atoms; beyond it the cluster has
+            come apart.
+        max_displacement_A: largest accepted displacement of an atom from its start; None for no
+            limit. Half a nearest-neighbour distance ensures that no two atoms of a slab have
+            changed places.
     """
 
     structure: str = "au6-octahedron"
@@ -59,24 +59,24 @@ class DynamicsSettings:
 def run_dynamics(
     settings: DynamicsSettings, progress: Callable[[int, int], None] | None = None
 ) -> Dataset:
-    """Run velocity Verlet with asap3's EMT and keep a frame every ``stride`` steps.
+    """Run velocity Verlet with asap3's EMT and record a frame every ``stride`` steps.
 
     Args:
         settings: what to run.
-        progress: called with (frames so far, frames in all).
+        progress: called with (frames so far, total frames).
 
     Returns:
-        The frames, with the settings, the largest drift of the total energy (eV), the largest
-        distance between two atoms and the largest displacement (Å) in ``metadata["dynamics"]``.
-        Forces are EMT's own, on fixed atoms too.
+        The frames. ``metadata["dynamics"]`` contains the settings, the largest drift of the total
+        energy (eV), the largest distance between two atoms and the largest displacement (Å).
+        Forces are EMT's without constraints, also on fixed atoms.
 
     Raises:
-        DataError: total energy drifts, or atoms part or move by more than the settings accept.
+        DataError: a limit in the settings, on energy drift, distance or displacement, is exceeded.
     """
     atoms = build_structure(settings.structure)
     atoms.calc = asap3.EMT()
     thermalize_momenta(atoms, settings.temperature_K, rng=np.random.default_rng(settings.seed))
-    # Fixed atoms hold the others in place.
+    # With fixed atoms the system cannot drift.
     if not atoms.constraints:
         Stationary(atoms)
     if settings.remove_rotation:
@@ -97,7 +97,7 @@ def run_dynamics(
         energies[frame] = atoms.get_potential_energy()
         forces[frame] = atoms.get_forces(apply_constraint=False)
         total[frame] = energies[frame] + atoms.get_kinetic_energy()
-        # At once, not at the end: EMT gets ever slower on atoms that fly apart.
+        # Checked in every frame, as EMT gets ever slower on atoms that fly apart.
         drift = float(np.maximum(drift, abs(total[frame] - total[0])))
         distance = float(np.maximum(distance, atoms.get_all_distances().max()))
         moved = np.linalg.norm(atoms.positions - start, axis=1)
@@ -126,8 +126,8 @@ def run_dynamics(
 
 
 def _check(settings: DynamicsSettings, drift: float, distance: float, displacement: float) -> None:
-    """Raise :class:`DataError` when the run has left what the settings accept."""
-    # Written so that NaN does not pass; max() would drop it, np.maximum does not.
+    """Raise :class:`DataError` if a limit in the settings is exceeded."""
+    # "not <=" also catches NaN, which np.maximum propagates and max() could drop.
     if not drift <= settings.max_drift_eV:
         raise DataError(
             f"the total energy drifted by {drift:.4g} eV (accepted: {settings.max_drift_eV}); "

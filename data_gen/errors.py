@@ -1,5 +1,5 @@
-"""The one error that bad input data raises."""
+"""The exception for bad input data."""
 
 
 class DataError(ValueError):
-    """Data that cannot be used; the message says what is wrong and where."""
+    """Unusable data; the message says what is wrong and where."""

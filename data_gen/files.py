@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files, checksums, and removal of leftover scratch files."""
 
 import contextlib
 import hashlib
@@ -10,10 +10,11 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A scratch path beside a file, which takes the file's place when the block ends well.
+    """Replace a file atomically: yields a scratch path, which is renamed when the block ends.
 
-    When it does not, the file stays as it was and the scratch file is removed. The scratch name
-    is hidden, has the file's suffix after ".tmp", and is no one else's. Folders are made.
+    If the block raises an exception, the file stays unchanged and the scratch file is removed. The
+    scratch name is hidden and unique, and ends with ".tmp" and the file's suffix. Missing folders
+    are created.
 
     >>> with replacing(Path("numbers.csv")) as scratch:
     ...     scratch.write_text("1,2")
@@ -30,21 +31,21 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text whole or not at all."""
+    """Write UTF-8 text to a file atomically."""
     with replacing(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 
 def sha256(path: Path) -> str:
-    """Checksum of a file's bytes. Raises OSError where it cannot be read."""
+    """SHA-256 of a file's content, in hexadecimal. Raises OSError if it cannot be read."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sweep(folder: Path) -> None:
-    """Remove the scratch files below a folder that killed programs left.
+    """Remove scratch files that killed programs left below a folder.
 
-    For one who holds the folder alone: another's would be removed under its hands.
+    The caller must have locked the folder, lest files that another program is writing be removed.
     """
     for path in Path(folder).rglob(".*.tmp.*"):
         path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Labelled structures of any sizes, compositions and cells.
+"""Frames with energies and forces whose sizes, compositions and cells may differ.
 
-The report's own data are of one system each: :class:`~data_gen.dataset.Dataset`.
+For data on a single system, such as the report's, see :class:`~data_gen.dataset.Dataset`.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from ase.geometry import find_mic
 
 from data_gen.errors import DataError
 
-# Nearer than this, two atoms count as being on one point: 1/r then means nothing.
+# Two atoms closer than this count as coinciding; 1/r would be meaningless.
 CLOSEST_A = 0.1
 
 
 class Structure(NamedTuple):
-    """Atoms in a cell. ASE's Atoms have the same attributes and serve as well.
+    """Atoms in a cell. ASE's Atoms have the same attributes and can be used instead.
 
     Attributes:
         positions: (N, 3), Å.
@@ -37,17 +37,16 @@ class Structure(NamedTuple):
 
 @dataclass(frozen=True)
 class Frames:
-    """Structures that may differ in all, with their energies and forces.
+    """Structures of any size and composition, with their energies and forces.
 
     Attributes:
-        structures: n of them, frame k of N_k atoms.
+        structures: n of them; frame k has N_k atoms.
         energies: (n,), eV, of whole structures.
         forces: n arrays (N_k, 3), eV/Å.
-        metadata: how the data came to be.
+        metadata: origin of the data.
 
     Raises:
-        DataError: on making one whose shapes do not fit, with values that are not finite, or
-            with two atoms of a frame on one point.
+        DataError: shapes do not match, values are not finite, or two atoms of a frame coincide.
     """
 
     structures: tuple[Structure, ...]
@@ -72,7 +71,7 @@ class Frames:
         return len(self.structures)
 
     def __getitem__(self, frames: slice | Sequence[int] | np.ndarray) -> "Frames":
-        """Some frames, in the order asked for."""
+        """Some frames, in the order of the indices."""
         chosen = np.arange(len(self))[frames]
         return Frames(
             tuple(self.structures[k] for k in chosen),
@@ -94,18 +93,23 @@ class Frames:
 
     @classmethod
     def of(cls, data) -> "Frames":
-        """Those of a :class:`~data_gen.dataset.Dataset`, as frames that might differ."""
+        """Convert a :class:`~data_gen.dataset.Dataset`."""
         return cls(tuple(data.structures()), data.energies, tuple(data.forces), data.metadata)
 
     @classmethod
     def from_atoms(
         cls, frames: Sequence[Atoms], source: str = "frames", metadata: dict | None = None
     ) -> "Frames":
-        """Of frames with energies and forces, as :mod:`ase.io` gives them.
+        """Convert frames with energies and forces, as read by :mod:`ase.io`.
+
+        Args:
+            frames: to convert.
+            source: names the frames in error messages.
+            metadata: of the result; by default only the source.
 
         Raises:
-            DataError: no frames, energies or forces that are missing, and all that the class
-                itself refuses.
+            DataError: there are no frames, energies or forces are missing, or the class itself
+                raises it.
         """
         energies, forces = labels(frames, source)
         try:
@@ -128,10 +132,10 @@ class Frames:
 
 
 def labels(frames: Sequence[Atoms], source: str) -> tuple[list[float], list[np.ndarray]]:
-    """Energies and forces of frames.
+    """Energies (eV) and forces (N_k, 3) eV/Å of frames, from their calculators.
 
     Raises:
-        DataError: no frames, or a frame without one of them.
+        DataError: there are no frames, or one lacks its energy or forces.
     """
     if not len(frames):
         raise DataError(f"{source}: no frames")
@@ -139,7 +143,7 @@ def labels(frames: Sequence[Atoms], source: str) -> tuple[list[float], list[np.n
     for k, frame in enumerate(frames):
         try:
             energies.append(frame.get_potential_energy())
-            # Constraints would zero the forces that are to be learned.
+            # Without constraints, which would zero forces that are to be learned.
             forces.append(frame.get_forces(apply_constraint=False))
         except (RuntimeError, PropertyNotImplementedError) as error:
             raise DataError(f"{source}: frame {k} has no energy or no forces ({error})") from None
@@ -147,7 +151,7 @@ def labels(frames: Sequence[Atoms], source: str) -> tuple[list[float], list[np.n
 
 
 def _check(k: int, structure: Structure, forces: np.ndarray) -> None:
-    """Raise DataError with what is wrong in frame k."""
+    """Raise DataError if frame k is unusable."""
     n = len(structure.numbers)
     if not n or structure.positions.shape != (n, 3) or forces.shape != (n, 3):
         raise DataError(

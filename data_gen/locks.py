@@ -1,6 +1,6 @@
-"""Folders that one program at a time may work in.
+"""Locks that reserve a folder for one program at a time.
 
-The system keeps the locks for as long as the program lives: one that is killed leaves none.
+The operating system releases a lock when the program ends, even if it is killed.
 """
 
 import contextlib
@@ -11,20 +11,20 @@ from filelock import FileLock, Timeout
 
 
 class Held(Exception):
-    """Another program holds the folder."""
+    """Another program has locked the folder."""
 
 
 @contextlib.contextmanager
 def held(folder: Path, name: str = ".lock", wait: bool = False) -> Iterator[None]:
-    """Hold a folder until the block ends.
+    """Lock a folder until the block ends.
 
     Args:
-        folder: made where it is missing.
-        name: of the file in it that stands for the lock; it stays.
-        wait: for another one to let go of it, however long that takes.
+        folder: created if it is missing.
+        name: of the lock file in the folder; the file remains afterwards.
+        wait: for another program to release the lock, without a time limit.
 
     Raises:
-        Held: another one holds it, and waiting was not asked for.
+        Held: another program has locked the folder, and ``wait`` is false.
         OSError: the folder cannot be written to.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Trajectories that must be what they are called: of the dynamics that a row's settings name."""
+"""Loading of trajectories with a check that they come from the dynamics that is asked for."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,21 +12,21 @@ from data_gen.errors import DataError
 from data_gen.structures import build_structure
 
 REMEDY = "move it away, and scripts/01_generate_data.py makes the data anew"
-# Of the cell's entries, Å: a file keeps them exactly.
+# Tolerance for the entries of the cell, Å; files store them exactly.
 SAME_CELL_A = 1e-6
 
 
 def load_made(path: Path, settings: DynamicsSettings) -> Dataset:
-    """A trajectory of these settings, as :func:`data_gen.dataset.save` wrote it.
+    """Load a trajectory that was generated with the given settings.
 
     Args:
-        path: of the trajectory; its JSON must stand beside it.
+        path: of the trajectory, as written by :func:`data_gen.dataset.save` with a JSON file.
         settings: of the dynamics that it must come from.
 
     Raises:
-        DataError: all that :func:`data_gen.dataset.load` raises; no JSON beside the file, or one
-            without checksum; other units, elements, cell or boundary conditions than the
-            structure has; other settings.
+        DataError: :func:`data_gen.dataset.load` raises it; the JSON file is missing or has no
+            checksum or units; the units, atoms, cell or boundary conditions are not those of the
+            structure; the settings differ.
     """
     path = Path(path)
     data = load(path)
@@ -49,7 +49,7 @@ def _undocumented(data: Dataset, path: Path) -> str:
 
 
 def foreign(data: Dataset, settings: DynamicsSettings) -> str:
-    """How a system differs from the one that settings start from; empty where it does not."""
+    """How a system differs from the settings' starting structure; empty if it does not."""
     name, wanted = settings.structure, build_structure(settings.structure)
     if sorted(data.numbers) != sorted(wanted.numbers):
         formula = Symbols(data.numbers).get_chemical_formula()
@@ -65,7 +65,7 @@ def foreign(data: Dataset, settings: DynamicsSettings) -> str:
 
 
 def differing(data: Dataset, settings: DynamicsSettings) -> str:
-    """The first setting that data were made with and that is another one here; else empty."""
+    """The first setting in which data differ from the wanted ones; empty if there is none."""
     made_with = data.metadata.get("dynamics")
     if not isinstance(made_with, dict):
         return "it was not made by scripts/01_generate_data.py"

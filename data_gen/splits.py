@@ -1,4 +1,4 @@
-"""Which frames train and which test: in time order, at random, or block by block (appendix A)."""
+"""Partition of frames into training and test part: in time, at random or blocked (appendix A)."""
 
 from dataclasses import replace
 
@@ -7,31 +7,31 @@ import numpy as np
 from data_gen.dataset import Dataset
 
 RANDOM_SEED = 2019
-# Energies and sorted distances of Au6 forget their past within 20 frames, 1 ps: the integrated
-# correlation time is 3 frames of the one and 4 of the other.
+# 20 frames, 1 ps, exceed the integrated correlation times of Au6: 3 frames for the energy, 4 for
+# the sorted distances.
 GAP_FRAMES = 20
-# What each kind needs besides the sizes of the parts.
+# Parameters of each kind besides the sizes of the parts.
 PARTITIONS = {"time": {}, "random": {"seed": RANDOM_SEED}, "blocked": {"gap": GAP_FRAMES}}
 
 
 def folds(data: Dataset, partition: str, split: tuple[int, int]) -> list[tuple[Dataset, Dataset]]:
-    """Training and test part of each fold: one fold, or for "blocked" one for each block.
+    """Training and test part of each fold: a single fold, or one per block for "blocked".
 
-    The parts' metadata say which "frames" of the data they are.
+    The entry "frames" of the parts' metadata gives the numbers of their frames in the data.
 
     Args:
         data: all frames.
-        partition: "time" is the report's (section 3.2): the first frames train, the last test.
-            "random" has the same sizes, drawn without replacement with a seed of its own, the
-            same for all models. "blocked" cuts the first frames, as many as both parts together,
-            into contiguous blocks as long as the test part; each in turn is tested, and trained on
-            are all others but the :data:`GAP_FRAMES` nearest on either side of it. What is left
-            over at the end, shorter than a block, is trained on alone.
+        partition: "time", the report's (section 3.2): the first frames for training, the last for
+            testing. "random": the same sizes, drawn without replacement with a fixed seed, the
+            same for all models. "blocked": the first frames, as many as both parts have together,
+            are divided into contiguous blocks of the size of the test part; each block in turn is
+            the test part, and the training part is all other frames except :data:`GAP_FRAMES` on
+            either side of it. An incomplete block at the end is only used for training.
         split: sizes of training and test part.
 
     Raises:
         DataError: there are fewer frames than the two parts need.
-        KeyError: no such kind of partition.
+        KeyError: unknown kind of partition.
     """
     data.split(*split)
     frames = {"time": _time, "random": _random, "blocked": _blocked}[partition](len(data), *split)
@@ -42,7 +42,7 @@ def folds(data: Dataset, partition: str, split: tuple[int, int]) -> list[tuple[D
 
 
 def _time(n: int, n_train: int, n_test: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Numbers of the frames of both parts, of the only fold."""
+    """Frame numbers of training and test part, for each fold."""
     return [(np.arange(n_train), np.arange(n - n_test, n))]
 
 

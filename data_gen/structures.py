@@ -1,4 +1,4 @@
-"""Starting structures, by name: how a molecule is made, apart from how it is moved."""
+"""Starting structures of the dynamics, by name."""
 
 import difflib
 
@@ -9,19 +9,19 @@ from ase.constraints import FixAtoms
 
 from data_gen.errors import DataError
 
-# asap3 refuses a zero cell: a cluster sits in a box much wider than EMT's cutoff of about 6 Å.
+# asap3 does not accept a zero cell; the box is much wider than EMT's cutoff of about 6 Å.
 VACUUM = 20.0
-SLAB_VACUUM = 10.0  # Å on each side of a slab, along which it is not periodic
+SLAB_VACUUM = 10.0  # Å on each side of a slab, which is not periodic in that direction
 
 
 def au6_octahedron() -> Atoms:
-    """Six atoms carved out of fcc gold: the octahedron, unrelaxed (report, section 2).
+    """The Au6 octahedron, cut out of fcc gold and unrelaxed (report, section 2).
 
-    The lattice constant is the one that ASE ships (4.08 Å). The atoms are centred in a
-    non-periodic box with ``VACUUM`` Å on each side.
+    The lattice constant is ASE's (4.08 Å). The atoms are centred in a non-periodic box with
+    ``VACUUM`` Å on each side.
     """
     atoms = Octahedron("Au", 2)
-    # A cluster object carries crystal bookkeeping that trajectories do not need.
+    # As plain Atoms, without the crystallographic data of ASE's cluster class.
     atoms = Atoms(atoms.numbers, positions=atoms.positions)
     atoms.center(vacuum=VACUUM)
     return atoms
@@ -30,11 +30,14 @@ def au6_octahedron() -> Atoms:
 def pt8au2_slab(height: float | None = None) -> Atoms:
     """Two gold atoms on Pt(110), periodic in the surface plane (report, section 3.4).
 
-    fcc110, two layers of 2 x 2 platinum atoms at ASE's lattice constant (3.92 Å), the lower layer
-    fixed; gold in two of the four hollow sites, diagonally, where the next layer's atoms of the
-    crystal would be. The cell of 7.84 x 5.54 Å is smaller than twice EMT's cutoff: atoms meet
-    their own images. Another ``height`` of the gold above the upper layer (Å) starts with more
-    energy.
+    Two layers of 2 x 2 platinum atoms at ASE's lattice constant (3.92 Å), the lower layer fixed.
+    The gold atoms are in two diagonally opposite ones of the four hollow sites, where atoms of the
+    next crystal layer would be. The cell of 7.84 x 5.54 Å is smaller than twice EMT's cutoff, so
+    atoms interact with their own images.
+
+    Args:
+        height: of the gold above the upper layer, Å; by default the spacing of the layers. Other
+            heights start with a higher energy.
     """
     atoms = fcc110("Pt", size=(2, 2, 2))
     spacing = atoms.positions[:, 2].max() - atoms.positions[:, 2].min()
@@ -47,7 +50,7 @@ def pt8au2_slab(height: float | None = None) -> Atoms:
 
 
 def pt8au2_slab_high() -> Atoms:
-    """The same with the gold 1.8 Å above the upper layer: it starts with 1.9 eV more."""
+    """The slab of :func:`pt8au2_slab` with the gold at 1.8 Å, which adds 1.9 eV at the start."""
     return pt8au2_slab(1.8)
 
 
@@ -59,7 +62,7 @@ STRUCTURES = {
 
 
 def build_structure(name: str) -> Atoms:
-    """Make the named structure. Raises :class:`DataError` for a name that does not exist."""
+    """Build a structure by its name. Raises :class:`DataError` if there is no such name."""
     try:
         return STRUCTURES[name]()
     except KeyError:

@@ -1,1 +1,1 @@
-"""A module a figure: each loads stored results, draws and saves; nothing is trained here."""
+"""Figures, one module each, drawn from stored results; the first lines are their captions."""

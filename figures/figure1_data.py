@@ -12,16 +12,16 @@ from figures.style import TEST, TRAIN, WIDTH, plt, save
 from reproduction.sections import SOURCES
 from reproduction.show.predictions import Trajectory, read_trajectory
 
-# Turned a little, so that no two atoms of an octahedron hide one another.
+# Rotated a little, so that no atom of an octahedron hides another.
 VIEW = np.array([[0.89, -0.41, 0.19], [0.24, 0.80, 0.55], [-0.38, -0.44, 0.81]])
-# A slab is seen obliquely from above, with a copy along each periodic direction.
+# Slabs are viewed obliquely from above, with a copy along each periodic direction.
 SLAB_VIEW = np.array([[0.97, 0.26, 0.0], [-0.16, 0.58, 0.80], [0.21, -0.77, 0.60]])
-# Up to this many times the sum of two covalent radii counts as a bond.
+# Largest length of a bond, in units of the sum of the covalent radii.
 BOND = 1.25
 
 
 def draw(results: Path) -> list[Path]:
-    """From data/<name>.npz, of all datasets that are there."""
+    """Draw from data/<name>.npz, for all available datasets; returns the files, if any."""
     found = {name: read_trajectory(results, name) for name in SOURCES}
     found = {name: trajectory for name, trajectory in found.items() if trajectory}
     if not found:
@@ -34,11 +34,11 @@ def draw(results: Path) -> list[Path]:
 
 
 def _panels(figure, data: Trajectory, head: str, dataset: str) -> None:
-    """Molecules above, energies below."""
+    """Draw the panels of a dataset: molecules above, energies below."""
     n = len(data.energies)
     known = np.isfinite(data.interval_ps)
     interval, unit = (data.interval_ps, "ps") if known else (1, "frames")
-    # A slab takes more room, and changes less.
+    # Slabs take more room, and change less.
     shown = np.arange(len(data.frames))
     shown = shown[[0, len(shown) // 2, -1]] if data.pbc.any() else shown
     panels = figure.subplot_mosaic(
@@ -58,7 +58,7 @@ def _panels(figure, data: Trajectory, head: str, dataset: str) -> None:
     time = np.arange(n) * interval
     m = min(data.n_train, n)
     for part, colour in ((slice(0, m), TRAIN), (slice(m, n), TEST)):
-        # Line and points would be a solid band where there are many frames.
+        # A thin line alone: with many frames, additional points would give a solid band.
         axes.plot(time[part], data.energies[part], color=colour, linewidth=0.35, rasterized=True)
     axes.plot(
         time[frames],
@@ -99,9 +99,9 @@ def _formula(data: Trajectory) -> str:
 
 
 def _molecule(data: Trajectory, k: int):
-    """Frame k as it is seen: positions (N, 3) with depth last, numbers, bonds, and what is ours.
+    """Frame k as viewed: positions (N, 3) with depth last, numbers, bonds, mask of own atoms.
 
-    A periodic one is drawn with its nearest images, which are no atoms of their own.
+    Periodic systems are shown with copies, which are not own atoms.
     """
     atoms = Atoms(data.numbers, data.positions[k], cell=data.cell, pbc=data.pbc)
     n = len(atoms)
@@ -121,7 +121,7 @@ def _molecule(data: Trajectory, k: int):
 
 
 def _balls(axes, x, numbers, bonds, own) -> None:
-    """Circles and sticks from back to front; what is far away, and images, paler."""
+    """Draw circles and sticks from back to front; distant atoms and images are paler."""
     near = (x[:, 2] - x[:, 2].min()) / max(np.ptp(x[:, 2]), 1e-9)
     strength = (0.55 + 0.45 * near) * np.where(own, 1.0, 0.45)
     for i, j in bonds.T:

@@ -9,7 +9,7 @@ from figures.style import COLOURS, LINES, WIDTH, plt, save
 
 
 def draw(results: Path) -> list[Path]:
-    """From symmetry-functions.json; nothing is drawn, and nothing returned, where it is not."""
+    """Draw from symmetry-functions.json; returns the files, none if the data are missing."""
     path = results / "symmetry-functions.json"
     if not path.is_file():
         return []

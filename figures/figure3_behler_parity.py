@@ -11,7 +11,7 @@ ROW = "table1/behler-10-10-10"
 
 
 def draw(results: Path) -> list[Path]:
-    """From predictions/; nothing is drawn, and nothing returned, where the row is not there."""
+    """Draw from predictions/; returns the files, none if the row is missing."""
     predictions = read_predictions(results, ROW)
     if predictions is None:
         return []
@@ -28,6 +28,6 @@ def draw(results: Path) -> list[Path]:
         "bottom right: RMSE over all frames",
         fontsize=9,
     )
-    # Below the name of the worst frame.
+    # Below the text on the worst frame.
     axes.legend(loc="upper left", markerscale=2, bbox_to_anchor=(0.0, 0.88))
     return save(figure, results / "figures", "figure3_behler_parity", svg=False)

@@ -6,7 +6,7 @@ from figures.rmse import draw_rmse
 from figures.rows import parts, wrapped
 from reproduction.sections import EXPERIMENTS
 
-# The report's Figure 4, in its text's order.
+# The models of the report's Figure 4, in the order of its text.
 REPORTED = {
     "table1/behler-5-5": "Behler (5, 5)",
     "table1/behler-10-10-10": "Behler (10, 10, 10)",
@@ -20,7 +20,7 @@ REPORTED = {
 
 
 def draw(results: Path) -> list[Path]:
-    """From metrics.csv."""
+    """Draw from metrics.csv; returns the files, none if no row has been run."""
     groups = {
         "The report's models, its settings": [(v, k) for k, v in REPORTED.items()],
         "Ours, trained on E": _rows("table1", "table4", "section6"),
@@ -39,7 +39,7 @@ def draw(results: Path) -> list[Path]:
 
 
 def _rows(*tables: str) -> list[tuple[str, str]]:
-    """Rows of the registry that are not the report's own."""
+    """Labels and ids of the registry's rows in some tables, without the report's own."""
     return [
         (wrapped(e, 36), e.id)
         for e in EXPERIMENTS.values()

@@ -15,12 +15,12 @@ SERIES = {
     "distances": "sorted distances, mean over pairs",
     "energy": "energy",
 }
-# Beyond this many times the longest correlation time there is only noise.
+# In units of the longest correlation time; beyond this there is only noise.
 SHOWN = 8
 
 
 def draw(results: Path) -> list[Path]:
-    """From curves/ and metrics.csv; nothing is drawn where the row has not run."""
+    """Draw from curves/ and metrics.csv; returns the files, none if the row has not been run."""
     path = results / "curves" / file_name(ROW)
     if not path.is_file():
         return []

@@ -8,7 +8,7 @@ from reproduction.sections import EXPERIMENTS
 
 
 def draw(results: Path) -> list[Path]:
-    """From metrics.csv."""
+    """Draw from metrics.csv; returns the files, none if no row has been run."""
     table5 = [e for e in EXPERIMENTS.values() if e.table == "table5"]
     report = [e for e in table5 if e.id.startswith("table5/")]
     groups = {

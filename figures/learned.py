@@ -11,12 +11,12 @@ EMT = "beyond/learned-emt"
 EQ2 = ("beyond/learned-eq2", "beyond/learned-eq2-longer", "beyond/learned-eq2-gradient")
 EQ3 = ("beyond/learned-eq3", "beyond/learned-eq3-longer")
 BEFORE = "beyond/learned-eq2"
-# A pair energy is steep below where any pair is to be found.
+# Below the shortest distance in the data, pair energies are steep.
 PAIR_RANGE_EV = (-0.25, 0.6)
 
 
 def _curves(results: Path, name: str) -> dict[str, np.ndarray]:
-    """Stored curves of an experiment, seeds first; empty where it has not run."""
+    """Stored curves of an experiment, seeds first; empty if it has not been run."""
     path = results / "curves" / f"{name.replace('/', '-')}.npz"
     if not path.is_file():
         return {}
@@ -25,7 +25,7 @@ def _curves(results: Path, name: str) -> dict[str, np.ndarray]:
 
 
 def _lines(axes, x, series, k: int, label: str, **style) -> None:
-    """A line a seed, in the k-th colour and line style, with one label."""
+    """Draw one line per seed, in the k-th colour and line style, with one label."""
     style = {"color": COLOURS[k], "linestyle": LINES[k], "linewidth": 1.2} | style
     for y in series:
         axes.plot(x, y, label=label, **style)
@@ -33,7 +33,7 @@ def _lines(axes, x, series, k: int, label: str, **style) -> None:
 
 
 def draw(results: Path) -> list[Path]:
-    """From curves/beyond-learned-*.npz; nothing without EMT's own row or without any model's."""
+    """Draw from curves/beyond-learned-*.npz; no files without EMT's row or without any model's."""
     emt = _curves(results, EMT)
     eq2 = {name: c for name in EQ2 if (c := _curves(results, name))}
     eq3 = {name: c for name in EQ3 if (c := _curves(results, name))}

@@ -15,15 +15,15 @@ from reproduction.show.reported import reported
 TABLES = {"energy": ("table4", "section6"), "force": ("table5",)}
 SYMBOL = {"energy": "E", "force": "F"}
 COLUMNS = 4
-# A panel spans at least this factor.
+# Smallest ratio of the limits of a panel.
 NARROWEST = 2.0
 
 
 def draw(results: Path) -> list[Path]:
-    """From curves/: a figure for E and one for F."""
+    """Draw from curves/, one figure for E and one for F; returns the files, if any."""
     paths = []
     for kind, tables in TABLES.items():
-        # The pair floor is solved, not trained.
+        # Without rows that are not trained iteratively, such as the pair floor.
         rows = [e.id for e in EXPERIMENTS.values() if e.table in tables and e.training]
         curves = {row: _read(results, row, kind) for row in rows}
         if any(curves.values()):
@@ -32,7 +32,7 @@ def draw(results: Path) -> list[Path]:
 
 
 def _read(results: Path, row: str, kind: str):
-    """Epochs (points,) and RMSE (seeds, points, train and test); None where they are not there."""
+    """Read epochs (points,) and RMSE (seeds, points, train and test); None if they are missing."""
     path = results / "curves" / file_name(row)
     if not path.is_file():
         return None
@@ -90,8 +90,8 @@ def _draw(results: Path, kind: str, curves: dict) -> list[Path]:
 
 
 def _log_axis(axes, low: float, high: float) -> None:
-    """A log axis with readable numbers, though it may span less than a decade."""
-    # A narrow one would magnify the noise of a model that does not learn.
+    """Set up a log axis with readable numbers, even if it spans less than a decade."""
+    # A narrow range would magnify the noise of a model that does not learn.
     middle = (low * high) ** 0.5
     low, high = min(low, middle / NARROWEST**0.5), max(high, middle * NARROWEST**0.5)
     axes.set_yscale("log")

@@ -10,12 +10,12 @@ from figures.style import COLOURS, LINES, plt, save
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.evidence import Metrics
 
-# Beyond this many meV per atom a curve tells no more than that it left.
+# Upper limit of the axis, meV per atom; higher curves are clipped.
 SHOWN = 1e4
 
 
 def draw(results: Path) -> list[Path]:
-    """From curves/beyond-nve-*.npz; nothing is drawn, and nothing returned, where none is there."""
+    """Draw from curves/beyond-nve-*.npz; returns the files, none if there are no curves."""
     figure, axes = plt.subplots()
     metrics = Metrics.read(results)
     drawn = 0

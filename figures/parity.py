@@ -12,8 +12,7 @@ from reproduction.show.metrics import NOT_RUN, UNITS
 from reproduction.show.outliers import worst_kept
 from reproduction.show.predictions import SEED, TRAIN_STRIDE, Predictions, read_predictions
 
-# Tables whose rows predict each kind; rows that differ in their number of frames alone are left
-# to the table of those.
+# Tables whose rows predict each kind, without the one of rows that differ only in their frames.
 TABLES = {
     "energy": ("table1", "table2", "table3", "table4", "section6", "gradient"),
     "force": ("table3", "table5", "gradient"),
@@ -22,12 +21,12 @@ SYMBOL = {"energy": "E", "force": "F"}
 FORMULA = {"au6": "Au$_6$", "pt8au2": "Pt$_8$Au$_2$", "pt8au2-hot": "Pt$_8$Au$_2$ hot"}
 COLUMNS = 4
 NOT_KEPT = "predictions\nnot kept"
-# Points are drawn in turns, so that neither part hides the other.
+# Points of both parts are drawn alternately, so that neither hides the other.
 TURNS = 10
 
 
 def draw(results: Path) -> list[Path]:
-    """From predictions/: a figure for E and for F of each dataset that has any."""
+    """Draw from predictions/, figures for E and F of each dataset; returns the files, if any."""
     metrics = Metrics.read(results)
     paths = []
     for kind, tables in TABLES.items():
@@ -70,7 +69,7 @@ def _draw(
 
 
 def legend(kind: str) -> str:
-    """What the points of a panel are."""
+    """Text that explains the points in a panel."""
     return (
         f"all test frames (red crosses), every {TRAIN_STRIDE[kind]}th training frame (blue dots); "
         "triangles lie\nbeyond the panel; circle and text: the test frame that is most off, "
@@ -79,7 +78,7 @@ def legend(kind: str) -> str:
 
 
 def scatter(axes, predictions: Predictions, kind: str, size: float, fontsize: float = 6.5) -> None:
-    """Predicted against true values with the diagonal, all of them, and the worst test frame."""
+    """Draw all predicted against true values, the diagonal, and the worst test frame."""
     true, predicted = predictions.reference[kind], predictions.predicted[kind]
     everything = np.concatenate([values.ravel() for values in true.values()])
     pad = 0.06 * np.ptp(everything)
@@ -107,7 +106,7 @@ def scatter(axes, predictions: Predictions, kind: str, size: float, fontsize: fl
 
 
 def _worst(axes, predictions: Predictions, kind: str, limits, size: float, fontsize) -> None:
-    """A circle about the largest error of the test frame that is most off, and which it is."""
+    """Mark the largest error of the worst test frame by a circle, and name the frame."""
     found = worst_kept(predictions, kind)
     k = int(np.flatnonzero(predictions.frames[kind]["test"] == found.frame)[0])
     x, y = (
@@ -122,7 +121,7 @@ def _worst(axes, predictions: Predictions, kind: str, limits, size: float, fonts
 
 
 def errors_beside(axes, metrics: Metrics, row: str, kind: str, fontsize: float = 6.5) -> None:
-    """Seed 0's errors as metrics.csv has them."""
+    """Write seed 0's errors (RMSE) from metrics.csv into a panel."""
     unit = UNITS[f"{kind}_rmse"]
     lines = [
         f"{split} {with_unit(values[0], unit)}"

@@ -1,4 +1,4 @@
-"""What Figure 4 and its counterpart for forces share: a row a model, errors on a log axis."""
+"""Shared code of Figure 4 and its counterpart for forces: errors by model on a log axis."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,18 +22,18 @@ def draw_rmse(
     note: str,
     name: str,
 ) -> list[Path]:
-    """Mean ± standard deviation over seeds, each seed, and the report's value.
+    """Draw mean ± standard deviation over seeds, each seed, and the report's value, by row.
 
     Args:
         results: folder with metrics.csv.
         metric: of the test part.
         groups: {heading: [(label, experiment id)]}.
-        axis: name of the quantity with its unit.
-        title, note: above and below.
+        axis: name of the quantity, with its unit.
+        title, note: above and below the figure.
         name: of the files.
 
     Returns:
-        The files; none where no row has been run.
+        The files; none if no row has been run.
     """
     metrics, printed = Metrics.read(results), reported()
     found = {
@@ -83,14 +83,14 @@ def draw_rmse(
         axes.plot([], [], **_REPORT)[0],
     ]
     names = ["mean ± standard deviation over seeds", "a seed", "the report's value"]
-    # The note is the legend's title: text of its own would lie on the legend.
+    # The note is the legend's title, as separate text would overlap with the legend.
     figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8, title=note)
     figure.legends[-1].get_title().set_fontsize(8)
     return save(figure, results / "figures", name)
 
 
 _COUNT = {"va": "center", "fontsize": SMALL, "color": GREY}
-# A stroke above all else: it shows on top of a mean that it agrees with.
+# A line on top of everything, visible even on a mean that it coincides with.
 _REPORT = {
     "marker": "|",
     "linestyle": "",
@@ -102,11 +102,11 @@ _REPORT = {
 
 
 def _one(axes, y: float, values: Sequence[float], left: float) -> None:
-    """One row's mean, spread and seeds."""
+    """Draw one row's mean, spread and seeds."""
     s = spread(values)
-    # The seeds a little below the mean, so that neither hides the other.
+    # The seeds are slightly below the mean, so that neither hides the other.
     axes.plot(values, np.full(len(values), y + 0.22), ".", color=COLOURS[0], markersize=4)
-    # A standard deviation above the mean has no place on a log axis: to its end.
+    # On a log axis, a standard deviation larger than the mean extends to the end of the axis.
     below = min(s.std, s.mean - left) if s.n > 1 else 0.0
     bars = [[below], [s.std if s.n > 1 else 0.0]]
     axes.errorbar(s.mean, y - 0.1, xerr=bars, fmt="o", color=TEST, markersize=5, capsize=2.5)

@@ -1,4 +1,4 @@
-"""How figures call the rows of the registry."""
+"""Labels of the registry's rows in figures."""
 
 import textwrap
 from pathlib import Path
@@ -9,7 +9,7 @@ from reproduction.show.predictions import read_trajectory
 
 
 def short(experiment: Experiment) -> str:
-    """Its label without what a figure has no room for; with the epochs where two share one."""
+    """A row's label, shortened for figures; with its epochs if two rows have the same label."""
     label = experiment.label.replace(", longer, cosine decay", ", longer")
     twins = [
         e
@@ -20,7 +20,7 @@ def short(experiment: Experiment) -> str:
 
 
 def parts(results: Path, dataset: str) -> str:
-    """ "2,000 training and 500 test frames", as the stored data have it; empty if they are not."""
+    """Text such as ", 2,000 training and 500 test frames"; empty if no data are stored."""
     data = read_trajectory(results, dataset)
     if data is None:
         return ""
@@ -28,5 +28,5 @@ def parts(results: Path, dataset: str) -> str:
 
 
 def wrapped(experiment: Experiment, width: int) -> str:
-    """In as many lines as a panel of ``width`` letters needs."""
+    """A row's short label, wrapped to lines of at most ``width`` characters."""
     return "\n".join(textwrap.wrap(short(experiment), width, break_on_hyphens=False))

@@ -1,4 +1,4 @@
-"""One style for all figures: readable in print and by colour-blind readers."""
+"""Common style of all figures, readable in print and for colour-blind readers."""
 
 import io
 from pathlib import Path
@@ -12,10 +12,10 @@ from PIL import Image
 
 from data_gen.files import replacing
 
-# Okabe and Ito's colours, and a line style each, so that colour is never the only difference.
+# Okabe and Ito's colours, each with its line style, so that colour is never the only difference.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), "-")
-# The report's Figure 3: training blue, test red.
+# As in the report's Figure 3: training blue, test red.
 TRAIN, TEST = COLOURS[0], COLOURS[1]
 GREY = "#666666"
 WIDTH = 7.0
@@ -40,18 +40,18 @@ _marks: list[str] = []
 
 
 def mark(text: str) -> None:
-    """Write a text across all figures from now on, such as that they are of a quick run."""
+    """Write a text across all later figures, for example that they are from a quick run."""
     _marks[:] = [text]
 
 
 def save(figure, folder: Path, name: str, svg: bool = True) -> list[Path]:
-    """Write name.svg and name.png; undated, so that the same results give the same files.
+    """Write a figure as name.svg and name.png, without dates so that files are reproducible.
 
     Args:
-        figure: the figure, which is closed.
-        folder: where to write; made where it is missing.
+        figure: the figure, which is closed afterwards.
+        folder: for the files; created if it is missing.
         name: of the files, without suffix.
-        svg: False for scatters of thousands of points, of which a drawing would be megabytes.
+        svg: False for scatter plots of thousands of points, whose SVG would take megabytes.
 
     Returns:
         The files written.
@@ -60,13 +60,13 @@ def save(figure, folder: Path, name: str, svg: bool = True) -> list[Path]:
     for text in _marks:
         figure.text(0.5, 0.5, text, rotation=30, fontsize=22, color=GREY, alpha=0.4, ha="center")
     if svg:
-        # What is rasterised within the drawing has the picture's resolution.
+        # Rasterised elements in the SVG get the resolution of the PNG.
         with replacing(paths[0]) as scratch:
             figure.savefig(scratch, metadata={"Date": None}, dpi=DPI)
     picture = io.BytesIO()
-    # Uncompressed, because it is read again at once.
+    # Uncompressed, as it is read again immediately.
     figure.savefig(picture, dpi=DPI, pil_kwargs={"compress_level": 0})
-    # A palette, which is enough for a few colours and their shades, is a third of the size.
+    # With a palette, sufficient for a few colours and their shades, the size is a third.
     with Image.open(picture) as full, replacing(paths[-1]) as scratch:
         full.convert("RGB").quantize(COLOURS_OF_A_PICTURE).save(scratch, optimize=True)
     plt.close(figure)
@@ -74,13 +74,13 @@ def save(figure, folder: Path, name: str, svg: bool = True) -> list[Path]:
 
 
 def grid(n: int, columns: int, height: float, head: float = 0.7):
-    """n small panels in rows; unused places stay empty.
+    """Create a figure with n small panels in rows.
 
     Args:
-        n: panels.
-        columns: side by side, at most.
+        n: number of panels.
+        columns: largest number side by side.
         height: of a row, inches.
-        head: inches for the title and the legend.
+        head: height of title and legend, inches.
 
     Returns:
         The figure and a list of its n axes.
@@ -94,7 +94,7 @@ def grid(n: int, columns: int, height: float, head: float = 0.7):
 
 
 def missing(axes, text: str) -> None:
-    """An empty panel that says why."""
+    """Write into an empty panel why it is empty."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.text(
@@ -110,12 +110,12 @@ def missing(axes, text: str) -> None:
 
 
 def with_unit(value: float, unit: str) -> str:
-    """Two significant digits, in thousandths of the unit below a tenth of it: "13 meV"."""
+    """Format with two significant digits; below 0.1 in thousandths of the unit, as "13 meV"."""
     if value < 0.1:
         value, unit = 1000 * value, f"m{unit}"
     return f"{value:#.2g}".rstrip(".") + f" {unit}"
 
 
 def axis_name(quantity: str, unit: str) -> str:
-    """ "E / eV", "F / (eV/Å)"."""
+    """Label of an axis, such as "E / eV" or "F / (eV/Å)"."""
     return f"{quantity} / ({unit})" if "/" in unit else f"{quantity} / {unit}"

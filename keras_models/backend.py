@@ -1,9 +1,9 @@
-"""TensorFlow and Keras, imported quietly: every module takes ``tf``, ``keras`` and ``K`` from here.
+"""Import of TensorFlow and Keras without start-up messages; all modules get them from here.
 
-``register`` gives a function or layer its name in saved models, "keras_models>name": files open as
-long as the name stays, wherever the code is.
+``register`` gives a function or layer its name in saved models, "keras_models>name". Saved models
+can be opened as long as the name stays the same, even if the code moves.
 
-TensorFlow's start-up messages bypass Python's logging; they are kept away from the user's screen.
+TensorFlow's start-up messages bypass Python's logging, so they are suppressed here.
 """
 
 import os
@@ -12,13 +12,13 @@ import tempfile
 
 
 def _import_tensorflow_quietly() -> None:
-    """Import TensorFlow with file descriptor 2 set aside; give back what it said if it fails."""
-    # A host program that imported TensorFlow first has made its own choices.
+    """Import TensorFlow with stderr (file descriptor 2) redirected; show the output on failure."""
+    # A host program that has already imported TensorFlow made its own choices.
     if "tensorflow" in sys.modules:
         return
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # oneDNN's own kernels differ between machines, and they announce themselves.
+    # oneDNN's kernels differ between machines, and print a message.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     sys.stderr.flush()
     saved = os.dup(2)
@@ -27,7 +27,7 @@ def _import_tensorflow_quietly() -> None:
         try:
             import tensorflow
 
-            # The models are small: a GPU would be slower, and looking for one is loud.
+            # For such small models a GPU is slower, and the search for one prints messages.
             tensorflow.config.set_visible_devices([], "GPU")
         except BaseException:
             said.seek(0)
@@ -44,7 +44,7 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import ops as K  # noqa: E402
 
-# Every objective and every number of atoms is traced once, by design: not worth a warning.
+# Suppresses warnings about retracing, which is intended for each objective and number of atoms.
 tf.get_logger().setLevel("ERROR")
 
 register = keras.saving.register_keras_serializable("keras_models")

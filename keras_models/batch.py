@@ -1,10 +1,10 @@
-"""What goes into a model that knows elements and periodic images: one nest of tensors.
+"""Batches of structures of any size, composition and cell, as inputs of models that support them.
 
-Structures of any sizes, compositions and cells stand one after the other, so that all of these are
-inputs of a model and none is built into it. Shapes: A atoms in all, S structures, K neighbour
-slots for each atom.
+A batch is a nest of tensors in which the atoms of all structures are concatenated, so that size,
+composition and cell are inputs of a model and not part of it. Shapes: A atoms in total, S
+structures, K neighbour slots for each atom.
 
-The report's models of bare clusters take positions (B, N, 3) alone.
+The report's models of isolated clusters take only positions (B, N, 3) instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,16 +18,16 @@ from keras_models.neighbours import edges, most_neighbours
 
 
 class Batch(NamedTuple):
-    """Structures as the arrays that a model takes.
+    """Structures as arrays for a model.
 
     Attributes:
         positions: (A, 3), Å.
-        numbers: (A,), atomic numbers; 0 fills a batch up and counts for nothing.
-        sample: (A,), which structure an atom is of.
-        sizes: (S,), how many atoms a structure has.
-        neighbours: (A, K), which atom of the batch each slot holds.
-        shifts: (A, K, 3), Å, from that atom to the image that is the neighbour. An empty slot
-            holds the atom itself, shifted out of reach.
+        numbers: (A,), atomic numbers; 0 for padding, which contributes nothing.
+        sample: (A,), index of the structure that an atom belongs to.
+        sizes: (S,), number of atoms of each structure.
+        neighbours: (A, K), index of the atom in each neighbour slot.
+        shifts: (A, K, 3), Å, from that atom to the periodic image that is the neighbour. An empty
+            slot contains the atom itself, shifted beyond the cutoff.
     """
 
     positions: np.ndarray
@@ -45,15 +45,16 @@ def batch_of(
     atoms: int | None = None,
     samples: int | None = None,
 ) -> Batch:
-    """Several structures as one batch, filled up to a shape where one is given.
+    """Combine several structures into a batch, optionally padded to a given shape.
 
     Args:
         structures: such as ASE's Atoms.
-        cutoff: Å; what lies within it is a neighbour.
-        slots, atoms, samples: K, A and S, at least what the structures need; None for just that.
+        cutoff: of neighbours, Å.
+        slots, atoms, samples: K, A and S, at least as large as the structures need; None for
+            exactly that.
 
     Raises:
-        ValueError: a shape that the structures do not fit into.
+        ValueError: the structures do not fit into the shape.
     """
     sizes = np.array([len(s.numbers) for s in structures])
     starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -91,7 +92,13 @@ def batch_of(
 
 
 def batches(structures: Sequence[Structure], cutoff: float, chunk: int) -> Iterator[Batch]:
-    """Batches of one shape, so that what takes them compiles once."""
+    """Batches of equal shape, so that functions of them are compiled only once.
+
+    Args:
+        structures: to divide into batches.
+        cutoff: of neighbours, Å.
+        chunk: largest number of structures in a batch.
+    """
     chunk = min(chunk, len(structures))
     slots = max(1, most_neighbours(structures, cutoff))
     atoms = chunk * max(len(s.numbers) for s in structures)
@@ -100,7 +107,7 @@ def batches(structures: Sequence[Structure], cutoff: float, chunk: int) -> Itera
 
 
 def batch_inputs() -> dict[str, keras.KerasTensor]:
-    """A model's inputs, by the names of :class:`Batch`."""
+    """Keras inputs of a model that takes a :class:`Batch`, by name."""
     integers = {"dtype": "int32"}
     return {
         "positions": keras.Input((3,), name="positions"),
@@ -113,7 +120,7 @@ def batch_inputs() -> dict[str, keras.KerasTensor]:
 
 
 def tensors_of(batch: Batch, dtype: str) -> dict[str, tf.Tensor]:
-    """A batch as a model of this dtype takes it."""
+    """Convert a batch to tensors for a model of the given dtype."""
     return {
         name: tf.constant(array, dtype if array.dtype.kind == "f" else "int32")
         for name, array in batch._asdict().items()
@@ -121,6 +128,6 @@ def tensors_of(batch: Batch, dtype: str) -> dict[str, tf.Tensor]:
 
 
 def cutoff_of(model: keras.Model) -> float | None:
-    """How far a model sees (Å); None for one that takes positions alone."""
+    """Cutoff of a model, Å; None if it takes only positions instead of a :class:`Batch`."""
     reach = [layer.cutoff for layer in model.layers if hasattr(layer, "cutoff")]
     return max(reach, default=None)

@@ -1,9 +1,9 @@
 """Eq. 1: the Behler-Parrinello model, with Amp's symmetry functions as its first layer.
 
-Shapes: a batch of S structures has A atoms in all, B structures of one composition have N each; G
-symmetry functions. Elements and cells are inputs. Conventions are Amp's: see
-:mod:`keras_models.symmetry_functions`; and an atom's energy is intercept + slope * tanh(...), so
-that it is bounded, where Eq. 1 has the MLP alone.
+Shapes: a batch of S structures has A atoms in total, B structures of one composition have N atoms
+each; G symmetry functions. Elements and cells are inputs. Conventions are Amp's: for the symmetry
+functions see :mod:`keras_models.symmetry_functions`; an atom's energy is
+intercept + slope * tanh(...) and thus bounded, while in Eq. 1 it is the MLP alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ from keras_models.symmetry_functions import (
 
 @register
 class ScaledFingerprints(keras.layers.Layer):
-    """Fingerprints scaled to [-1, 1] over the training part's range: (A, G) -> (A, G).
+    """Layer that scales fingerprints from the training part's range to [-1, 1]: (A, G) -> (A, G).
 
-    Amp leaves a function whose range is under 1e-8 as it is.
+    As in Amp, functions with a range below 1e-8 are not scaled.
 
     Args:
-        low, high: (G,), of the training part.
+        low, high: (G,), range in the training part.
     """
 
     def __init__(self, low, high, **kwargs):
@@ -54,7 +54,7 @@ class ScaledFingerprints(keras.layers.Layer):
 
 @register
 class OfElement(keras.layers.Layer):
-    """What atoms of one element have, and 0 for all others: (A, W) and numbers (A,) -> (A, W).
+    """Layer that sets values of all other elements to 0: (A, W) and numbers (A,) -> (A, W).
 
     Args:
         number: the element's atomic number.
@@ -77,10 +77,10 @@ class OfElement(keras.layers.Layer):
 
 @register
 class SlopeIntercept(keras.layers.Layer):
-    """x -> slope * x + intercept, two trained numbers (eV), as at the end of Amp's networks.
+    """Layer x -> slope * x + intercept with trained numbers (eV), as at the end of Amp's networks.
 
     Args:
-        slope, intercept: where training starts.
+        slope, intercept: initial values.
     """
 
     def __init__(self, slope=1.0, intercept=0.0, **kwargs):
@@ -110,19 +110,19 @@ def behler(
     slope: float = 1.0,
     intercept: float = 0.0,
 ) -> keras.Model:
-    """Eq. 1: E = sum_i MLP_element(i)( G_i ), a batch of S structures -> energies (S, 1) eV.
+    """Eq. 1, E = sum_i MLP_element(i)( G_i ): a batch of S structures -> energies (S, 1) eV.
 
-    Takes the nest of :class:`~keras_models.batch.Batch`. An atom of an element that the model does
-    not know adds nothing: the caller has to refuse it.
+    The input is the nest of a :class:`~keras_models.batch.Batch`. Atoms of unknown elements
+    contribute nothing; the caller has to reject them.
 
     Args:
-        ranges: for each element, (G, 2), the least and largest fingerprints of the training part.
+        ranges: {element: (G, 2)}, smallest and largest fingerprints in the training part.
         hidden_layers: nodes of each hidden layer, the same for every element.
-        functions: symmetry functions; Amp's default for the elements of ``ranges``.
+        functions: symmetry functions; by default Amp's for the elements of ``ranges``.
         cutoff: Å.
         activation: of the hidden layers.
-        output_activation: of the output node; Amp's tanh, or None for Eq. 1's plain MLP.
-        slope, intercept: eV, where those trained numbers start.
+        output_activation: of the output node; tanh as in Amp, or None for the plain MLP of Eq. 1.
+        slope, intercept: eV, initial values of these trained numbers.
     """
     functions = default_symmetry_functions(list(ranges)) if functions is None else functions
     nest = batch_inputs()
@@ -148,13 +148,13 @@ def behler(
 
 
 def from_amp(parameters: Mapping) -> keras.Model:
-    """The same potential as one that Amp trained, in float64.
+    """Convert a potential trained by Amp to an equivalent Keras model, in float64.
 
     Args:
-        parameters: of ``amp_baseline.potential.AmpPotential.parameters``.
+        parameters: as returned by ``amp_baseline.potential.AmpPotential.parameters``.
 
     Raises:
-        ValueError: elements with different symmetry functions or hidden layers.
+        ValueError: the elements have different symmetry functions or hidden layers.
     """
     elements = parameters["elements"]
     sets = [e["symmetry_functions"] for e in elements.values()]
@@ -181,9 +181,9 @@ def from_amp(parameters: Mapping) -> keras.Model:
 
 
 def network(model: keras.Model) -> keras.Model:
-    """The part between fingerprints and energies of atoms, with the same weights.
+    """Submodel of a Behler model from fingerprints to atom energies, with the same weights.
 
-    Takes fingerprints (A, G) and numbers (A,), gives (A, 1) in eV.
+    Its inputs are fingerprints (A, G) and numbers (A,), its output (A, 1) in eV.
     """
     fingerprints = model.get_layer("symmetry_functions").output
     atom_energies = model.get_layer("energy").input[0]
@@ -194,10 +194,10 @@ def network_energies(network: keras.Model, weights, fingerprints, numbers):
     """Energies (B,) eV of B structures of one composition from fingerprints (B, N, G).
 
     Args:
-        network: of :func:`network`.
-        weights: tensors to use in place of its trainable variables.
+        network: result of :func:`network`.
+        weights: tensors to use instead of its trainable variables.
         fingerprints: tensor.
-        numbers: (N,).
+        numbers: (N,), atomic numbers.
     """
     atoms, width = fingerprints.shape[1:]
     flat = tf.reshape(fingerprints, (-1, width))
@@ -207,14 +207,14 @@ def network_energies(network: keras.Model, weights, fingerprints, numbers):
 
 
 def network_energies_and_forces(network: keras.Model, weights, features, numbers):
-    """Energies (B,) and forces (B, N, 3) from fingerprints and their derivatives.
+    """Energies (B,) eV and forces (B, N, 3) eV/Å from fingerprints and their derivatives.
 
-    F_m = - sum over i and g of dE / dG_ig * dG_ig / dx_m: the gradient of the whole model, with
-    what no weight changes computed beforehand.
+    F_m = - sum over i and g of dE / dG_ig * dG_ig / dx_m: the negative gradient of the whole model,
+    with precomputed derivatives of the fingerprints, which do not depend on the weights.
 
     Args:
-        network, weights, numbers: as of :func:`network_energies`.
-        features: (B, N, G, 1 + 3 N) of
+        network, weights, numbers: as in :func:`network_energies`.
+        features: (B, N, G, 1 + 3 N), from
             :func:`~keras_models.symmetry_functions.fingerprints_and_gradients`.
     """
     values, gradients = features[..., 0], features[..., 1:]
@@ -234,9 +234,15 @@ def fingerprint_objective(
     energy_weight: float,
     force_weight: float,
 ) -> Objective:
-    """As ``gradient.gradient_objective``, on features instead of positions.
+    """Objective on energies and optionally forces, with fingerprints as inputs.
 
-    Without forces the features are fingerprints alone, (n, N, G).
+    Args:
+        network: result of :func:`network`.
+        numbers: (N,), atomic numbers.
+        energies: (n,), eV.
+        forces: (n, N, 3), eV/Å; if None, the inputs are fingerprints without derivatives.
+        energy_weight: 1/eV^2.
+        force_weight: Å^2/eV^2.
     """
     if forces is None:
         return Objective(

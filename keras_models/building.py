@@ -1,4 +1,4 @@
-"""Building models: in a chosen precision, from a seed; their weights as one vector."""
+"""Helpers for building models with given precision and seed, and for weights as one vector."""
 
 import contextlib
 import math
@@ -11,7 +11,7 @@ from keras_models.backend import keras
 
 @contextlib.contextmanager
 def precision(dtype: str):
-    """Build models of this dtype ("float32" or "float64") inside the block."""
+    """Context manager in which models are built with this dtype ("float32" or "float64")."""
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
@@ -23,12 +23,15 @@ def precision(dtype: str):
 
 
 def dtype_of(model: keras.Model) -> str:
-    """What a model computes in: its output's type. A loaded model's own is Keras's default."""
+    """Data type of a model's arithmetic, taken from its output.
+
+    The dtype attribute of a loaded model is only Keras's default.
+    """
     return model.outputs[0].dtype
 
 
 def build_seeded(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
-    """Call a builder so that the first weights depend on ``seed`` alone."""
+    """Call a builder so that the initial weights depend only on ``seed``."""
     keras.utils.set_random_seed(seed)
     return builder()
 
@@ -39,7 +42,7 @@ def flat_weights(model: keras.Model) -> np.ndarray:
 
 
 def set_flat_weights(model: keras.Model, theta: np.ndarray) -> None:
-    """Inverse of :func:`flat_weights`. Raises ValueError when the length does not fit."""
+    """Set all trainable weights from one vector (W,). Raises ValueError if its length is wrong."""
     sizes = [math.prod(w.shape) for w in model.trainable_variables]
     if theta.shape != (sum(sizes),):
         raise ValueError(f"{theta.shape} weights do not fit a model that has {sum(sizes)}")

@@ -1,4 +1,4 @@
-"""Any trained model as an ASE calculator.
+"""ASE calculator for trained models.
 
 >>> from keras_models.calculator import KerasCalculator
 >>> atoms.calc = KerasCalculator("results/models/eq2-gradient/seed0.keras")
@@ -28,24 +28,24 @@ from keras_models.saving import read_about
 
 
 class KerasCalculator(Calculator):
-    """Energy and forces of one model, or of several with their spread as the uncertainty.
+    """ASE calculator for one model, or for an ensemble, whose spread is the uncertainty.
 
-    Properties: "energy" (eV), "forces" (eV/Å); with several models these are means, and
-    "energy_std" and "forces_std" their standard deviations over the models (n - 1). Models whose
-    output is forces (Eq. 6 to 9) have no energy. Compiles once for each number of atoms, which
-    takes about a second; Behler's model, the only one that knows several elements and periodic
-    images, takes longer, and once more where atoms come to have more neighbours than before.
+    Properties: "energy" (eV), "forces" (eV/Å); for an ensemble these are means, and "energy_std"
+    and "forces_std" are the standard deviations over the models (n - 1). Models whose output is
+    forces (Eq. 6 to 9) have no energy. Code is compiled once for each number of atoms, which takes
+    about a second; for Behler's model, the only one that supports several elements and periodic
+    images, it takes longer, and is repeated when atoms have more neighbours than before.
 
     Args:
-        models: path of a saved model or a model, or a sequence of either: the same equation with
+        models: a model, the path of a saved one, or a sequence of either: the same equation with
             the same widths, such as the seeds of one experiment.
-        elements: that the models know; needed only for models that do not carry the answer
-            (:mod:`keras_models.saving`).
+        elements: symbols that the models support; only needed for models saved without this
+            information (:mod:`keras_models.saving`).
 
     Raises:
-        CalculatorSetupError: no model, models that do not fit each other, elements unknown; and
-            on calculating: fewer than two atoms, an element or a periodic cell that the models do
-            not know, positions that are not finite, atoms on one point.
+        CalculatorSetupError: there is no model, the models differ in more than their weights, or
+            the elements are unknown; and in calculations: there are fewer than two atoms, an
+            element or periodicity is not supported, positions are not finite, or atoms coincide.
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "energy_std", "forces_std"]  # noqa: RUF012
@@ -55,7 +55,7 @@ class KerasCalculator(Calculator):
         super().__init__(**kwargs)
         if models is not None and not isinstance(models, (list, tuple)):
             models = [models]
-        # One symbol is a string, and so a sequence of letters.
+        # A string is a single symbol, not a sequence of letters.
         opened, known = [], {elements} if isinstance(elements, str) else set(elements or ())
         for model in models or ():
             if not isinstance(model, (str, Path, keras.Model)):
@@ -72,7 +72,7 @@ class KerasCalculator(Calculator):
             raise CalculatorSetupError(
                 'the models do not say which elements they know: give elements=("Au",) or the like'
             )
-        # Statistics and activations stand in the layers' configurations, not in the weights.
+        # Statistics and activations are in the layers' configurations, not in the weights.
         if len({json.dumps(m.get_config(), sort_keys=True, default=str) for m in opened}) > 1:
             raise CalculatorSetupError(
                 "the models of an ensemble must be one equation with the same widths, activation "
@@ -90,13 +90,13 @@ class KerasCalculator(Calculator):
         self._origin_counts = self.cutoff is None and self._depends_on_origin()
 
     def _depends_on_origin(self) -> bool:
-        """A shifted molecule is another one to a network on raw coordinates."""
+        """Whether a shift of the molecule changes the output, as for raw coordinates."""
         x = np.array([[[0.0, 0.0, 0.0], [2.7, 0.3, -0.2], [0.4, 2.8, 0.1]]])
         here, there = predict(self.model, np.concatenate([x, x + 1.0]))
         return not np.allclose(here, there, rtol=1e-3, atol=1e-3)
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
-        """Fill ``results``; see the class for properties and errors."""
+        """Compute ``results``; see the class for properties and exceptions."""
         super().calculate(atoms, properties, system_changes)
         self._refuse_what_has_no_answer(properties)
         n = len(self.atoms)
@@ -148,8 +148,8 @@ class KerasCalculator(Calculator):
             raise CalculatorSetupError(f"atoms {i} and {j} are on one point")
 
     def _inputs(self):
-        """What the models take: positions (1, N, 3), or a batch with room for all neighbours."""
-        # Centred: in float32 a far-away origin would cost digits.
+        """Inputs of the models: positions (1, N, 3), or a batch with slots for all neighbours."""
+        # Centred, as a distant origin would cost digits in float32.
         atoms, n = self.atoms.copy(), len(self.atoms)
         if not self._origin_counts:
             atoms.positions -= atoms.positions.mean(axis=0)
@@ -158,14 +158,14 @@ class KerasCalculator(Calculator):
         try:
             need = max(1, most_neighbours([atoms], self.cutoff))
             if need > self._slots.get(n, 0):
-                # Some more than now: each new shape compiles.
+                # With spare slots, because each new shape has to be compiled.
                 self._slots[n] = need + need // 8
             return tensors_of(batch_of([atoms], self.cutoff, self._slots[n]), self.dtype)
         except ValueError as error:
             raise CalculatorSetupError(str(error)) from None
 
     def _compiled(self):
-        """Inputs -> energies (models, 1) and forces of all models, compiled for each shape."""
+        """Compile the function from inputs to energies (models, 1), if any, and forces."""
         model = self.model
         weights = [
             tf.constant(np.stack([np.asarray(v) for v in parts]))
@@ -184,7 +184,7 @@ class KerasCalculator(Calculator):
 
 
 def _open(path):
-    """(model, what it says of itself). Raises CalculatorSetupError."""
+    """Open a saved model and its metadata. Raises CalculatorSetupError if that fails."""
     try:
         return load_model(path), read_about(path)
     except (ValueError, KeyError, TypeError, OSError) as error:

@@ -1,8 +1,7 @@
-"""Every model by name: its builder, what it takes and gives, and what it is invariant under.
+"""Catalogue of all models by name, with builder, default widths, inputs, output and symmetries.
 
-Importing this module registers all functions and layers, so that every saved model opens. Here,
-too, is the one place of each model's widths: as the report prints them, or ours for the models that
-the report does not have.
+Importing this module registers all functions and layers that saved models may contain. The default
+widths are those printed in the report, or ours for models that the report does not have.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,34 +30,33 @@ TRANSLATION, ROTATION, REFLECTION, PERMUTATION = SYMMETRIES = (
     "reflection",
     "permutation",
 )
-# Activations beside Keras's own, by name.
+# Activations in addition to Keras's own, by name.
 ACTIVATIONS = MappingProxyType({"swish2": swish2})
-# Hidden activation of energy models whose gradient is trained: relu's has steps.
+# Hidden activation of energy models whose gradient is trained: with relu it would have steps.
 SMOOTH_ACTIVATION = "swish2"
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model of the catalogue.
+    """An entry of the catalogue.
 
     Attributes:
         name: its key.
-        equation: of the report, or what it is.
+        equation: of the report, or a description.
         builder: (statistics, widths, activation, **options) -> keras.Model; for "symmetry
             functions" that of :func:`keras_models.behler.behler`.
-        widths: default widths, written as the report's tables write them.
+        widths: default widths, in the notation of the report's tables.
         activation: default activation of the hidden layers.
         output: "energy", (B, 1) in eV, or "force", (B, N, 3) in eV/Å.
-        inputs: what enters the first MLP: "distances", "vectors", "coordinates" or "symmetry
-            functions".
-        symmetries: what an energy does not change under; forces follow a permutation and, where
-            it is listed, a rotation.
-        extensive: the network's output is a sum over atoms, pairs or triplets.
-        periodic: it knows periodic images and several elements, and takes a
+        inputs: of the first MLP: "distances", "vectors", "coordinates" or "symmetry functions".
+        symmetries: operations under which an energy is invariant; forces are permuted and, if
+            listed, rotated with the atoms.
+        extensive: whether the network's output is a sum over atoms, pairs or triplets.
+        periodic: whether it supports periodic images and several elements, and takes a
             :class:`~keras_models.batch.Batch`; else it takes positions (B, N, 3).
-        forms: it has a literal and a fast form.
-        pair_mlps: prefixes of its MLPs of one variable, which second-order training starts at
-            many scales.
+        forms: whether it has a literal and a fast form.
+        pair_mlps: prefixes of its MLPs of one variable, which second-order training initialises
+            at many scales.
     """
 
     name: str
@@ -92,7 +90,7 @@ def _energy(name, equation, widths, **more):
 
 
 def _force(name, equation, widths):
-    # Vectors along x_j - x_i do not turn back: only translations and permutations are known.
+    # Functions of the components of x_j - x_i respect only translations and permutations.
     known = (TRANSLATION, PERMUTATION)
     builder = getattr(force, name)
     return Model(name, equation, builder, widths, "relu", "force", "vectors", known, forms=True)
@@ -155,7 +153,7 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 
 
 def find(name: str) -> Model:
-    """A model by its name. Raises ValueError, which lists all names, where there is none."""
+    """Look up a model by its name. Raises ValueError, with all names, if there is no such model."""
     if name not in MODELS:
         raise ValueError(f"no model {name!r}; there is {', '.join(MODELS)}")
     return MODELS[name]
@@ -175,18 +173,18 @@ def build(
 
     Args:
         name: see :data:`MODELS`.
-        data: the training part, or its statistics where the model needs no more.
-        widths, activation: None is the model's own.
-        options: other arguments of the builder. ``preprocessing`` may be a name of
+        data: the training part, or only its statistics if these are sufficient.
+        widths, activation: None for the model's defaults.
+        options: other arguments of the builder. ``preprocessing`` may be a name for
             :meth:`~keras_models.features.Preprocessing.named`, ``functions`` one of
             :data:`~keras_models.symmetry_functions.FUNCTION_SETS`; these need the training part.
-        seed: of the first weights; None leaves Keras's generator as it is.
+        seed: of the initial weights; None does not seed Keras's generator.
         dtype: "float32" or "float64".
-        values: Behler's fingerprints (n, N, G) of the training part, where they are known.
+        values: Behler's fingerprints (n, N, G) of the training part, if known.
 
     Raises:
-        ValueError: no such model, widths that do not fit each other, or statistics where the
-            training part is needed.
+        ValueError: there is no such model, widths do not fit each other, or the training part is
+            needed but only its statistics were given.
     """
     model = find(name)
     options = dict(options or {})
@@ -206,7 +204,7 @@ def build(
 
 
 def _arguments(model: Model, data, options: dict, values) -> tuple:
-    """What comes before the widths; options that are names are replaced by what they name."""
+    """The builder's arguments before the widths; replaces names in the options by their values."""
     behlers = model.inputs == "symmetry functions"
     named = isinstance(options.get("preprocessing"), str)
     if (behlers or named) and not isinstance(data, Dataset):
@@ -216,7 +214,7 @@ def _arguments(model: Model, data, options: dict, values) -> tuple:
         if values is None:
             layer = SymmetryFunctions(options["functions"], dtype="float64")
             values = fingerprints(layer, data.structures())
-        # Amp starts each atom's energy in the middle of the range of E per atom, with half of
+        # As in Amp, atom energies start in the middle of the range of E per atom, with half of
         # that range as the slope.
         energies = data.energies / len(data.numbers)
         options.setdefault("slope", np.ptp(energies) / 2)
@@ -230,7 +228,7 @@ def _arguments(model: Model, data, options: dict, values) -> tuple:
 
 
 def function_set(data: Dataset, functions) -> list[dict]:
-    """Symmetry functions for a dataset's elements: by the name of a set, or as they are given."""
+    """Symmetry functions for a dataset's elements, from the name of a set or given explicitly."""
     if not isinstance(functions, str):
         return functions
     return FUNCTION_SETS[functions](sorted({chemical_symbols[z] for z in data.numbers}))

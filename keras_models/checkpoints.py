@@ -1,4 +1,4 @@
-"""Unfinished work on disk: arrays under a stamp that says what they are of."""
+"""Checkpoint files: arrays with a stamp that identifies the training that they belong to."""
 
 import time
 import zipfile
@@ -12,12 +12,12 @@ EVERY_SECONDS = 10.0
 
 
 class Checkpoint:
-    """A file that training writes now and then and goes on from.
+    """Checkpoint file of a training, from which it can resume.
 
     Args:
         path: .npz file.
         stamp: identity that a checkpoint must match to be resumed, such as all settings as text.
-        every: seconds between writings.
+        every: seconds between checkpoints.
     """
 
     def __init__(self, path: Path, stamp: str, every: float = EVERY_SECONDS) -> None:
@@ -25,27 +25,27 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def load(self) -> dict[str, np.ndarray] | None:
-        """The arrays that were kept, or None."""
+        """The stored arrays; None if there is no readable checkpoint with this stamp."""
         return load_arrays(self.path, self.stamp)
 
     def save(self, **arrays) -> None:
-        """Write, whole or not at all."""
+        """Write the checkpoint atomically."""
         save_arrays(self.path, self.stamp, **arrays)
         self._last = time.monotonic()
 
     def due(self) -> bool:
-        """It is time to write again."""
+        """Whether it is time for the next checkpoint."""
         return time.monotonic() - self._last > self.every
 
 
 def save_arrays(path: Path, stamp: str, **arrays: np.ndarray) -> None:
-    """Write a checkpoint, whole or not at all; ``stamp`` says what it is of."""
+    """Write arrays and the stamp that identifies them to a checkpoint atomically."""
     with replacing(path) as scratch:
         np.savez(scratch, stamp=np.array(stamp), **arrays)
 
 
 def load_arrays(path: Path, stamp: str) -> dict[str, np.ndarray] | None:
-    """A checkpoint's arrays, or None where there is none of this stamp that can be read."""
+    """Read a checkpoint's arrays; None if there is no readable checkpoint with this stamp."""
     try:
         with np.load(path) as stored:
             arrays = dict(stored)

@@ -1,18 +1,18 @@
 """Eq. 2 to 5: manybody-expansion models of the energy E(X), written as the report's equations.
 
-Each builder returns a functional model from positions (B, N, 3) in Å to energies (B, 1) in eV, with
+Each builder returns a functional model from positions (B, N, 3) in Å to energies (B, 1) in eV, for
 any number of atoms N. MLPs are Dense layers and sums are K.sum lambda layers on tensors over all
-Natom x Natom (x Natom) entries (section 4.4), the i = j terms included; features are C2 = 1/R and
-C3 of appendix B. Shapes stand at the lines, with the report's widths. Arguments of all builders:
+Natom x Natom (x Natom) entries (section 4.4), including the i = j terms; features are C2 = 1/R and
+C3 of appendix B. Shapes in comments are for the report's widths. Arguments of all builders:
 
 * statistics: of the training part, for the standardisation.
-* widths: of the MLPs as Table 4 writes them: input, hidden and output width, outermost MLP first.
+* widths: of the MLPs, as in Table 4: input, hidden and output width, outermost MLP first.
 * activation: of the hidden layers.
-* form: "literal", these tensors and nothing else, or "fast", the rewrites of
-  :mod:`keras_models.sums`, which are the same function of the same weights.
-* preprocessing: how pairs and E are scaled and which terms the sums have; None is the report's.
+* form: "literal" for exactly these tensors, or "fast" for the equivalent but faster form of
+  :mod:`keras_models.sums`, which is the same function of the same weights.
+* preprocessing: scaling of pairs and E, and terms of the sums; None for the report's.
 
-They raise ValueError where widths do not fit each other.
+They raise ValueError if widths do not fit each other.
 """
 
 from data_gen.dataset import Statistics
@@ -23,13 +23,13 @@ from keras_models.sums import form_of
 
 
 def _prepare(statistics, preprocessing, form):
-    """Preprocessing, the form of the sums that goes with it, and the input: (B, N, 3) Å."""
+    """Preprocessing, the matching form of the sums, and the input (B, N, 3) in Å."""
     p = preprocessing or Preprocessing.standard(statistics)
     return p, form_of(form, p.own_terms), positions_input()
 
 
 def _model(positions, total, p, f, name):
-    """The sum (B, 1) as a model's energy in eV."""
+    """A model whose output is the sum (B, 1), scaled to eV."""
     energy = Affine(p.energy_scale, p.energy_shift, name="energy")(f.tensor(total))
     return keras.Model(positions, energy, name=name)
 
@@ -44,7 +44,7 @@ def eq2(
     """Eq. 2, pair terms inside atom terms: E = sum_i MLP( sum_j MLP(r_ij) ).
 
     The single-term form of section 4.2; section 4.1 prints a second, identical term. For Au6 the
-    inner MLP has 6 x 6 terms, the outer one 6.
+    inner MLP is evaluated for 6 x 6 terms, the outer one for 6.
     """
     atom_widths, pair_widths = widths
     p, f, positions = _prepare(statistics, preprocessing, form)
@@ -65,7 +65,7 @@ def eq3(
 ) -> keras.Model:
     """Eq. 3, the classical expansion up to pairs: E = sum_ij MLP(r_ij).
 
-    Table 4's "(20,50,1),(1,50,20)" is one pair function 1-50-20-50-1, of 6 x 6 terms for Au6.
+    Table 4's "(20,50,1),(1,50,20)" is one pair function 1-50-20-50-1, with 6 x 6 terms for Au6.
     """
     outer_widths, inner_widths = widths
     p, f, positions = _prepare(statistics, preprocessing, form)
@@ -86,8 +86,8 @@ def eq4(
 ) -> keras.Model:
     """Eq. 4, triplets in pairs in atoms: E = sum_i MLP( sum_j MLP( sum_k MLP(r_ij, r_ik, r_jk) ) ).
 
-    For Au6 the innermost MLP has 6 x 6 x 6 terms. Where the preprocessing leaves the diagonal out,
-    i, j and k are three different atoms.
+    For Au6 the innermost MLP is evaluated for 6 x 6 x 6 terms. If the preprocessing leaves out the
+    diagonal, i, j and k are three different atoms.
     """
     atom_widths, pair_widths, triplet_widths = widths
     p, f, positions = _prepare(statistics, preprocessing, form)

@@ -1,5 +1,5 @@
-"""Errors of training."""
+"""The exception for failed training."""
 
 
 class Diverged(ArithmeticError):
-    """A loss that is not finite."""
+    """Training failed because the loss is not finite."""

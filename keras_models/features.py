@@ -1,14 +1,15 @@
-"""Positions -> the tensors of the report's appendix B: R, C2, C3, and vectors for the forces.
+"""Input features computed from positions: R, C2 and C3 of appendix B, and vectors for forces.
 
 Shapes: B samples, N atoms, P = N(N-1)/2 pairs i < j. Pair features have one of two layouts:
 
-* *all pairs*, (B, N, N): the report's tensors R and C2, each pair twice and the diagonal.
-* *unique pairs*, (B, 1 + P): entry 0 is the diagonal's common value, then r_ij for i < j. As R is
-  symmetric with a constant diagonal nothing is lost, and an MLP behind it does 1 + P instead of
-  N^2 evaluations (16 instead of 36 for six atoms).
+* *all pairs*, (B, N, N): the report's tensors R and C2, with each pair twice and the diagonal.
+* *unique pairs*, (B, 1 + P): entry 0 is the common value of the diagonal, followed by r_ij for
+  i < j. As R is symmetric with a constant diagonal nothing is lost, and an MLP on it is evaluated
+  1 + P instead of N^2 times (16 instead of 36 for six atoms).
 
-:class:`Preprocessing` holds appendix B's choices, what the diagonal becomes and whether 1/R or R
-goes in; the models are built from what :func:`all_pairs` and the others give, and do not ask.
+:class:`Preprocessing` contains appendix B's choices, such as the treatment of the diagonal and 1/R
+or R as input. They are applied by :func:`all_pairs` and the other functions here; the models do not
+depend on them.
 """
 
 from dataclasses import dataclass, replace
@@ -23,18 +24,19 @@ from keras_models.pairs import natom, signed_incidence
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Appendix B's choices: how pairs enter the first MLP, and E leaves the last.
+    """Appendix B's choices for the scaling of pair features and of E.
 
     Attributes:
-        pair_shift, pair_scale: a pair enters as (x - shift) / scale, x its C2 in 1/Å (or r in Å).
+        pair_shift, pair_scale: the input for a pair is (x - shift) / scale, with x its C2 in 1/Å
+            (or r in Å).
         energy_shift, energy_scale: eV; E is scale times the network's output plus shift.
-        inverse: x is C2 = 1/R, else it is R itself.
-        diagonal: "kept", the i = j entries' 0 is shifted and scaled like all others; "zero",
-            it is 0 after that; "left out", the sums do not have those terms.
-        scaling: what shift and scale do, for the layer's name.
+        inverse: whether x is C2 = 1/R rather than R.
+        diagonal: "kept": the zeros of the i = j entries are shifted and scaled like all others;
+            "zero": they are 0 after scaling; "left out": the sums do not include these terms.
+        scaling: kind of shift and scale, for the layer's name.
 
     Raises:
-        ValueError: no such treatment of the diagonal, or a scale that is not positive.
+        ValueError: unknown treatment of the diagonal, or a scale that is not positive.
     """
 
     pair_shift: float
@@ -53,12 +55,12 @@ class Preprocessing:
 
     @property
     def own_terms(self) -> bool:
-        """Sums over j and k have their i = j, i = k and j = k terms."""
+        """Whether sums over j and k include the terms i = j, i = k and j = k."""
         return self.diagonal != "left out"
 
     @classmethod
     def standard(cls, statistics: Statistics) -> "Preprocessing":
-        """The report's: C2 and E standardised, the diagonal with all the rest."""
+        """The report's preprocessing: C2, including the diagonal, and E are standardised."""
         return cls(
             statistics.inverse_distance_mean,
             statistics.inverse_distance_std,
@@ -68,18 +70,18 @@ class Preprocessing:
 
     @classmethod
     def named(cls, name: str, train: Dataset, statistics: Statistics) -> "Preprocessing":
-        """Appendix B's ways to prepare the data, their numbers from the training part.
+        """One of appendix B's kinds of preprocessing, with numbers from the training part.
 
         Args:
-            name: "standardised", Table 4's; "unit-range", C2 from 0, the diagonal's, to 1;
-                "unit-range-all", E, too, from 0 to 1; "no-diagonal", "zero-diagonal": see the
-                class; "distances", R standardised in place of C2, with mean and standard
-                deviation over all i and j as there.
+            name: "standardised": as for Table 4; "unit-range": C2 scaled from 0, the value of the
+                diagonal, to 1; "unit-range-all": also E scaled from 0 to 1; "no-diagonal",
+                "zero-diagonal": see the class; "distances": R standardised instead of C2, also
+                with mean and standard deviation over all i and j.
             train: the training part.
-            statistics: its own.
+            statistics: of the training part.
 
         Raises:
-            ValueError: no such name.
+            ValueError: unknown name.
         """
         p = cls.standard(statistics)
         if name == "standardised":
@@ -104,12 +106,12 @@ class Preprocessing:
 
 
 def positions_input():
-    """The input of a model: positions (B, N, 3) in Å, with any B and N."""
+    """Keras input for positions (B, N, 3) in Å, with any B and N."""
     return keras.Input((None, 3), name="positions")
 
 
 def _scaled(x, p):
-    """(x - shift) / scale of C2 or R, the diagonal included."""
+    """Scale C2 or R, including the diagonal: (x - shift) / scale."""
     name = f"{p.scaling}_{'c2' if p.inverse else 'r'}"
     return Affine(1.0 / p.pair_scale, -p.pair_shift / p.pair_scale, name=name)(x)
 
@@ -124,7 +126,7 @@ def all_pairs(positions, p):
 
 
 def unique_pairs(positions, p):
-    """As :func:`all_pairs`, each pair once: (B, N, 3) -> (B, 1 + P), or (B, P) without i = j."""
+    """Scaled C2 (or R), each pair once: (B, N, 3) -> (B, 1 + P), or (B, P) without i = j."""
     x = apply(unique_distances, positions, "distances")
     if not p.own_terms:
         return _scaled(apply(inverse, x, "inverse_distances") if p.inverse else x, p)
@@ -139,15 +141,15 @@ def unique_pairs(positions, p):
 def vectors(positions, statistics: Statistics, kind: str):
     """Scaled vectors a_ij along x_j - x_i: (B, N, 3) -> (B, N, N, 3).
 
-    One scalar scales all components, without a shift: rotations act on a as on x, and the i = j
-    vectors stay zero.
+    All components are scaled by the same number, without a shift: so rotations act on a as on x,
+    and the i = j vectors remain zero.
 
     Args:
         positions: tensor.
         statistics: of the training part.
-        kind: "inverse_square" divides each x_j - x_i by r_ij^2, which makes it the vector form of
-            appendix B's 1/R; "raw" takes it in Å. Either is then divided by its root mean square
-            component in the training part.
+        kind: "inverse_square": x_j - x_i divided by r_ij^2, the vector form of appendix B's 1/R;
+            "raw": x_j - x_i in Å. Both are then divided by the root mean square of their
+            components in the training part.
 
     Raises:
         ValueError: ``kind`` is neither.
@@ -165,15 +167,15 @@ def vectors(positions, statistics: Statistics, kind: str):
 
 @register
 def with_feature_axis(x):
-    """(...,) -> (..., 1): scalars as features of width one."""
+    """Add a feature axis to scalars: (...,) -> (..., 1)."""
     return x[..., None]
 
 
 @register
 def distance_matrix(positions):
-    """R of appendix B: R_aij = |x_i - x_j|. (B, N, 3) Å -> (B, N, N) Å.
+    """Distances, R of appendix B: R_aij = |x_i - x_j|. (B, N, 3) Å -> (B, N, N) Å.
 
-    The diagonal is 0 with zero gradient; coincident atoms have no defined gradient (NaN).
+    The diagonal is 0 with zero gradient; for coincident atoms the gradient is NaN.
     """
     vectors = positions[:, :, None, :] - positions[:, None, :, :]
     squares = K.sum(vectors * vectors, axis=-1)
@@ -183,14 +185,14 @@ def distance_matrix(positions):
 
 @register
 def inverse_distance_matrix(distances):
-    """C2 = 1/R element-wise, 0 on the diagonal (appendix B). (B, N, N) Å -> (B, N, N) 1/Å."""
+    """C2 of appendix B: 1/R element-wise, 0 on the diagonal. (B, N, N) Å -> (B, N, N) 1/Å."""
     diagonal = tf.eye(natom(distances), dtype=tf.bool)
     return K.where(diagonal, 0.0, 1.0 / K.where(diagonal, 1.0, distances))
 
 
 @register
 def zero_diagonal(x):
-    """All pairs with 0 on the diagonal, whatever it was. (B, N, N) -> (B, N, N)."""
+    """Set the diagonal of all pairs to 0. (B, N, N) -> (B, N, N)."""
     return K.where(tf.eye(natom(x), dtype=tf.bool), 0.0, x)
 
 
@@ -205,8 +207,8 @@ def triplets(c2):
 
 @register
 def unique_distances(positions):
-    """r_ij of the pairs i < j. (B, N, 3) Å -> (B, P) Å."""
-    # A matrix product: its gradient is one too, where a gather's would be a slow scatter.
+    """Distances r_ij of the pairs i < j. (B, N, 3) Å -> (B, P) Å."""
+    # A matrix product, whose gradient is one as well; that of a gather would be a slow scatter.
     vectors = tf.einsum(
         "pn,bnc->bpc", signed_incidence(natom(positions), positions.dtype), positions
     )
@@ -215,19 +217,19 @@ def unique_distances(positions):
 
 @register
 def unique_inverse_distances(distances):
-    """The diagonal's 0, then 1/r_ij. (B, P) Å -> (B, 1 + P) 1/Å."""
+    """Inverse distances after a 0 for the diagonal. (B, P) Å -> (B, 1 + P) 1/Å."""
     return with_diagonal(1.0 / distances)
 
 
 @register
 def with_diagonal(x):
-    """The diagonal's 0, then the unique pairs. (B, P) -> (B, 1 + P)."""
+    """Prepend a 0 for the diagonal to unique pairs. (B, P) -> (B, 1 + P)."""
     return K.concatenate([K.zeros_like(x[:, :1]), x], axis=1)
 
 
 @register
 def zero_first(x):
-    """Unique pairs with 0 for the diagonal, whatever it was. (B, 1 + P) -> (B, 1 + P)."""
+    """Set the diagonal's entry of unique pairs to 0. (B, 1 + P) -> (B, 1 + P)."""
     return with_diagonal(x[:, 1:])
 
 
@@ -239,13 +241,13 @@ def inverse(x):
 
 @register
 def displacements(positions):
-    """Entry (i, j) is x_j - x_i. (B, N, 3) Å -> (B, N, N, 3) Å."""
+    """Displacements x_j - x_i as entries (i, j). (B, N, 3) Å -> (B, N, N, 3) Å."""
     return positions[:, None, :, :] - positions[:, :, None, :]
 
 
 @register
 def over_squared_length(vectors):
-    """v / |v|^2, the vector form of C2 = 1/R: as long as 1/r. (B, N, N, 3) Å -> 1/Å.
+    """Vectors v / |v|^2 of length 1/r, the vector form of C2. (B, N, N, 3) Å -> 1/Å.
 
     The diagonal is 0 with zero gradient.
     """

@@ -1,11 +1,11 @@
-"""Train a model: data, a model's name and settings -> a trained model with its predictions.
+"""Training of a model, given its name, data and settings.
 
 >>> settings = FitSettings("eq2", AdamSettings(epochs=200))
 >>> fitted, = fit(train, test, settings, seeds=(0,))
 >>> fitted.model.save("eq2.keras")
 
-Nothing here knows of experiments or where results are kept: a caller gives the data, and a path
-for a checkpoint if the training is to survive an interruption.
+Independent of experiments and of where results are stored: the caller provides the data, and
+optionally a path for checkpoints, which allow training to resume after an interruption.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ from keras_models.problems import (
 )
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 
-# Iterations between measurements of the errors; training goes on from each as if undisturbed.
+# Iterations between measurements of the errors, which do not affect the training.
 SEGMENT = 50
 
 Report = Callable[[float, str], None]
@@ -45,21 +45,21 @@ Report = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class FitSettings:
-    """A recipe.
+    """What to train, and how.
 
     Attributes:
         model: name in :data:`keras_models.catalogue.MODELS`.
-        training: Adam's settings, or those of second-order training.
-        widths, activation: None is the model's own; of energy models whose gradient is trained,
-            :data:`keras_models.catalogue.SMOOTH_ACTIVATION`.
+        training: settings of Adam or of second-order training.
+        widths, activation: None for the model's default; for energy models whose gradient is
+            trained, the default activation is :data:`keras_models.catalogue.SMOOTH_ACTIVATION`.
         options: other arguments of the builder, see :func:`keras_models.catalogue.build`.
-        loss_weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2), for energy models and
-            the negative gradient; None for the squared errors of the standardised target, which
-            is the model's own output.
-        lanes: how many seeds are trained side by side by Adam. The bits of a result depend on
-            it: absent seeds are stood in for.
-        copies: the training part so many times over, each frame of each further copy turned at
-            random; for forces alone.
+        loss_weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2), if an energy model is
+            trained on energies and forces; None to train the model's own output, with the squared
+            error of the standardised target.
+        lanes: number of seeds that Adam trains side by side. The last bits of a result depend on
+            it, so the lanes of missing seeds are filled.
+        copies: how many times the training part is used, unchanged and then with each frame
+            rotated at random; only for models of forces.
         dtype: of weights and arithmetic; None for float32 with Adam, else float64.
     """
 
@@ -75,26 +75,28 @@ class FitSettings:
 
     @property
     def by_adam(self) -> bool:
-        """First-order training, else second-order."""
+        """Whether training is first-order, by Adam, rather than second-order."""
         return isinstance(self.training, AdamSettings)
 
 
 @dataclass
 class Fitted:
-    """A trained model and what is known of its training.
+    """A trained model, with its predictions and a record of its training.
 
     Attributes:
-        seed: of first weights and batch orders.
-        model: with the last weights.
-        predictions: "energy" (n,) in eV and "force" (n, N, 3) in eV/Å as far as the model gives
-            them, each for the training part and, where there is one, the test part.
-        curves: errors along the way: "curve_energy" and "curve_force" (points, 2) of training
-            and test part, over "curve_epochs" or "curve_seconds"; "losses" of each epoch.
-        counts: "parameters", "epochs" or "iterations", "evaluations" of loss and gradient.
-        seconds: "train" without compilation and measuring, and "compile", shares of this seed; of
-            the processor, so that other work on the machine does not count.
+        seed: of the initial weights and batch orders.
+        model: with the final weights.
+        predictions: "energy" (n,) in eV and "force" (n, N, 3) in eV/Å as far as the model predicts
+            them, each for the training part and, if there is one, the test part.
+        curves: errors (RMSE) during training: "curve_energy" and "curve_force" (points, 2) for
+            training and test part, at "curve_epochs" or "curve_seconds"; with Adam also "losses",
+            one per epoch.
+        counts: "parameters"; with Adam "epochs", else "iterations" and "evaluations" of loss and
+            gradient.
+        seconds: "train", without compilation and measurements, and "compile": processor time, the
+            share of this seed.
         ended: how training ended.
-        info: numbers that went in: "statistics" and "preprocessing" of the training part.
+        info: "statistics" and "preprocessing" that were computed from the training part.
     """
 
     seed: int
@@ -117,24 +119,25 @@ def fit(
     report: Report | None = None,
     features: tuple[np.ndarray, ...] | None = None,
 ) -> list[Fitted | Diverged]:
-    """Train a model from each seed.
+    """Train a model with each seed.
 
     Args:
-        train: its statistics, and nothing else, standardise.
-        test: measured along the way and predicted at the end; it chooses nothing.
-        settings: what to do.
-        seeds: of first weights and batch orders.
-        checkpoint: where to keep unfinished work, every few seconds and on being stopped.
-        stamp: identity that a checkpoint must match to be resumed: all that the outcome depends
-            on, as text.
-        report: called with (fraction done, a short text); it may raise to stop.
-        features: of :func:`behler_parts`, where they are known.
+        train: training part; standardisation uses its statistics alone.
+        test: test part; measured during training and predicted at the end, with no influence on
+            the training.
+        settings: what to train, and how.
+        seeds: of the initial weights and batch orders.
+        checkpoint: file for unfinished work, written every few seconds and when stopped.
+        stamp: identity that a checkpoint must match to be resumed: everything that the outcome
+            depends on, as text.
+        report: called with (fraction done, short text); may raise an exception to stop.
+        features: result of :func:`behler_parts`, if known.
 
     Returns:
-        For each seed its result, or the exception that it ended with.
+        For each seed its result, or the exception if its training diverged.
 
     Raises:
-        ValueError: settings that do not go together.
+        ValueError: the settings are not compatible with each other or with the model.
     """
     report = report or (lambda fraction, text: None)
     entry = catalogue.find(settings.model)
@@ -152,13 +155,13 @@ def fit(
 
 
 def _of_seed(checkpoint: Path, seeds: Sequence[int], seed: int) -> Path:
-    """The checkpoint of one of several seeds."""
+    """Path of the checkpoint of one of several seeds."""
     checkpoint = Path(checkpoint)
     return checkpoint if len(seeds) == 1 else checkpoint.with_stem(f"{checkpoint.stem}-seed{seed}")
 
 
 def _problem_of(entry: catalogue.Model, settings: FitSettings) -> type[Problem]:
-    """Which route a model is trained by."""
+    """The kind of problem that a model is trained as."""
     if entry.inputs == "symmetry functions":
         if settings.loss_weights is None or settings.by_adam:
             raise ValueError(f"{entry.name} is trained by second-order steps with loss weights")
@@ -173,7 +176,7 @@ def _problem_of(entry: catalogue.Model, settings: FitSettings) -> type[Problem]:
 def behler_parts(
     train: Dataset, test: Dataset | None, settings: FitSettings
 ) -> tuple[np.ndarray, ...]:
-    """Behler's features of training and test part: the same for all seeds and widths."""
+    """Fingerprints of training and test part for Behler's model, shared by all seeds and widths."""
     functions = catalogue.function_set(train, settings.options.get("functions", "default"))
     forces = settings.loss_weights[1] > 0.0
     parts = (train,) if test is None else (train, test)
@@ -181,7 +184,7 @@ def behler_parts(
 
 
 def _prepared(train, test, settings, entry, report, features) -> tuple[Parts, dict]:
-    """The data with all that is derived from the training part, and the builder's options."""
+    """The data with everything derived from the training part, and the builder's options."""
     if settings.copies > 1 and entry.output != "force":
         raise ValueError("turned copies are for forces alone")
     options, preprocessing = dict(settings.options), None
@@ -207,7 +210,7 @@ def _prepared(train, test, settings, entry, report, features) -> tuple[Parts, di
 
 
 def _build(entry, parts: Parts, settings: FitSettings, options: dict, seed: int) -> keras.Model:
-    """The model with its first weights."""
+    """Build the model with its initial weights."""
     activation, values = settings.activation, None
     if parts.features:
         values = parts.features[0]
@@ -238,9 +241,9 @@ def _info(problem: Problem) -> dict:
 
 
 def _adam(problems, settings, seeds, checkpoint, report) -> list[Fitted | Diverged]:
-    """All seeds side by side."""
+    """Train all seeds side by side by Adam."""
     first, epochs = problems[0], settings.training.epochs
-    # Absent seeds are stood in for: bits depend on the number of lanes.
+    # Fill the lanes of missing seeds: the last bits depend on the number of lanes.
     fill = max(0, settings.lanes - len(problems))
     lanes = [*range(len(problems)), *[0] * fill]
     objective, inputs = first.objective()
@@ -270,7 +273,7 @@ def _adam(problems, settings, seeds, checkpoint, report) -> list[Fitted | Diverg
 
 
 def _of_lane(problem: Problem, state: TrainingState, lane: int, seed: int, of: int):
-    """One lane's result, or Diverged."""
+    """Result of one lane, or Diverged."""
     losses = state.losses[:, lane]
     if not (np.isfinite(losses).all() and np.isfinite(state.theta[lane]).all()):
         bad = int(np.argmax(~np.isfinite(losses))) + 1
@@ -294,7 +297,7 @@ def _of_lane(problem: Problem, state: TrainingState, lane: int, seed: int, of: i
 
 @dataclass
 class _Progress:
-    """Where second-order training is: stage, and errors measured so far."""
+    """Progress of second-order training: its stage, and the errors measured so far."""
 
     stage: int
     curve_seconds: np.ndarray
@@ -302,7 +305,7 @@ class _Progress:
 
 
 def _second_order(problem, settings, seed, checkpoint, report) -> Fitted | Diverged:
-    """One seed, in the stages of the settings."""
+    """Train one seed by second-order steps, in the stages of the settings."""
     trained, stages = problem.trained, settings.training.stages
     problem.start(seed, settings.training.sharpness)
     total = sum(n for _, n in stages)
@@ -348,11 +351,11 @@ def _second_order(problem, settings, seed, checkpoint, report) -> Fitted | Diver
                 keep(state)
             tell(state)
         progress.stage += 1
-        # Another sum of squares: the direction is of the old one, the curvature much the same.
+        # The next stage has another loss: drop the direction, but retain the similar curvature.
         state = replace(state, direction=np.zeros(0), stuck=False)
     set_flat_weights(trained, state.x)
     problem.finish()
-    # A weight of 0 leaves an output open, and its errors along the way mean nothing.
+    # With an energy weight of 0 the constant of E is arbitrary until the end of the training.
     curves = {
         f"curve_{name}": progress.curve[:, k]
         for k, name in enumerate(problem.outputs)

@@ -1,23 +1,23 @@
 """Eq. 6 to 9: manybody-expansion models of the forces F(X), written as the report's equations.
 
 Each builder returns a functional model from positions (B, N, 3) in Å to forces (B, N, 3) in eV/Å,
-with any number of atoms N. What goes in are vectors x_j - x_i, so that the models know
-translations and permutations, but not rotations, and their net force need not be zero. Sums are
-K.sum lambda layers over all atoms, the i = j terms (a zero vector) included, as in the report's
-tensors. Forces are standardised by one number, their root mean square: a mean per component would
-have no meaning. Shapes stand at the lines, with the report's widths. Arguments of all builders:
+for any number of atoms N. The inputs are vectors x_j - x_i, so the models respect translations and
+permutations, but not rotations, and the net force is not zero in general. Sums are K.sum lambda
+layers over all atoms, including the i = j terms (with a zero vector), as in the report's tensors.
+Forces are divided by their root mean square; subtracting a mean per component would not be
+meaningful. Shapes in comments are for the report's widths. Arguments of all builders:
 
 * statistics: of the training part, for the standardisation.
-* widths: as Table 5 writes them, outermost first, each bracket one MLP's hidden and output widths;
-  the input widths follow. Table 5 gives three brackets for the two MLPs of Eq. 6 and 7: the last
-  is read as the inner MLP, the first two as blocks whose chain is the outer one, joined as Eq. 3's
-  are, by the first block's linear output.
+* widths: as in Table 5, outermost first, with one MLP's hidden and output widths in each bracket;
+  input widths follow from these. Table 5 gives three brackets for the two MLPs of Eq. 6 and 7: the
+  last is taken as the inner MLP, and the first two as blocks that are chained to the outer MLP,
+  joined, as in Eq. 3, by the linear output of the block that comes first in the computation.
 * activation: of the hidden layers; output layers are linear.
 * vectors: "inverse_square" or "raw", see :func:`keras_models.features.vectors`.
-* form: "literal", these tensors and nothing else, or "fast", the rewrites of
-  :mod:`keras_models.sums`, which are the same function of the same weights.
+* form: "literal" for exactly these tensors, or "fast" for the equivalent but faster form of
+  :mod:`keras_models.sums`, which is the same function of the same weights.
 
-They raise ValueError where ``vectors`` or ``form`` is neither, or the widths do not end in 3.
+They raise ValueError if ``vectors`` or ``form`` is invalid, or the widths do not end in 3.
 """
 
 from data_gen.dataset import Statistics
@@ -40,7 +40,7 @@ def _prepare(statistics, vectors, form):
 
 
 def _model(positions, standardised, statistics, f, name):
-    """Standardised forces (B, N, 3) as a model's, in eV/Å."""
+    """A model whose output is the standardised forces (B, N, 3), scaled to eV/Å."""
     standardised = f.tensor(standardised)
     if standardised.shape[-1] != 3:
         raise ValueError(f"{name}: a force has 3 components, not {standardised.shape[-1]}")
@@ -74,8 +74,8 @@ def eq7(
 ) -> keras.Model:
     """Eq. 7 as derived: f_k = sum_i MLP( sum_j MLP(x_i - x_k, x_j - x_k) ).
 
-    That is what the derivation above Eq. 7 ends in; :func:`eq7_as_printed` is Eq. 7 itself. For
-    Au6 the inner MLP has 6 x 6 x 6 terms.
+    This is the result of the report's derivation of Eq. 7; :func:`eq7_as_printed` is Eq. 7 as
+    printed. For Au6 the inner MLP is evaluated for 6 x 6 x 6 terms.
     """
     force_widths, pair_widths, triplet_widths = widths
     f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
@@ -97,10 +97,11 @@ def eq7_as_printed(
     vectors: str = "inverse_square",
     form: str = "fast",
 ) -> keras.Model:
-    """Eq. 7 letter by letter: f = sum_i MLP( sum_j MLP(x_j - x_i) ), the same for every atom.
+    """Eq. 7 exactly as printed: f = sum_i MLP( sum_j MLP(x_j - x_i) ), the same for every atom.
 
-    Nothing on the right depends on the atom on the left, so that this cannot learn forces: those
-    of an isolated cluster add up to zero, and the best equal forces are zero. Kept to show it.
+    The right-hand side does not depend on the atom, so this model cannot learn forces: those of an
+    isolated cluster add up to zero, hence the best equal forces are zero. It is included to
+    demonstrate this.
     """
     force_widths, atom_widths, pair_widths = widths
     f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
@@ -121,7 +122,7 @@ def eq8(
 ) -> keras.Model:
     """Eq. 8: f_k = MLP( sum_i MLP(x_i - x_k, s_i) ), s_i = sum_j MLP(x_j - x_i).
 
-    The printed left side, f_i, is read as f_k: i is summed over.
+    The printed left-hand side, f_i, is taken as f_k, because i is summed over.
     """
     force_widths, atom_widths, pair_widths = widths
     f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
@@ -142,10 +143,10 @@ def eq9(
     vectors: str = "inverse_square",
     form: str = "fast",
 ) -> keras.Model:
-    """Eq. 9, EMT's own structure: f_k = sum_i MLP(x_i - x_k, MLP(s_i)), s_i = sum_j MLP(x_j - x_i).
+    """Eq. 9, as EMT's structure: f_k = sum_i MLP(x_i - x_k, MLP(s_i)), s_i = sum_j MLP(x_j - x_i).
 
-    The printed left side, f_i, is read as f_k: i is summed over. Each bracket is one MLP, and
-    (50,20,20) has two hidden layers.
+    The printed left-hand side, f_i, is taken as f_k, because i is summed over. Each bracket is one
+    MLP; (50,20,20) has two hidden layers.
     """
     force_widths, atom_widths, pair_widths = widths
     f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)

@@ -1,7 +1,7 @@
-"""Eq. 10 and 11: energies from message passing on the complete graph of the atoms.
+"""Eq. 10 and 11: graph networks for energies, with message passing on the complete graph of atoms.
 
 Each builder returns a functional model from positions (B, N, 3) in Å to energies (B, 1) in eV,
-with any number of atoms N. N(v), the neighbours of atom v, are all other atoms; E is standardised
+for any number of atoms N. N(v), the neighbours of atom v, are all other atoms; E is standardised
 with the training part's statistics, as in :mod:`keras_models.energy`.
 """
 
@@ -14,7 +14,7 @@ from keras_models.sums import sum_over_last_atom
 
 
 def _model(positions, h, readout_widths, activation, statistics, name):
-    """Eq. 11, E = sum_v MLP(h_v), in eV, as a model. h: (B, N, W)."""
+    """A model with the output of Eq. 11, E = sum_v MLP(h_v), in eV; h is (B, N, W)."""
     atom = mlp(h, readout_widths, activation, "readout_mlp")
     total = apply(sum_over_last_atom, atom, "sum_over_v")
     energy = Affine(statistics.energy_std, statistics.energy_mean, name="energy")(total)
@@ -27,30 +27,30 @@ def graph_network(
     activation,
     centre: bool = True,
 ) -> keras.Model:
-    """Eq. 10 and 11, the report's network on coordinates.
+    """Eq. 10 and 11, the report's graph network on coordinates.
 
     h_v^0 = x_v, m_v^(t+1) = sum over w in N(v) of concat(h_v^t, h_w^t),
     h_v^(t+1) = Dense(m_v^(t+1)); E = sum_v MLP(h_v).
 
-    It depends on how the molecule is turned and, without centring, on where it stands.
+    The energy depends on the molecule's orientation and, without centring, on its position.
 
     Args:
         statistics: of the training part.
-        widths: of the readout MLP, then of each message's Dense layer as input and output, the
-            last message first. The input is twice as wide as what the layer before gives.
-        activation: of the message's Dense layers (the report does not say) and of the readout's
-            hidden layer.
-        centre: subtract each molecule's centroid from its coordinates; False takes them as they
-            are. Both are then divided by one number, the root mean square of the centred
-            coordinates in the training part.
+        widths: of the readout MLP, then input and output widths of each message's Dense layer, the
+            last message first. The input width is twice the output width of the layer before.
+        activation: of the messages' Dense layers (not specified in the report) and of the
+            readout's hidden layers.
+        centre: whether each molecule's centroid is subtracted from its coordinates. In both cases
+            they are divided by the root mean square of the centred coordinates in the training
+            part.
 
     Raises:
-        ValueError: widths that do not fit each other.
+        ValueError: widths do not fit each other.
     """
     readout_widths, *message_widths = widths
     positions = features.positions_input()
     x = apply(features.centred, positions, "centred") if centre else positions
-    # Over all pairs, differences have twice the variance of centred coordinates.
+    # Differences over all pairs have twice the variance of centred coordinates.
     h = Affine(2**0.5 / statistics.displacement_rms, 0.0, name="scaled_positions")(x)
     for t, (wide, width) in enumerate(reversed(message_widths), start=1):
         m = apply(concat_messages, h, f"messages_{t}")
@@ -67,24 +67,24 @@ def distance_graph_network(
     activation,
     steps: int = 2,
 ) -> keras.Model:
-    """Message passing on distances, the kind of network that the report had no time to try.
+    """Message passing on distances, a kind of network that the report had no time to try.
 
     h_v^0 = 1, m_v^(t+1) = sum over w in N(v) of h_w^t * MLP_t(1/r_vw),
     h_v^(t+1) = h_v^t + MLP_t(m_v^(t+1)); E = sum_v MLP(h_v).
 
-    The products are element-wise: each step has a filter MLP of the distance and an update MLP,
-    as SchNet (arXiv:1706.08566), of which it is a small form. Invariant as Eq. 2, whose features
-    it has; one step is Eq. 2 but for the i = j terms, the skip and the MLP between them. With a
-    smooth activation the energy is twice differentiable.
+    The products are element-wise. It is a small version of SchNet (arXiv:1706.08566): each step has
+    a filter MLP of the distance and an update MLP. It has the features and invariances of Eq. 2;
+    with one step it is Eq. 2 except for the i = j terms, the skip connection and the MLP between
+    them. With a smooth activation the energy is twice differentiable.
 
     Args:
         statistics: of the training part.
         widths: of the readout, update and filter MLPs.
         activation: of all hidden layers.
-        steps: of message passing, each with weights of its own.
+        steps: number of message-passing steps, each with its own weights.
 
     Raises:
-        ValueError: widths that do not fit each other, or fewer than one step.
+        ValueError: widths do not fit each other, or there is not at least one step.
     """
     if steps < 1:
         raise ValueError(f"{steps} steps of message passing: at least one is needed")
@@ -106,15 +106,15 @@ def distance_graph_network(
 
 @register
 def ones_per_atom(positions):
-    """A 1 for every atom. (B, N, 3) -> (B, N, 1)."""
+    """Initial state of every atom, 1. (B, N, 3) -> (B, N, 1)."""
     return K.ones_like(positions[:, :, :1])
 
 
 @register
 def concat_messages(h):
-    """Eq. 10's messages on the complete graph: m_v = sum over w != v of concat(h_v, h_w).
+    """Messages of Eq. 10 on the complete graph: m_v = sum over w != v of concat(h_v, h_w).
 
-    (B, N, W) -> (B, N, 2W). The sum over w != v is the sum over all w without v's own term.
+    (B, N, W) -> (B, N, 2W). The sum over w != v is computed as the sum over all w minus v's term.
     """
     others = K.sum(h, axis=1, keepdims=True) - h
     return K.concatenate([tf.cast(natom(h) - 1, h.dtype) * h, others], axis=-1)
@@ -122,13 +122,13 @@ def concat_messages(h):
 
 @register
 def filtered_messages(inputs):
-    """m_v = sum over w != v of h_w * g_vw, each pair's filter g given once.
+    """Messages with filters, m_v = sum over w != v of h_w * g_vw.
 
-    h (B, N, W or 1) and g (B, P, W) of the pairs i < j -> (B, N, W).
+    h (B, N, W or 1), and g (B, P, W) for pairs i < j -> (B, N, W).
     """
     h, g = inputs
     i, j = pair_indices(natom(h))
-    # Both directions of each pair; one-hot products, as a gather's gradient is a slow scatter.
+    # Both directions of each pair; one-hot products, as the gradient of a gather is a slow scatter.
     to = tf.one_hot(tf.concat([i, j], 0), natom(h), dtype=h.dtype)
     sender = tf.one_hot(tf.concat([j, i], 0), natom(h), dtype=h.dtype)
     messages = K.concatenate([g, g], axis=1) * tf.einsum("pn,bnw->bpw", sender, h)

@@ -1,8 +1,8 @@
-"""First weights for a network of one variable that has to resolve sharp features.
+"""Initial weights for a network of one variable that has to resolve sharp features.
 
-Keras's own start puts all kinks of the pair function's hidden layer at one point, c = 0. EMT's
-functions switch off within 0.2 Å around 5.36 Å; training from there takes much longer to
-find that switch than to learn everything else.
+With Keras's default, the kinks of all hidden units of the pair function are at the same point,
+c = 0. EMT's functions switch off within 0.2 Å around 5.36 Å; from that start, learning the switch
+takes much longer than everything else.
 """
 
 import numpy as np
@@ -25,17 +25,18 @@ def spread_over_scales(
     sharpness: tuple[float, float],
     output_std: float = 0.25,
 ) -> None:
-    """Start an MLP 1 -> hidden -> outputs of one variable at many places and scales.
+    """Initialise an MLP 1 -> hidden -> outputs with units at many positions and scales.
 
-    Hidden unit k is a(w_k (c - t_k)): places t_k equally spaced over the data, |w_k| equally spaced
-    in its logarithm over ``sharpness``, order and signs random. The output weights of unit k are
-    divided by |w_k|, so that all units contribute like slopes, and then scaled together.
+    Hidden unit k is a(w_k (c - t_k)), with t_k evenly spaced over the data and |w_k| evenly spaced
+    in its logarithm over ``sharpness``, in random order and with random signs. The output weights
+    of unit k are divided by |w_k|, so that all units contribute similar slopes, and then scaled
+    together.
 
     Args:
         model: changed in place.
         prefix: of the MLP's layers, such as "pair_mlp".
         c: (m,), the variable's values in the training part.
-        seed: of orders and signs.
+        seed: of order and signs.
         sharpness: smallest and largest |w_k|, in units of 1/c.
         output_std: standard deviation of the MLP's outputs over c.
     """

@@ -1,14 +1,14 @@
-"""The blocks that all models are made of: MLPs of Dense layers, lambda layers, fixed scaling.
+"""Building blocks of all models: MLPs of Dense layers, lambda layers, fixed scaling.
 
-Blocks take a tensor and give a tensor; every layer has a name. What a lambda layer holds is a
-registered function, so that a saved model opens in Keras's safe mode.
+Blocks map a tensor to a tensor, and every layer has a name. Lambda layers only contain registered
+functions, so that saved models open in Keras's safe mode.
 """
 
 from keras_models.backend import K, keras, register, tf
 
 
 def mlp(x, widths, activation, name):
-    """MLP on the last axis: (..., widths[0]) -> (..., widths[-1]), linear output layer.
+    """Apply a new MLP on the last axis: (..., widths[0]) -> (..., widths[-1]), linear output layer.
 
     Args:
         x: input tensor.
@@ -17,7 +17,7 @@ def mlp(x, widths, activation, name):
         name: prefix of the layers' names.
 
     Raises:
-        ValueError: the input is not ``widths[0]`` wide.
+        ValueError: the width of the input is not ``widths[0]``.
     """
     check_width(x.shape[-1], widths, name)
     for spec in dense_specs(widths, activation, name):
@@ -28,7 +28,7 @@ def mlp(x, widths, activation, name):
 def dense_specs(widths, activation, name):
     """Arguments of an MLP's Dense layers, in order; the last one is linear.
 
-    Layers must be made one after the other: Keras seeds first weights in the order of making.
+    Layers must be created in this order, on which the seeds of Keras's initial weights depend.
     """
     hidden = [
         {"units": width, "activation": activation, "name": f"{name}_hidden_{k}"}
@@ -38,27 +38,27 @@ def dense_specs(widths, activation, name):
 
 
 def check_width(found, widths, name):
-    """Raise ValueError unless an MLP's input is as wide as its widths say."""
+    """Raise ValueError if the width ``found`` of an MLP's input is not ``widths[0]``."""
     if found != widths[0]:
         raise ValueError(f"{name}: the input is {found} wide, not {widths[0]}")
 
 
 def apply(function, x, name):
-    """A registered function as a lambda layer."""
+    """Apply a registered function as a lambda layer."""
     return keras.layers.Lambda(function, name=name)(x)
 
 
 @register
 def swish2(x):
-    """x * sigmoid(2 x), an activation between silu and relu; its second derivative is smooth."""
+    """Activation x * sigmoid(2 x), between silu and relu, with smooth derivatives."""
     return x * K.sigmoid(2.0 * x)
 
 
 @register
 class Affine(keras.layers.Layer):
-    """x -> scale * x + offset, two fixed numbers: standardisation and its inverse.
+    """Layer x -> scale * x + offset with fixed numbers, for standardisation and its inverse.
 
-    Keras's own Rescaling rounds its numbers to float32 in a float64 model.
+    Unlike Keras's Rescaling, it does not round the numbers to float32 in a float64 model.
     """
 
     def __init__(self, scale: float, offset: float, **kwargs):

@@ -1,7 +1,7 @@
-"""Neighbours of every atom within a cutoff, periodic images among them, by the library vesin.
+"""Neighbour lists within a cutoff, including periodic images, by the library vesin.
 
-An atom may stand outside its cell, and a cell may be smaller than the cutoff: an atom then has its
-own images, and several images of another, as neighbours.
+Atoms may be outside their cell, and the cell may be smaller than the cutoff: then the neighbours of
+an atom include its own images, and several images of another atom.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from data_gen.frames import Structure
 
 
 def edges(structure: Structure, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every ordered pair of neighbours of a structure, sorted by i, then j.
+    """All ordered pairs of neighbours in a structure, sorted by i, then j.
 
     Args:
         structure: anything with ``positions`` (N, 3) Å, ``cell`` (3, 3) Å and ``pbc`` (3,), such
@@ -26,7 +26,7 @@ def edges(structure: Structure, cutoff: float) -> tuple[np.ndarray, np.ndarray, 
         x_j - x_i + shift.
 
     Raises:
-        ValueError: the cell has no length along a periodic direction.
+        ValueError: the cell has zero length along a periodic direction.
     """
     cell, pbc = np.array(structure.cell, float), np.array(structure.pbc, bool)
     if (pbc & ~(np.linalg.norm(cell, axis=1) > 0)).any():
@@ -40,7 +40,7 @@ def edges(structure: Structure, cutoff: float) -> tuple[np.ndarray, np.ndarray, 
 
 
 def most_neighbours(structures: Iterable[Structure], cutoff: float) -> int:
-    """The largest number of neighbours that any atom of the structures has."""
+    """Largest number of neighbours of any atom in the structures."""
     return max(
         int(np.bincount(edges(s, cutoff)[0], minlength=1).max(initial=0)) for s in structures
     )

@@ -1,4 +1,4 @@
-"""What training makes small: weighed squared errors of a model's outputs."""
+"""Objectives of training: weighted mean squared errors of a model's outputs."""
 
 import math
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from keras_models.backend import keras, tf
 
 @dataclass(frozen=True)
 class Objective:
-    """What is predicted and how its errors are weighed.
+    """The loss to minimise: which outputs are predicted, and the weights of their errors.
 
     loss = sum_k weights[k] * mean over samples and components of (outputs[k] - targets[k])^2.
     With weight 1/std^2 this is the mean squared error of standardised targets.
 
     Attributes:
-        model: its trainable variables are what is trained.
+        model: its trainable variables are trained.
         outputs: (list of weight tensors, positions (B, N, 3)) -> tuple of predictions, each with
             the samples first.
         targets: one array for each output, samples first.
@@ -30,13 +30,13 @@ class Objective:
     weights: tuple[float, ...]
 
     def unflatten(self, theta):
-        """(W,) -> tensors shaped as the model's trainable variables."""
+        """Split a vector (W,) into tensors of the shapes of the model's trainable variables."""
         shapes = [tuple(w.shape) for w in self.model.trainable_variables]
         parts = tf.split(theta, [math.prod(shape) for shape in shapes])
         return [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def loss(self, theta, positions, targets, sample_weights):
-        """Scalar loss; ``sample_weights`` (B,) are 1, or 0 for the padding of a last batch."""
+        """Scalar loss; ``sample_weights`` (B,) are 1, or 0 for padding of the last batch."""
         total = 0.0
         count = tf.reduce_sum(sample_weights)
         for output, target, weight in zip(
@@ -56,7 +56,7 @@ class Objective:
 
 
 def direct_objective(model: keras.Model, targets: np.ndarray, scale: float) -> Objective:
-    """The model's own output against targets of standard deviation ``scale``."""
+    """Objective for a model's own output, with targets of standard deviation ``scale``."""
     return Objective(
         model,
         lambda weights, x: (model.stateless_call(weights, [], x)[0],),
@@ -66,16 +66,16 @@ def direct_objective(model: keras.Model, targets: np.ndarray, scale: float) -> O
 
 
 class FullBatch:
-    """Loss and gradient of an objective over all samples, compiled, as a function of (W,).
+    """Compiled function of the weights (W,) for loss and gradient over all samples.
 
-    Samples go through in chunks whose activations fit the processor's cache: that is several
-    times as fast as all at once.
+    Samples are processed in chunks whose activations fit into the processor's cache, which is
+    several times as fast as all at once.
 
     Args:
         objective: of a float64 model.
-        inputs: what the objective's outputs take, samples first: positions (n, N, 3) in Å, or
-            Behler's features.
-        chunk: samples at a time.
+        inputs: of the objective's outputs, samples first: positions (n, N, 3) in Å, or Behler's
+            features.
+        chunk: number of samples at a time.
     """
 
     def __init__(self, objective: Objective, inputs: np.ndarray, chunk: int = 64) -> None:
@@ -83,7 +83,7 @@ class FullBatch:
         chunks = -(-n // chunk)
 
         def in_chunks(array):
-            # The last chunk is filled up with copies of a sample, of weight zero.
+            # The last chunk is padded with copies of a sample, which have weight zero.
             array = np.asarray(array, float)
             filled = np.concatenate([array, np.repeat(array[:1], chunks * chunk - n, axis=0)])
             return tf.constant(filled.reshape(chunks, chunk, *array.shape[1:]))

@@ -1,7 +1,7 @@
-"""Each pair of atoms once: index tables, and the matrices that go from atoms to pairs and back.
+"""Unique pairs of atoms: index tables, and matrices that map from atoms to pairs and back.
 
-Shapes: N atoms, P = N(N-1)/2 pairs i < j, row by row. Everything works for any N; with N known
-when a graph is traced, index tables become constants.
+Shapes: N atoms, P = N(N-1)/2 pairs i < j, row by row. N may be unknown when a graph is traced; if
+it is known, the index tables become constants.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from keras_models.backend import tf
 
 
 def natom(x):
-    """The length of axis 1: an int where it is known, else a scalar tensor."""
+    """Number of atoms, the length of axis 1: an int if known, else a scalar tensor."""
     return x.shape[1] if x.shape[1] is not None else tf.shape(x)[1]
 
 
@@ -31,23 +31,23 @@ def pair_indices(n):
 
 
 def natom_of_pairs(x):
-    """N of P = N(N-1)/2 pairs, P the length of axis 1: an int, or a scalar tensor."""
+    """Number of atoms N if axis 1 has P = N(N-1)/2 pairs: an int if known, else a scalar tensor."""
     pairs = x.shape[1] if x.shape[1] is not None else tf.shape(x)[1]
     if isinstance(pairs, int):
         return round((1 + (1 + 8 * pairs) ** 0.5) / 2)
-    # The rounding takes care of the square root's.
+    # Rounding to an integer removes the square root's rounding error.
     return tf.cast(
         tf.round((1.0 + tf.sqrt(1.0 + 8.0 * tf.cast(pairs, tf.float64))) / 2.0), tf.int32
     )
 
 
 def signed_incidence(n, dtype):
-    """(P, N) matrix with +1 at i and -1 at j of each pair: times positions it gives x_i - x_j."""
+    """Matrix (P, N) with +1 at i and -1 at j of each pair; maps positions to x_i - x_j."""
     i, j = pair_indices(n)
     return tf.one_hot(i, n, dtype=dtype) - tf.one_hot(j, n, dtype=dtype)
 
 
 def incidence(n, dtype):
-    """(P, N) matrix with 1 at both atoms of each pair: its transpose sums pairs onto atoms."""
+    """Matrix (P, N) with 1 at both atoms of each pair; its transpose sums pairs onto atoms."""
     i, j = pair_indices(n)
     return tf.one_hot(i, n, dtype=dtype) + tf.one_hot(j, n, dtype=dtype)

@@ -1,4 +1,4 @@
-"""What trained models say of many samples, in chunks: their own output, or energies with forces."""
+"""Prediction of many samples in chunks: a model's own output, or energies with forces."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from keras_models.gradient import energy_and_forces
 
 
 def predict(model: keras.Model, positions: np.ndarray, chunk: int = 500) -> np.ndarray:
-    """The model's output for (n, N, 3) Å as float64, computed in the model's own precision."""
+    """Compute a model's output for positions (n, N, 3) Å, in its own precision, as float64."""
     parts = [
         model(tf.constant(positions[k : k + chunk], dtype_of(model))).numpy()
         for k in range(0, len(positions), chunk)
@@ -21,11 +21,11 @@ def predict(model: keras.Model, positions: np.ndarray, chunk: int = 500) -> np.n
 
 
 class EnergyForcePredictor:
-    """Energies and forces of a model, compiled once for all calls; weights may change between.
+    """Predictor of energies and forces, compiled once; the weights may change between calls.
 
     Args:
-        model: its output is energies (B, 1) eV.
-        chunk: samples at a time.
+        model: with output energies (B, 1) eV.
+        chunk: number of samples at a time.
     """
 
     def __init__(self, model: keras.Model, chunk: int = 100) -> None:
@@ -35,9 +35,15 @@ class EnergyForcePredictor:
         )
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, N, 3) Å -> energies (n,) eV and forces (n, N, 3) eV/Å, as float64.
+        """Predict energies and forces from positions.
 
-        For models that take positions alone; :meth:`of` is for all models.
+        For models that take only positions; :meth:`of` works for all models.
+
+        Args:
+            positions: (n, N, 3), Å.
+
+        Returns:
+            Energies (n,) eV and forces (n, N, 3) eV/Å, as float64.
         """
         weights = self._weights()
         parts = [
@@ -49,12 +55,12 @@ class EnergyForcePredictor:
         return tuple(np.concatenate([p[k].numpy() for p in parts]).astype(float) for k in range(2))
 
     def of(self, structures: Sequence[Structure]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Energies (n,) eV of n structures, and the forces (N, 3) eV/Å of each, as float64.
+        """Predict energies (n,) eV of n structures, and forces (N, 3) eV/Å of each, as float64.
 
-        Sizes, compositions and cells may differ where the model takes them.
+        Sizes, compositions and cells may differ if the model supports it.
 
         Raises:
-            ValueError: a model that takes positions alone, and structures of different sizes.
+            ValueError: the structures have different sizes, but the model takes only positions.
         """
         cutoff = cutoff_of(self.model)
         if cutoff is None:

@@ -1,12 +1,12 @@
-"""What a fit minimises: a model's errors on a training part, by one of three routes.
+"""The three kinds of training problems, each with objective, predictions and errors of a model.
 
-* :class:`Direct`: the model's own output, energies or forces, against the data.
-* :class:`Gradient`: an energy model's energies and negative gradient against energies and forces.
-* :class:`OnFingerprints`: Behler's model on fingerprints computed beforehand. They have no weights:
-  what is trained is the same function as the whole model.
+* :class:`Direct`: the model's own output, energies or forces, is trained on the data.
+* :class:`Gradient`: an energy model's energies and negative gradient are trained on energies and
+  forces.
+* :class:`OnFingerprints`: Behler's model is trained on precomputed fingerprints. These have no
+  weights, so the trained function is the same as that of the whole model.
 
-A problem is of one model; :mod:`keras_models.fit` hands its objective to an optimiser and asks it
-for predictions.
+:mod:`keras_models.fit` passes the objective to an optimiser and asks the problem for predictions.
 """
 
 from dataclasses import dataclass
@@ -39,17 +39,17 @@ Predictions = dict[str, tuple[np.ndarray, ...]]
 
 @dataclass(frozen=True)
 class Parts:
-    """The data of a fit, and what is derived from the training part.
+    """Data of a fit: training and test part, and quantities derived from the training part.
 
     Attributes:
-        train, test: the two parts; ``test`` may be None. It chooses nothing.
+        train, test: the two parts; ``test`` may be None, and does not influence the training.
         statistics: of the training part.
-        weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2); None for the squared errors
+        weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2); None for the squared error
             of the standardised target.
-        preprocessing: appendix B's, for the scale of E.
-        copies: the training part so many times over, see
+        preprocessing: as in appendix B; here for the scale of E.
+        copies: how many times the training part is used, see
             :func:`keras_models.rotations.turned_copies`.
-        features: of training and test part, for :class:`OnFingerprints`.
+        features: fingerprints of training and test part, for :class:`OnFingerprints`.
     """
 
     train: Dataset
@@ -62,17 +62,17 @@ class Parts:
 
     @property
     def both(self) -> tuple[Dataset, ...]:
-        """Training part and, where there is one, test part."""
+        """Training part and, if there is one, test part."""
         return (self.train,) if self.test is None else (self.train, self.test)
 
 
 class Problem:
-    """What the three routes share.
+    """Base class of the training problems.
 
     Attributes:
-        outputs: what is trained, "energy" and "force", in the order of the objective's outputs.
-        model: the model that is to be kept.
-        trained: whose weights are trained: the model, or a part of it with the same weights.
+        outputs: trained quantities, "energy" and "force", in the order of the objective's outputs.
+        model: the complete model.
+        trained: contains the weights to train: the model, or a submodel with the same weights.
     """
 
     outputs: tuple[str, ...] = ("energy",)
@@ -81,19 +81,19 @@ class Problem:
         self.entry, self.model, self.trained, self.parts = entry, model, model, parts
 
     def objective(self, stride: int = 1) -> tuple[Objective, np.ndarray]:
-        """The objective over every stride-th training frame, and its inputs."""
+        """The objective on every stride-th training frame, and its inputs."""
         raise NotImplementedError
 
     def test_data(self) -> tuple[np.ndarray, tuple[np.ndarray, ...]] | None:
-        """Inputs and targets of the test part, as those of the objective."""
+        """Inputs and targets of the test part in the objective's form; None without a test part."""
         raise NotImplementedError
 
     def predictions(self) -> Predictions:
-        """Of all that the model gives, for each part, by the weights as they are now."""
+        """Predictions of all quantities for each part, with the current weights."""
         raise NotImplementedError
 
     def along_the_way(self) -> Predictions:
-        """Predictions of what is trained, where those are cheaper."""
+        """Predictions of at least the trained quantities, which may be cheaper than all."""
         return self.predictions()
 
     def errors(self) -> np.ndarray:
@@ -107,17 +107,17 @@ class Problem:
         return found
 
     def start(self, seed: int, sharpness: tuple[float, float]) -> None:
-        """Spread the MLPs of one variable over the data's scales (second-order training)."""
+        """Initialise MLPs of one variable for second-order training, spread over many scales."""
         for prefix in self.entry.pair_mlps:
             c = pair_features(self.parts.train.positions, self.parts.statistics)
             spread_over_scales(self.model, prefix, c, seed, sharpness)
 
     def finish(self) -> None:
-        """What is to be done after the last step."""
+        """Complete the model after the last training step; by default there is nothing to do."""
 
 
 class Direct(Problem):
-    """The model's own output against the data, standardised."""
+    """Training of the model's own output on the data, with standardised errors."""
 
     def __init__(self, entry: Model, model: keras.Model, parts: Parts) -> None:
         super().__init__(entry, model, parts)
@@ -150,7 +150,7 @@ class Direct(Problem):
 
 
 class Gradient(Problem):
-    """Energies and their negative gradient against energies and forces."""
+    """Training of an energy model and its negative gradient on energies and forces."""
 
     outputs = ("energy", "force")
 
@@ -172,7 +172,7 @@ class Gradient(Problem):
         return dict(zip(self.outputs, zip(*found, strict=True), strict=True))
 
     def finish(self) -> None:
-        """Forces leave the energy's constant open: take the training part's mean."""
+        """If only forces were trained, set the energy's constant by the mean training energy."""
         if self.parts.weights[0]:
             return
         bias, train = self.model.trainable_variables[-1], self.parts.train
@@ -183,7 +183,7 @@ class Gradient(Problem):
 
 
 class OnFingerprints(Problem):
-    """Behler's model behind its symmetry functions; forces where they have a weight."""
+    """Training of Behler's model on precomputed fingerprints; on forces if they have a weight."""
 
     def __init__(self, entry: Model, model: keras.Model, parts: Parts) -> None:
         super().__init__(entry, model, parts)
@@ -234,7 +234,7 @@ class OnFingerprints(Problem):
 
 
 def behler_predictions(model: keras.Model, parts: tuple[Dataset, ...]) -> Predictions:
-    """Energies and forces by the whole model."""
+    """Predict energies and forces of each part with the complete Behler model."""
     predictor = EnergyForcePredictor(model, chunk=20)
     found = [predictor.of(part.structures()) for part in parts]
     return {
@@ -244,8 +244,16 @@ def behler_predictions(model: keras.Model, parts: tuple[Dataset, ...]) -> Predic
 
 
 def behler_features(data: Dataset, functions: list[dict], forces: bool) -> np.ndarray:
-    """What Behler's network is trained on: fingerprints (n, N, G), with their derivatives for
-    forces (n, N, G, 1 + 3 N): see :mod:`keras_models.symmetry_functions`.
+    """Compute the inputs on which Behler's network is trained.
+
+    Args:
+        data: the frames.
+        functions: symmetry functions.
+        forces: whether derivatives for forces are needed.
+
+    Returns:
+        Fingerprints (n, N, G), or with their derivatives (n, N, G, 1 + 3 N): see
+        :mod:`keras_models.symmetry_functions`.
     """
     layer = SymmetryFunctions(functions, dtype="float64")
     function = fingerprints_and_gradients if forces else fingerprints

@@ -1,4 +1,4 @@
-"""Random rotations of molecules, and copies of training data turned by them."""
+"""Random rotations of molecules, and rotated copies of training data."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -10,14 +10,15 @@ def random_turns(n: int, seed: int) -> np.ndarray:
 
 
 def turned(vectors: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """Each sample's vectors (n, N, 3) turned by its own matrix (n, 3, 3)."""
+    """Rotate each sample's vectors (n, N, 3) by its own matrix (n, 3, 3)."""
     return np.einsum("nab,nib->nia", turns, vectors)
 
 
 def turned_copies(positions: np.ndarray, forces: np.ndarray, copies: int):
-    """Positions and forces (n, N, 3), so many times over; all but the first copy turned at random.
+    """Repeat positions and forces (n, N, 3) ``copies`` times, all but the first copy rotated.
 
-    Each frame of each further copy has a rotation of its own: the same for whatever is trained.
+    Each frame of each further copy has its own random rotation. Deterministic: independent of the
+    seed of the training.
     """
     found = [(positions, forces)]
     for copy in range(1, copies):

@@ -1,6 +1,6 @@
-"""Saved models that say what they are of: a .keras archive with one more file in it.
+"""Saving of models with metadata, as an additional file in the .keras archive.
 
-Keras ignores that file: ``keras.saving.load_model`` opens the same archive.
+Keras ignores the additional file, so ``keras.saving.load_model`` opens the archive as usual.
 """
 
 import json
@@ -14,7 +14,14 @@ ABOUT = "about.json"
 
 
 def save_model(model, path: Path, elements: Sequence[str], **about) -> None:
-    """Save a model with the elements that it knows and anything else worth saying (JSON)."""
+    """Save a model with metadata.
+
+    Args:
+        model: to save.
+        path: of the archive; written atomically.
+        elements: symbols of the elements that the model supports.
+        about: further metadata, in JSON types.
+    """
     with replacing(path) as scratch:
         model.save(scratch)
         with zipfile.ZipFile(scratch, "a") as archive:
@@ -22,10 +29,10 @@ def save_model(model, path: Path, elements: Sequence[str], **about) -> None:
 
 
 def read_about(path: Path) -> dict:
-    """What :func:`save_model` was told; empty for an archive that Keras alone wrote.
+    """Metadata of a saved model; empty if it was not saved by :func:`save_model`.
 
     Raises:
-        ValueError: no such file, or not an archive.
+        ValueError: the file is missing or not an archive.
     """
     try:
         with zipfile.ZipFile(path) as archive:

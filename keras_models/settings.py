@@ -1,4 +1,4 @@
-"""Settings of training, apart from the code that needs TensorFlow."""
+"""Settings of training, in a module that does not import TensorFlow."""
 
 from dataclasses import dataclass, replace
 
@@ -8,12 +8,14 @@ QUICK_ITERATIONS = 15
 
 @dataclass(frozen=True)
 class AdamSettings:
-    """The report prints epochs only; the rest is assumed (ASSUMPTIONS.md).
+    """Settings of training by Adam.
+
+    The report only gives the epochs; the defaults of the others are assumptions (ASSUMPTIONS.md).
 
     Attributes:
         epochs: passes over the training part.
-        batch_size: samples a step; the last batch of an epoch may be smaller.
-        learning_rate: Adam's.
+        batch_size: samples per step; the last batch of an epoch may be smaller.
+        learning_rate: of Adam.
         decay: "constant", or "cosine" from ``learning_rate`` to 0 over all steps.
     """
 
@@ -31,19 +33,19 @@ class AdamSettings:
             raise ValueError(f"decay is 'constant' or 'cosine', not {self.decay!r}")
 
     def quick(self) -> "AdamSettings":
-        """The same, for a few epochs."""
+        """The same settings with few epochs, for a quick try."""
         return replace(self, epochs=min(self.epochs, QUICK_EPOCHS))
 
 
 @dataclass(frozen=True)
 class QuasiNewtonSettings:
-    """Full-batch second-order training in float64.
+    """Settings of full-batch second-order training.
 
     Attributes:
-        stages: (stride, iterations) pairs: so many iterations on every stride-th frame. A first
-            stage on few frames gets most of the way at a fraction of the price; the inverse
-            Hessian is handed on.
-        sharpness: range of the first layer's weights for models with a function of one
+        stages: pairs (stride, iterations): the number of iterations on every stride-th frame. A
+            first stage on few frames makes most of the progress at a fraction of the cost; the
+            next stage starts with its inverse Hessian.
+        sharpness: range of the first layer's initial weights, for models with a function of one
             variable (:func:`keras_models.initialise.spread_over_scales`).
     """
 
@@ -57,5 +59,5 @@ class QuasiNewtonSettings:
             raise ValueError("sharpness is a range of positive numbers")
 
     def quick(self) -> "QuasiNewtonSettings":
-        """The same, for a few iterations."""
+        """The same settings with few iterations in a single stage, for a quick try."""
         return replace(self, stages=((1, QUICK_ITERATIONS),))

@@ -1,15 +1,15 @@
-"""Sums and MLPs of Eq. 2 to 9: the report's K.sum over full tensors, and rewrites of it.
+"""Two forms of the sums and MLPs in Eq. 2 to 9: the report's full tensors, and a faster one.
 
-The models in :mod:`keras_models.energy` and :mod:`keras_models.force` are written once, on the
-methods of a *form*. ``form="literal"`` is what the report says: tensors over all Natom x Natom
-(x Natom) entries, Dense layers, K.sum as lambda layers. ``form="fast"`` is the same function of the
-same weights, from these identities:
+The models in :mod:`keras_models.energy` and :mod:`keras_models.force` are written in terms of the
+methods of a *form*. ``form="literal"`` follows the report: tensors over all Natom x Natom (x Natom)
+entries, Dense layers, K.sum as lambda layers. ``form="fast"`` is the same function of the same
+weights, computed with these identities:
 
-* *each pair once*: R is symmetric, so that an MLP of r_ij is evaluated for i < j and for the
-  diagonal's common value, and a product with the incidence matrix adds it up onto both atoms;
-* *linear layer behind the sum*: W h_j + b summed over j is N (W mean_j h_j + b), so that an MLP's
+* *each pair once*: as R is symmetric, an MLP of r_ij is evaluated for i < j and for the common
+  value of the diagonal, and a product with the incidence matrix sums it onto both atoms;
+* *linear layer after the sum*: W h_j + b summed over j is N (W mean_j h_j + b), so an MLP's
   output layer is evaluated once instead of N times;
-* *concatenations never made*: see :class:`DenseOfTwo`.
+* *no concatenations*: see :class:`DenseOfTwo`.
 
 Shapes: B samples, N atoms, P = N(N-1)/2 pairs i < j, W features.
 """
@@ -24,10 +24,11 @@ from keras_models.pairs import incidence, natom, natom_of_pairs
 
 
 class Literal:
-    """The report's tensors (section 4.4): every term by itself, then K.sum.
+    """The report's form (section 4.4): a tensor of all terms, then K.sum.
 
     Args:
-        own_terms: the sums over j and k have their i = j, i = k and j = k terms, as the report's.
+        own_terms: whether the sums over j and k include the terms i = j, i = k and j = k, as in
+            the report.
     """
 
     def __init__(self, own_terms: bool = True) -> None:
@@ -42,7 +43,7 @@ class Literal:
         return apply(features.triplets, features.all_pairs(positions, p), "triplets")
 
     def concat(self, x, y, name: str):
-        """x and y side by side, their atom axes broadcast: (..., X), (..., Y) -> (..., X + Y)."""
+        """Concatenate x and y, broadcasting atom axes: (..., X), (..., Y) -> (..., X + Y)."""
         return apply(concat_broadcast, [x, y], name)
 
     def mlp(self, x, widths, activation, name: str):
@@ -62,12 +63,12 @@ class Literal:
         return apply(sum_over_last_atom, x, name)
 
     def tensor(self, x):
-        """What the methods above gave, as a tensor."""
+        """Convert a result of the methods above to a tensor."""
         return x
 
 
 class Fast(Literal):
-    """The same functions of the same weights, evaluated with fewer operations."""
+    """The fast form: the same functions of the same weights with fewer operations."""
 
     def pairs(self, positions, p: features.Preprocessing):
         """C2 of each pair once: (B, N, 3) -> (B, 1 + P, 1), or (B, P, 1) without own terms."""
@@ -110,7 +111,7 @@ class Fast(Literal):
         return super().sum_atoms(self.tensor(x), name)
 
     def _mean_then_linear(self, x, name):
-        """The sum with the linear layer behind it, or None where that cannot be done."""
+        """The sum with the linear layer applied afterwards; None if that is not possible."""
         all_pairs = isinstance(x, _Unfinished) and len(x.hidden.shape) > 3
         if not (all_pairs and self.own_terms):
             return None
@@ -125,7 +126,7 @@ FORMS = {"literal": Literal, "fast": Fast}
 
 
 def form_of(name: str, own_terms: bool = True) -> Literal:
-    """A form by its name. Raises ValueError where there is none."""
+    """Create a form by its name. Raises ValueError for an unknown name."""
     if name not in FORMS:
         raise ValueError(f"form is 'literal' or 'fast', not {name!r}")
     return FORMS[name](own_terms)
@@ -133,7 +134,7 @@ def form_of(name: str, own_terms: bool = True) -> Literal:
 
 @dataclass
 class _Unfinished:
-    """An MLP whose linear output layer is still to be applied: a sum may come before it."""
+    """An MLP whose linear output layer is not applied yet, as a sum may come first."""
 
     hidden: Any
     output: keras.layers.Dense
@@ -142,7 +143,7 @@ class _Unfinished:
 
 @dataclass
 class _Concatenation:
-    """Two tensors that stand for their concatenation."""
+    """Two tensors that represent their concatenation."""
 
     x: Any
     y: Any
@@ -154,11 +155,11 @@ class _Concatenation:
 
 @register
 class DenseOfTwo(keras.layers.Layer):
-    """Keras's Dense of concat(x, y): (..., X) and (..., Y) -> (..., width).
+    """Dense layer on concat(x, y) without concatenating: (..., X) and (..., Y) -> (..., width).
 
-    The leading axes of x and y broadcast, and the concatenation is never made: its product with
-    the kernel (X + Y, width) is x times the upper rows plus y times the lower ones. What depends
-    on fewer atoms than the concatenation is thus multiplied fewer times.
+    The leading axes of x and y broadcast. The product with the kernel (X + Y, width) is x times
+    the upper rows plus y times the lower ones, so a factor that depends on fewer atoms than the
+    concatenation is multiplied fewer times.
     """
 
     def __init__(self, width: int, activation=None, **kwargs):
@@ -182,7 +183,7 @@ class DenseOfTwo(keras.layers.Layer):
 
 @register
 def concat_broadcast(xy):
-    """concat(x, y) on the last axis, other axes broadcast: (..., X), (..., Y) -> (..., X + Y)."""
+    """Concatenate on the last axis, broadcasting others: (..., X), (..., Y) -> (..., X + Y)."""
     x, y = xy
     zeros = K.zeros_like(x[..., :1]) + K.zeros_like(y[..., :1])
     return K.concatenate([x + zeros, y + zeros], axis=-1)
@@ -190,59 +191,59 @@ def concat_broadcast(xy):
 
 @register
 def sum_over_last_atom(x):
-    """Sum over the last atom index: K.sum over axis -2. (..., N, W) -> (..., W)."""
+    """Sum over the last atom axis, K.sum over axis -2. (..., N, W) -> (..., W)."""
     return K.sum(x, axis=-2)
 
 
 @register
 def mean_over_last_atom(x):
-    """Mean over the last atom index. (..., N, W) -> (..., W)."""
+    """Mean over the last atom axis. (..., N, W) -> (..., W)."""
     return K.mean(x, axis=-2)
 
 
 @register
 def times_natom(x):
-    """N x, with N the length of the last atom axis. (..., N, W) -> (..., N, W)."""
+    """Multiply by N, the length of the last atom axis. (..., N, W) -> (..., N, W)."""
     n = x.shape[-2] if x.shape[-2] is not None else tf.shape(x)[-2]
     return x * tf.cast(n, x.dtype)
 
 
 @register
 def total_for_every_atom(x):
-    """Every atom gets the sum over all atoms. (B, N, W) -> (B, N, W)."""
+    """Sum over all atoms, repeated for every atom. (B, N, W) -> (B, N, W)."""
     return K.sum(x, axis=1, keepdims=True) + K.zeros_like(x)
 
 
 @register
 def for_every_atom(x):
-    """The same values for every atom k, to broadcast. (B, N, W) -> (B, 1, N, W)."""
+    """Add an axis to broadcast values over atoms k. (B, N, W) -> (B, 1, N, W)."""
     return x[:, None]
 
 
 @register
 def vary_with_i(x):
-    """Pairs (k, i) as triplets (k, i, j), to broadcast. (B, N, N, W) -> (B, N, N, 1, W)."""
+    """Add an axis to broadcast pairs (k, i) over j. (B, N, N, W) -> (B, N, N, 1, W)."""
     return x[:, :, :, None]
 
 
 @register
 def vary_with_j(x):
-    """Pairs (k, j) as triplets (k, i, j), to broadcast. (B, N, N, W) -> (B, N, 1, N, W)."""
+    """Add an axis to broadcast pairs (k, j) over i. (B, N, N, W) -> (B, N, 1, N, W)."""
     return x[:, :, None]
 
 
 @register
 def sum_over_other_atoms(x):
-    """Sum over j, i = j left out. (B, N, N, W) -> (B, N, W)."""
+    """Sum over j without i = j. (B, N, N, W) -> (B, N, W)."""
     others = 1.0 - tf.eye(natom(x), dtype=x.dtype)
     return K.sum(x * others[:, :, None], axis=-2)
 
 
 @register
 def sum_over_third_atoms(x):
-    """Sum over k that is neither i nor j. (B, N, N, N, W) -> (B, N, N, W).
+    """Sum over k other than i and j. (B, N, N, N, W) -> (B, N, N, W).
 
-    The i = j entries have a sum, too: they are for :func:`sum_over_other_atoms` to leave out.
+    The i = j entries are computed as well; :func:`sum_over_other_atoms` leaves them out.
     """
     others = 1.0 - tf.eye(natom(x), dtype=x.dtype)
     return K.sum(x * (others[:, None, :] * others[None, :, :])[..., None], axis=-2)
@@ -250,24 +251,24 @@ def sum_over_third_atoms(x):
 
 @register
 def sum_over_other_neighbours(x):
-    """Sum over j of unique pairs, i = j left out. (B, P, W) -> (B, N, W)."""
+    """Sum unique pairs over j without i = j. (B, P, W) -> (B, N, W)."""
     return tf.einsum("pn,bpw->bnw", incidence(natom_of_pairs(x), x.dtype), x)
 
 
 @register
 def sum_over_neighbours(x):
-    """Sum over j of unique pairs, i = j included. (B, 1 + P, W) -> (B, N, W).
+    """Sum unique pairs over j including i = j. (B, 1 + P, W) -> (B, N, W).
 
-    Equal to K.sum over j of the all-pairs tensor (B, N, N, W) that the unique pairs stand for.
+    Equals K.sum over j of the all-pairs tensor (B, N, N, W) that the unique pairs represent.
     """
     return x[:, :1] + sum_over_other_neighbours(x[:, 1:])
 
 
 @register
 class SumOfStructure(keras.layers.Layer):
-    """K.sum over the atoms of each structure of a batch.
+    """Layer that sums over the atoms of each structure in a batch.
 
-    Values (A, W), sample (A,) and sizes (S,) of :class:`~keras_models.batch.Batch` -> (S, W).
+    Values (A, W), sample (A,) and sizes (S,) of a :class:`~keras_models.batch.Batch` -> (S, W).
     """
 
     def call(self, inputs):

@@ -1,11 +1,11 @@
-"""Behler's symmetry functions as a layer: fingerprints of all atoms' environments.
+"""Behler's symmetry functions as a Keras layer: fingerprints of atomic environments.
 
-Shapes, as in :mod:`keras_models.batch`: A atoms in all, K neighbour slots for each; G symmetry
+Shapes, as in :mod:`keras_models.batch`: A atoms in total, K neighbour slots for each; G symmetry
 functions.
 
 Conventions are Amp's (Khorshidi and Peterson, Comput. Phys. Commun. 207, 310 (2016), Eq. 13 of its
-supplement): an eta here is divided by the squared cutoff, in the report's Eq. 1 it is not, and
-each pair of neighbours counts once.
+supplement): eta is divided by the squared cutoff, unlike in the report's Eq. 1, and each pair of
+neighbours counts once.
 """
 
 import itertools
@@ -22,10 +22,11 @@ CUTOFF = 6.5  # Å, Amp's default
 
 
 def default_symmetry_functions(elements: Sequence[str]) -> list[dict]:
-    """Amp's default set, in its order: 4 radial ones an element, 4 angular ones a pair of elements.
+    """Amp's default functions, in its order: 4 radial per element, 4 angular per pair of elements.
 
-    The report uses "a sensible default set" of Amp's (section 3.2): four etas from 0.05 to 5 (over
-    the squared cutoff), and eta = 0.005 with zeta = 1, 4 and lambda (Amp's gamma) = +1, -1.
+    The report uses "a sensible default set" of Amp's (section 3.2): four radial functions with etas
+    from 0.05 to 5 (divided by the squared cutoff), and angular ones with eta = 0.005, zeta = 1, 4
+    and lambda (Amp's gamma) = +1, -1.
     """
     elements = sorted(elements)
     functions = [
@@ -42,10 +43,11 @@ def default_symmetry_functions(elements: Sequence[str]) -> list[dict]:
 
 
 def shifted_symmetry_functions(elements: Sequence[str], cutoff: float = CUTOFF) -> list[dict]:
-    """A finer set: 16 radial functions an element, at 2.0 to 6.5 Å, 8 angular ones a pair.
+    """A larger set of functions: 16 radial per element, 8 angular per pair of elements.
 
-    Radial functions are Gaussians of a standard deviation of 0.3 Å, one every 0.3 Å, where the
-    default's are all centred at 0. Angular: zeta = 1, 2, 4, 16 with gamma = +1, -1.
+    The radial functions are Gaussians with a standard deviation of 0.3 Å, centred every 0.3 Å from
+    2.0 to 6.5 Å; the default ones are all centred at 0. The angular ones have zeta = 1, 2, 4, 16
+    and gamma = +1, -1.
     """
     elements = sorted(elements)
     eta = cutoff**2 / (2.0 * 0.3**2)
@@ -62,17 +64,17 @@ def shifted_symmetry_functions(elements: Sequence[str], cutoff: float = CUTOFF) 
     ]
 
 
-# By name, for options in plain JSON.
+# By name, so that options can be plain JSON.
 FUNCTION_SETS = {"default": default_symmetry_functions, "shifted": shifted_symmetry_functions}
 
 
 def cosine_cutoff(r, cutoff):
-    """f_c of Eq. 1: 0.5 (1 + cos(pi r / R_c)) within R_c, 0 beyond. Å -> 1."""
+    """Cutoff function f_c of Eq. 1: 0.5 (1 + cos(pi r / R_c)) within R_c, 0 beyond; r in Å."""
     return K.where(r < cutoff, 0.5 * (1.0 + K.cos(np.pi * r / cutoff)), K.zeros_like(r))
 
 
 def _power(x, exponent: float):
-    """x ** exponent for x >= 0, by multiplication where that is possible: much faster."""
+    """x ** exponent for x >= 0; small integer exponents by multiplication, which is much faster."""
     if exponent != int(exponent) or not 1 <= exponent <= 16:
         return x**exponent
     result, square, left = None, x, int(exponent)
@@ -85,17 +87,17 @@ def _power(x, exponent: float):
 
 @register
 class SymmetryFunctions(keras.layers.Layer):
-    """Fingerprints of all atoms' environments: a batch's atoms -> (A, G).
+    """Layer that computes fingerprints (A, G) of the environments of a batch's atoms.
 
-    Takes positions (A, 3) Å, numbers (A,), neighbours (A, K) and shifts (A, K, 3) Å of
-    :class:`~keras_models.batch.Batch`: elements and images come with the batch.
+    Its inputs are positions (A, 3) Å, numbers (A,), neighbours (A, K) and shifts (A, K, 3) Å of a
+    :class:`~keras_models.batch.Batch`.
 
     Args:
-        functions: dictionaries as Amp has them, see :func:`default_symmetry_functions`.
+        functions: dictionaries in Amp's form, see :func:`default_symmetry_functions`.
         cutoff: Å.
 
     Raises:
-        ValueError: a function that is neither G2 nor G4.
+        ValueError: a function is neither G2 nor G4.
     """
 
     def __init__(self, functions, cutoff=CUTOFF, **kwargs):
@@ -115,19 +117,19 @@ class SymmetryFunctions(keras.layers.Layer):
         return groups
 
     def _species(self, numbers, neighbours, dtype) -> dict:
-        """1 where a slot's atom is of the element, else 0, for each element: (A, K)."""
+        """Element masks of the neighbour slots, 0 or 1: {element: (A, K)}."""
         elements = {e for f in self.functions for e in f.get("elements", [f.get("element")])}
         kinds = tf.gather(numbers, neighbours)
         return {e: tf.cast(kinds == atomic_numbers[e], dtype) for e in sorted(elements)}
 
     def _radial(self, f, r):
-        """Gaussian of one radial function: (...) Å -> (...)."""
+        """Gaussian factor of a radial function: (...) Å -> (...)."""
         return K.exp(-f["eta"] / self.cutoff**2 * (r - f["offset"]) ** 2)
 
     def _angular(self, eta, zeta, gamma, r_j, r_k, squared_jk):
-        """One triplet's term of an angular function, from r_ij, r_ik (Å) and r_jk^2 (Å^2)."""
+        """Terms of an angular function for triplets, from r_ij, r_ik (Å) and r_jk^2 (Å^2)."""
         r_jk = K.sqrt(squared_jk)
-        # Rounding can take 1 - cos below 0 where three atoms are in line.
+        # For three collinear atoms rounding can make 1 - cos negative.
         cosine = (r_j**2 + r_k**2 - squared_jk) / (2.0 * r_j * r_k)
         angle = _power(K.maximum(1.0 + gamma * cosine, K.zeros_like(cosine)), zeta)
         bell = K.exp(-eta / self.cutoff**2 * (r_j**2 + r_k**2 + squared_jk))
@@ -135,10 +137,10 @@ class SymmetryFunctions(keras.layers.Layer):
         return 2.0 ** (1.0 - zeta) * angle * bell * cutoffs * cosine_cutoff(r_jk, self.cutoff)
 
     def _distances(self, vectors):
-        """Distances of slots (A, K), of pairs of slots squared (A, K, K), and which count."""
+        """Distances of slots (A, K), squared ones between slots (A, K, K), and masks for both."""
         squares = K.sum(vectors * vectors, axis=-1)
         inside = squares < self.cutoff**2
-        # What does not count is put where nothing is singular, and multiplied by 0 later.
+        # Masked distances get a value without singularity; their terms are multiplied by 0 later.
         squares = K.where(inside, squares, K.ones_like(squares))
         products = K.matmul(vectors, K.swapaxes(vectors, -1, -2))
         both = inside[..., None] & inside[..., None, :]
@@ -162,20 +164,20 @@ class SymmetryFunctions(keras.layers.Layer):
             for k in members:
                 a, b = self.functions[k]["elements"]
                 total = K.sum(tf.linalg.matvec(term, species[b]) * species[a], axis=-1)
-                # Ordered pairs were summed; pairs of two elements were met in one order.
+                # The sum is over ordered pairs: for a single element it counts each pair twice.
                 found[k] = (0.5 if a == b else 1.0) * total
         return K.stack(found, axis=-1)
 
     def with_gradients(self, inputs, atoms: int):
-        """Fingerprints and their derivatives, of structures of N atoms: -> (A, G, 1 + 3 N).
+        """Fingerprints and their derivatives for structures of N atoms: (A, G, 1 + 3 N).
 
-        Entry 0 of the last axis is G_i, the rest dG_i / dx_m in 1/Å, m slowest. The same function
-        as :meth:`call` and its gradient. Terms are differentiated by r_ij, r_ik and r_jk^2 alone;
-        sums over neighbours of each element do the rest, so that all functions together cost
-        little more than one backward pass.
+        Entry 0 of the last axis is G_i, as in :meth:`call`; the others are dG_i / dx_m in 1/Å, m
+        varying slowest. Only the terms are differentiated automatically, with respect to r_ij,
+        r_ik and r_jk^2; the rest are sums over neighbours of each element. So all functions
+        together cost little more than one backward pass.
 
         Args:
-            inputs: as of :meth:`call`.
+            inputs: as for :meth:`call`.
             atoms: N, the same for all structures.
         """
         positions, numbers, neighbours, shifts = inputs
@@ -185,7 +187,7 @@ class SymmetryFunctions(keras.layers.Layer):
         counts, pairs = tf.cast(inside, dtype), tf.cast(both, dtype)
         unit = vectors / r[..., None]
         values: list = [None] * len(self.functions)
-        slopes: list = [None] * len(self.functions)  # by the slots' vectors, (A, K, 3)
+        slopes: list = [None] * len(self.functions)  # derivatives by slots' vectors, (A, K, 3)
         for k, f in enumerate(self.functions):
             if f["type"] == "G2":
                 with tf.GradientTape() as tape:
@@ -218,7 +220,7 @@ class SymmetryFunctions(keras.layers.Layer):
                     slope = slope + species[e][..., None] * one
                 slopes[k] = half * slope
         slopes = K.stack(slopes, axis=1)
-        # A slot moves with its atom, and against the atom that it is seen from.
+        # A slot's vector is its atom's position minus that of the central atom.
         whose = tf.one_hot(neighbours % atoms, atoms, dtype=dtype)
         own = tf.one_hot(tf.range(tf.shape(numbers)[0]) % atoms, atoms, dtype=dtype)
         moved = tf.einsum("agkx,akm->agmx", slopes, whose)
@@ -236,12 +238,12 @@ class SymmetryFunctions(keras.layers.Layer):
 
 
 def neighbour_vectors(positions, neighbours, shifts):
-    """From each atom to its neighbours: (A, 3) Å, (A, K), (A, K, 3) Å -> (A, K, 3) Å."""
+    """Vectors from each atom to its neighbours: (A, 3) Å, (A, K), (A, K, 3) Å -> (A, K, 3) Å."""
     return tf.gather(positions, neighbours) - positions[:, None] + shifts
 
 
 def fingerprint_range(fingerprints: np.ndarray, numbers) -> dict[str, np.ndarray]:
-    """Least and largest of each function for each element: (n, N, G) -> {element: (G, 2)}."""
+    """Smallest and largest fingerprints by element: (n, N, G) -> {element: (G, 2)}."""
     return {
         chemical_symbols[z]: np.stack(
             [
@@ -257,16 +259,20 @@ def fingerprint_range(fingerprints: np.ndarray, numbers) -> dict[str, np.ndarray
 def fingerprints(
     layer: SymmetryFunctions, structures: Sequence[Structure], chunk: int = 16
 ) -> np.ndarray:
-    """Of n structures of N atoms each: (n, N, G), in float64."""
+    """Compute fingerprints of n structures of N atoms each: (n, N, G), in float64."""
     return _in_chunks(layer, layer.call, structures, chunk)
 
 
 def fingerprints_and_gradients(
     layer: SymmetryFunctions, structures: Sequence[Structure], chunk: int = 16, on_chunk=None
 ) -> np.ndarray:
-    """:meth:`SymmetryFunctions.with_gradients` of n structures of N atoms: (n, N, G, 1 + 3 N).
+    """Compute fingerprints and derivatives of n structures of N atoms each: (n, N, G, 1 + 3 N).
 
-    ``on_chunk`` is called with (structures so far, structures in all).
+    Args:
+        layer: its :meth:`SymmetryFunctions.with_gradients` is used.
+        structures: all with the same number of atoms.
+        chunk: number of structures at a time.
+        on_chunk: called with (structures so far, total structures).
     """
     atoms = len(structures[0].numbers)
     return _in_chunks(
@@ -275,7 +281,7 @@ def fingerprints_and_gradients(
 
 
 def _in_chunks(layer, function, structures, chunk: int, on_chunk=None) -> np.ndarray:
-    """Chunks of one shape, so that the function compiles once; or, of one chunk, not at all."""
+    """Apply a function in chunks of equal shape, to compile it once; a single chunk uncompiled."""
     if len({len(s.numbers) for s in structures}) > 1:
         raise ValueError("fingerprints in one array are of structures of one number of atoms")
     n, atoms = len(structures), len(structures[0].numbers)

@@ -1,1 +1,1 @@
-"""Which row of the report is which experiment, how it is run, and what came out."""
+"""The experiments behind each row of the report: definitions, execution and results."""

@@ -1,4 +1,4 @@
-"""What the benchmarks share: data made for the measurement, and results kept on purpose alone."""
+"""Shared code of the benchmarks: test data, arguments, and writing results only if asked."""
 
 import argparse
 import json
@@ -14,26 +14,26 @@ from reproduction.engine.provenance import ROOT
 
 
 def first_frames(source: DataSource, frames: int) -> Dataset:
-    """The beginning of a trajectory, made anew: a fresh clone has no data."""
+    """Generate the beginning of a trajectory, so that a fresh clone needs no data files."""
     settings = source.dynamics
     return run_dynamics(replace(settings, steps=frames * settings.stride))
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """Arguments that every benchmark takes."""
+    """Argument parser with the arguments of every benchmark."""
     p = argparse.ArgumentParser(description=description)
     p.add_argument(
-        "--keep", action="store_true", help="write the committed results, which tables show"
+        "--keep", action="store_true", help="write the committed results that the tables show"
     )
-    p.add_argument("--smoke", action="store_true", help="does it run? numbers mean nothing")
+    p.add_argument("--smoke", action="store_true", help="only test that it runs; no valid numbers")
     return p
 
 
 def conclude(results: dict, name: str, keep: bool, out: Console) -> None:
-    """Write results/<name> where that was asked for; else say how."""
+    """Write results/<name> if ``keep`` is set; otherwise print how to do so."""
     path = ROOT / "results" / name
     if keep:
         write_text(path, json.dumps(results, indent=1) + "\n")
         out.print(f"written to {path.relative_to(ROOT)}")
     else:
-        out.print(f"not kept: --keep writes {path.relative_to(ROOT)}")
+        out.print(f"not stored: --keep writes {path.relative_to(ROOT)}")

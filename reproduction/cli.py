@@ -1,4 +1,4 @@
-"""What the numbered scripts share: arguments, folders, messages, exit status."""
+"""Shared code of the numbered scripts: arguments, folders, messages, exit status."""
 
 import argparse
 import contextlib
@@ -33,42 +33,47 @@ LARGEST_SEED = 2**32 - 1
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where one kind of run keeps its things: the checkout, or its ``quick/``."""
+    """Folders for data, runs and results, of full runs or of quick ones.
+
+    Attributes:
+        folder: the checkout by default; its ``quick/`` for quick runs.
+        is_quick: whether it is for quick runs.
+    """
 
     folder: Path
     is_quick: bool
 
     @property
     def data(self) -> Path:
-        """Trajectories."""
+        """Folder of the trajectories."""
         return self.folder / "data"
 
     @property
     def runs(self) -> Path:
-        """Finished and unfinished runs."""
+        """Folder of finished and unfinished runs."""
         return self.folder / "runs"
 
     @property
     def results(self) -> Path:
-        """metrics.csv and what is made from it."""
+        """Folder of metrics.csv and everything made from it."""
         return self.folder / "results"
 
     def names(self) -> list[str]:
-        """Ids of the experiments that are run here when none are named."""
+        """Ids of the experiments that are run by default."""
         return [e.id for e in EXPERIMENTS.values() if e.quick or not self.is_quick]
 
     def experiment(self, name: str) -> Experiment:
-        """An experiment at this workspace's size."""
+        """An experiment by its id, at this workspace's size."""
         experiment = EXPERIMENTS[name]
         return experiment.at_quick_size() if self.is_quick else experiment
 
     def label(self, text: str) -> str:
-        """Text, marked where it is of a quick run."""
+        """The text, marked as quick if the workspace is for quick runs."""
         return f"{QUICK_NOTE}: {text}" if self.is_quick else text
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """Arguments that every script takes."""
+    """Argument parser with the arguments of every script."""
     p = argparse.ArgumentParser(description=description)
     p.add_argument(
         "--quick", action="store_true", help="few epochs, one seed, small data, into quick/"
@@ -80,7 +85,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def add_run_arguments(p: argparse.ArgumentParser) -> None:
-    """Arguments of the scripts that run experiments."""
+    """Add the arguments of the scripts that run experiments."""
     p.add_argument(
         "--only",
         nargs="+",
@@ -88,36 +93,36 @@ def add_run_arguments(p: argparse.ArgumentParser) -> None:
         help="experiments, such as table4/eq2 or 'table4/*' (default: all of this script's)",
     )
     p.add_argument("--seeds", nargs="+", type=int, metavar="K", help="instead of each row's own")
-    p.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
-    p.add_argument("--fresh", action="store_true", help="run again what is there already")
+    p.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
+    p.add_argument("--fresh", action="store_true", help="run everything again")
 
 
 def check_seed(seed: int) -> None:
-    """Refuse a seed that NumPy and TensorFlow do not both take. Raises ReproductionError."""
+    """Raise ReproductionError for a seed that NumPy or TensorFlow does not accept."""
     if not 0 <= seed <= LARGEST_SEED:
         raise ReproductionError(f"seeds are whole numbers from 0 to {LARGEST_SEED}, not {seed}")
 
 
 def workspace(arguments: argparse.Namespace) -> Workspace:
-    """The folders that the arguments ask for."""
+    """The workspace that the arguments select."""
     folder = (arguments.folder or ROOT).resolve()
-    # Of its own in any case: a quick run must not be taken for a full one.
+    # Always a separate folder, lest a quick run be mistaken for a full one.
     return Workspace(folder / "quick" if arguments.quick else folder, arguments.quick)
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def console() -> Console:
-    """The terminal, or a plain 120 columns where there is none."""
+    """The terminal, or plain output 140 columns wide if there is none."""
     out = Console(soft_wrap=False, highlight=False)
     return out if out.is_terminal else Console(width=140, highlight=False)
 
 
 def run_script(main: Callable[[Sequence[str]], int]) -> None:
-    """Call a script's main; one clear sentence and an exit status for what goes wrong."""
+    """Run a script's main function and exit; expected exceptions become one-line messages."""
     try:
         status = main(sys.argv[1:])
     except (ReproductionError, DataError) as error:
@@ -127,13 +132,17 @@ def run_script(main: Callable[[Sequence[str]], int]) -> None:
         print(f"error: {explain(error)}", file=sys.stderr)
         status = EXIT_USAGE
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        print("\nstopped; the same command resumes from here", file=sys.stderr)
         status = EXIT_INTERRUPTED
     sys.exit(status)
 
 
 def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, str]:
-    """Checksum of each dataset that the experiments need, each checked for its split."""
+    """Checksums of the datasets that the experiments need, by name.
+
+    Raises:
+        DataError: a dataset is missing or unusable, or too small for an experiment's split.
+    """
     loaded: dict[str, Dataset] = {}
     for experiment in experiments:
         for source in experiment.sources:
@@ -145,10 +154,10 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder of data or results until the block ends: no other command writes there.
+    """Lock a folder of data or results until the block ends, so that no other command writes there.
 
     Raises:
-        ReproductionError: another command holds it.
+        ReproductionError: another command has locked it.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -162,13 +171,13 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str], list[str]]:
-    """Bring a workspace's results up to date with its finished runs.
+    """Update a workspace's results from its finished runs.
 
-    The results must be held (:func:`alone`).
+    The results folder must be locked (:func:`alone`).
 
     Returns:
-        All numbers, the ids of the experiments whose rows are new, and what there is to say of
-        others, a sentence each.
+        All numbers; the ids of the experiments whose rows were updated; notes on other rows, one
+        sentence each.
     """
     experiments = [space.experiment(name) for name in EXPERIMENTS]
     datasets = {}
@@ -177,14 +186,14 @@ def gather_results(space: Workspace, out: Console) -> tuple[Evidence, list[str],
         try:
             datasets[name] = load_dataset(space.data, source)
         except DataError as error:
-            out.print(f"{error}: its stored rows stay as they are", markup=False)
+            out.print(f"{error}: its stored rows remain unchanged", markup=False)
     notes: list[str] = []
     _, fresh = gather(Store(space.runs), experiments, datasets, space.results, notes.append)
     return Evidence.read(space.results, EXPERIMENTS), fresh, notes
 
 
 def run_sections(description: str, sections: Sequence[str], argv: Sequence[str]) -> int:
-    """The whole of a script that runs some sections' experiments; gives its exit status."""
+    """Main function of a script that runs some sections' experiments; returns the exit status."""
     p = parser(description)
     add_run_arguments(p)
     outcome = run_experiments(p.parse_args(argv), rows_of(*sections))
@@ -192,11 +201,18 @@ def run_sections(description: str, sections: Sequence[str], argv: Sequence[str])
 
 
 def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcome:
-    """Run a script's experiments as its arguments ask.
+    """Run a script's experiments as its arguments request.
 
     Args:
-        arguments: parsed.
+        arguments: parsed arguments of the script.
         own: ids or patterns of the script's experiments.
+
+    Returns:
+        What was done.
+
+    Raises:
+        ReproductionError: an argument is invalid, or the runs folder is unusable.
+        DataError: a dataset is missing or unusable.
     """
     space = workspace(arguments)
     out = console()
@@ -204,7 +220,7 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
     wanted = arguments.only or [name for name in among if name in space.names()]
     foreign = [name for name in arguments.only or () if name in EXPERIMENTS and name not in among]
     if foreign:
-        raise ReproductionError(f"{foreign[0]} is an experiment of another of the numbered scripts")
+        raise ReproductionError(f"{foreign[0]} belongs to another of the numbered scripts")
     experiments = [space.experiment(name) for name in select(wanted, among)]
     workers = cores() if arguments.workers is None else arguments.workers
     if workers < 1:
@@ -218,36 +234,36 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
             experiments, store, sums, arguments.seeds, arguments.fresh, space.is_quick
         )
         for why in outcome.damaged:
-            out.print(f"{why}; it counts as not run and is made again", markup=False)
+            out.print(f"{why}; it counts as not run and is repeated", markup=False)
         expected = _expected_seconds(space)
         bars = _bars(space, out, store, sums, work, expected)
         with bars:
-            # What needs trained models waits until they are there.
+            # Experiments that need trained models run after those that train them.
             for needs_models in (False, True):
                 now = [w for w in work if bool(w.experiment.models_of) == needs_models]
                 run(now, outcome, store, space.data, workers, bars)
     out.print(
         space.label(
-            f"{len(outcome.made)} runs made, {outcome.skipped} were there already, "
+            f"{len(outcome.made)} runs made, {outcome.skipped} already existed, "
             f"{len(outcome.failed)} failed"
         )
     )
     for name in outcome.older_code:
-        out.print(f"made by other code than this, --fresh makes it anew: {name}")
+        out.print(f"made by a different version of the code, --fresh repeats it: {name}")
     if outcome.unsealed:
         out.print(
-            f"{outcome.unsealed} of the runs that were there were made before checksums: they "
-            "count as they are, and --fresh makes them anew"
+            f"{outcome.unsealed} of the existing runs were made before checksums were introduced: "
+            "they count as they are, and --fresh repeats them"
         )
     if outcome.beside:
-        out.print(f"of seeds beside those of their rows, in no table: {', '.join(outcome.beside)}")
+        out.print(f"seeds not in their rows' lists, shown in no table: {', '.join(outcome.beside)}")
     for name, why in outcome.failed.items():
         out.print(f"failed: {name}: {why}", markup=False)
     return outcome
 
 
 def _expected_seconds(space: Workspace) -> Callable[[Work], float]:
-    """Seconds of a group, from the committed results where they have the experiment."""
+    """Estimator of a group's seconds, from the committed results of the experiment if any."""
     known = Metrics.read(ROOT / "results")
 
     def expected(work: Work) -> float:

@@ -1,13 +1,13 @@
-"""Errors whose message is meant for the user as it stands."""
+"""Exceptions of this package; the messages of most are shown to the user as they are."""
 
 
 class ReproductionError(Exception):
-    """Something that the user can put right; the message says what."""
+    """A problem that the user can fix; the message says what it is."""
 
 
 class Interrupted(Exception):
-    """A run was asked to stop; what it had is kept."""
+    """A run stopped on request; its checkpoint remains."""
 
 
 class Diverged(ReproductionError):
-    """A loss that is not finite."""
+    """Training failed because the loss is not finite."""

@@ -1,4 +1,4 @@
-"""Progress on the screen: a bar for the whole, one for each running experiment."""
+"""Progress display: one bar for everything, and one for each running experiment."""
 
 import time
 from collections.abc import Callable
@@ -13,14 +13,14 @@ LINE_SECONDS = 30.0
 
 
 class Bars(Listener):
-    """Bars on a terminal; elsewhere a line for each group that ends, and one now and then.
+    """Progress bars on a terminal; elsewhere lines, one per finished group and some in between.
 
     Args:
-        console: where to.
+        console: for the output.
         total: expected seconds of everything.
-        done: expected seconds of what is there already.
+        done: expected seconds of the part done before.
         expected: gives the expected seconds of one group.
-        label: of the whole's bar, and put before every line.
+        label: of the bar for everything, and the beginning of every line.
     """
 
     def __init__(

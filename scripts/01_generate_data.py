@@ -1,4 +1,4 @@
-"""Section 2: molecular dynamics with EMT -> data/<name>.traj and its JSON."""
+"""Section 2: generate data/<name>.traj and its JSON file by molecular dynamics with EMT."""
 
 from dataclasses import asdict, replace
 
@@ -12,11 +12,11 @@ from reproduction.sections import SOURCES
 
 
 def fitting(path, settings):
-    """The dataset at ``path`` if it is whole and of these settings; None where there is none.
+    """Load the dataset at ``path`` if it was generated with these settings; None if missing.
 
     Raises:
-        DataError: a file that is altered or cannot be read.
-        ReproductionError: a file of other settings.
+        DataError: the file was altered or cannot be read.
+        ReproductionError: the file was generated with other settings.
     """
     if not path.is_file():
         return None
@@ -25,27 +25,26 @@ def fitting(path, settings):
         raise ReproductionError(
             f"{path}: {wrong}; move it away, or give another --folder or --output"
         )
-    # What else the rows will ask of it: a JSON that lacks its units, say.
+    # The further conditions of the rows, such as a JSON file with units.
     return load_made(path, settings)
 
 
 def parse(argv):
-    """Arguments, and the settings of the dynamics among them that were given.
+    """Parse the arguments; returns them, and those settings of the dynamics that were given.
 
     Raises:
-        ReproductionError: an unknown dataset; an option of a single dataset without its --name; a
-            seed that is too large or negative; an --output that is a path or the file of another
-            dataset.
+        ReproductionError: unknown dataset; an option for a single dataset without --name; a seed
+            that is too large or negative; --output is a path, or the file of another dataset.
     """
     p = cli.parser(__doc__)
     p.add_argument("--name", help="only this dataset: " + ", ".join(SOURCES))
     one = p.add_argument_group("for one dataset, with --name")
     one.add_argument("--output", help="another name for the file, without its ending")
     own = DynamicsSettings()
-    one.add_argument("--seed", type=int, help=f"of the first velocities (default: {own.seed})")
+    one.add_argument("--seed", type=int, help=f"of the initial velocities (default: {own.seed})")
     one.add_argument("--temperature", type=float, metavar="K", dest="temperature_K")
     one.add_argument("--steps", type=int)
-    one.add_argument("--stride", type=int, help="keep a frame every so many steps")
+    one.add_argument("--stride", type=int, help="steps between recorded frames")
     one.add_argument("--structure", choices=sorted(STRUCTURES))
     one.add_argument("--remove-rotation", action="store_true", default=None)
     arguments = p.parse_args(argv)
@@ -64,7 +63,9 @@ def parse(argv):
         raise ReproductionError(f"no dataset {name!r}; there is {', '.join(SOURCES)}")
     if output is not None:
         if output in ("", ".", "..") or "/" in output:
-            raise ReproductionError(f"--output {output!r} is no file name; --folder says where")
+            raise ReproductionError(
+                f"--output {output!r} is not a file name; use --folder for the folder"
+            )
         if output in SOURCES and output != name:
             raise ReproductionError(f"--output {output} is the file of another dataset")
     return arguments, asked
@@ -80,10 +81,10 @@ def main(argv):
             path = space.data / f"{arguments.output or name}.traj"
             wanted.append((name, replace(settings, **asked), path))
     with cli.alone(space.data):
-        # What is there is looked at first: nothing is made where one of them cannot be.
+        # Existing files are checked first, so that nothing is made if one of them is invalid.
         found = [fitting(path, settings) for _, settings, path in wanted]
         for (name, settings, path), data in zip(wanted, found, strict=True):
-            how = "is there already"
+            how = "already exists"
             if data is None:
                 with out.status(f"{name}: {settings.steps:,} steps of EMT dynamics"):
                     data = run_dynamics(settings)
@@ -94,7 +95,7 @@ def main(argv):
 
 
 def summary(data):
-    """A line about a trajectory."""
+    """One line that describes a trajectory."""
     about = data.metadata["dynamics"]
     return (
         f"{len(data):,} frames of {len(data.numbers)} atoms, "

@@ -1,4 +1,4 @@
-"""Section 3, Tables 1 to 3: the Behler-Parrinello model by Amp, and by its Keras twin."""
+"""Section 3, Tables 1 to 3: the Behler-Parrinello model with Amp, and with its Keras twin."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ AMP = [name for name in ROWS if EXPERIMENTS[name].task == "amp"]
 
 
 def amp_minutes(space, seeds, fresh):
-    """What Amp's missing rows will take at most, or by the seconds of the committed ones."""
+    """Expected minutes of Amp's missing runs, from the committed runs or else from the limits."""
     known, store, seconds = Metrics.read(ROOT / "results"), Store(space.runs), 0.0
     for name in AMP:
         one = known.spread(name, "", "train_seconds")
@@ -36,8 +36,8 @@ def main(argv):
         "--amp",
         default=os.environ.get("AMP") or "run",
         metavar="run|stored",
-        help="train Amp, or leave its rows as they are committed; rows that --only names and quick "
-        "runs are run in any case (default: the environment's AMP, or run)",
+        help="train Amp, or use the committed results of its rows; rows given by --only, and all "
+        "rows of quick runs, are always run (default: the environment variable AMP, or run)",
     )
     arguments = p.parse_args(argv)
     if arguments.amp not in ("run", "stored"):
@@ -48,21 +48,21 @@ def main(argv):
         minutes = amp_minutes(space, arguments.seeds, arguments.fresh)
         if arguments.amp == "stored":
             own = [name for name in ROWS if name not in AMP]
-            # Nothing tries those rows again: what failed of them must not stay on record for ever.
+            # These rows are not retried, so their failures must not stay on record.
             for name in AMP:
                 Store(space.runs).forget_failures(name)
-            out.print("Amp's rows are left out: their committed errors and predictions count")
+            out.print("Amp's rows are skipped: their committed results are used")
         elif minutes > 1:
             out.print(
                 f"Amp's rows take about {minutes:.0f} minutes on {cli.cores()} cores; "
-                "AMP=stored leaves them as they are committed"
+                "AMP=stored uses their committed results instead"
             )
-            # Without Amp, its rows fail and say so; the others go on.
+            # Without Amp, its rows fail with a message, and the others are run.
             with contextlib.suppress(AmpError):
                 if backend() == "python":
                     out.print(
-                        "Amp has no Fortran module here, and its Python code gets nowhere within "
-                        "the limits of these rows: install gfortran, then make setup"
+                        "Amp has no Fortran module here, and its Python code is too slow for the "
+                        "limits of these rows: install gfortran, then run make setup"
                     )
     return cli.EXIT_FAILED if cli.run_experiments(arguments, own).failed else 0
 

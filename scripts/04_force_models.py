@@ -1,4 +1,4 @@
-"""Section 5, Table 5: Eq. 6 to 9, forces learned directly."""
+"""Section 5, Table 5: Eq. 6 to 9, which learn forces directly."""
 
 from reproduction import cli
 

@@ -1,4 +1,4 @@
-"""Section 6: the graph network of Eq. 10 and 11, and one on distances."""
+"""Section 6: the graph network of Eq. 10 and 11, and a graph network on distances."""
 
 from reproduction import cli
 

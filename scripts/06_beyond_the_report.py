@@ -1,4 +1,4 @@
-"""Past the report: forces as gradients of energy models, what those are good for, trajectories."""
+"""Beyond the report: forces as gradients of energy models, their applications, trajectories."""
 
 from reproduction import cli
 

@@ -1,4 +1,4 @@
-"""Figures from the stored results; nothing is trained."""
+"""Draw all figures from stored results; nothing is trained."""
 
 from figures import (
     figure1_data,

@@ -1,4 +1,4 @@
-"""Finished runs -> results/metrics.csv, README.md, docs/results/ and results/report.html."""
+"""Update results/metrics.csv, README.md, docs/results/ and results/report.html from the runs."""
 
 from reproduction import cli
 from reproduction.engine.provenance import ROOT
@@ -10,7 +10,7 @@ from reproduction.show.claims import summary, verdicts
 
 
 def report(space, out):
-    """Write everything and say so. Returns the evidence and the rows' notes."""
+    """Write and print all results. Returns the evidence and notes on rows."""
     evidence, fresh, notes = cli.gather_results(space, out)
     made, judged = all_tables(evidence), verdicts(CLAIMS, evidence)
     for table in made.values():
@@ -20,7 +20,7 @@ def report(space, out):
             continue
         out.print()
         if space.is_quick:
-            out.print(space.label("these numbers say that it runs, and no more:"), markup=False)
+            out.print(space.label("these numbers only show that it runs:"), markup=False)
         out.print(table.rich())
     out.print()
     if not space.is_quick:
@@ -31,23 +31,23 @@ def report(space, out):
     out.print(f"runs, with predictions and models: {space.runs}")
     if not space.is_quick and space.folder == ROOT:
         for path in documents.write(ROOT, documents.blocks(evidence, made, judged)):
-            out.print(f"{path.relative_to(ROOT)}: numbers brought up to date")
+            out.print(f"{path.relative_to(ROOT)}: numbers updated")
     return evidence, notes
 
 
 def failures(space, out):
-    """Say what failed when last tried; how many of that are of rows and their seeds."""
+    """Print all runs whose last attempt failed; returns how many of them belong to a row."""
     rows = {name: space.experiment(name) for name in EXPERIMENTS}
     count = 0
     for (name, seed), why in Store(space.runs).failures().items():
         if name in rows and seed in rows[name].seeds:
             count += 1
             out.print(
-                f"failed, and tried again with the next call: {name} seed {seed}: {why}",
+                f"failed, and will be retried by the next call: {name} seed {seed}: {why}",
                 markup=False,
             )
         else:
-            out.print(f"failed, but of no row: {name} seed {seed}: {why}", markup=False)
+            out.print(f"failed, but not part of any row: {name} seed {seed}: {why}", markup=False)
     return count
 
 
@@ -61,7 +61,7 @@ def main(argv):
     for name, runs in evidence.provenance.items():
         older = [k for k, run in runs.items() if run["code_sha256"] != code(EXPERIMENTS[name].task)]
         if older:
-            out.print(f"made by other code than this: {name}, seed {', '.join(older)}")
+            out.print(f"made by a different version of the code: {name}, seed {', '.join(older)}")
     return cli.EXIT_FAILED if failures(space, out) else 0
 
 

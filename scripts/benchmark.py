@@ -1,7 +1,7 @@
-"""Speed, as ratios measured in one run: training against Keras's fit, lanes, atoms, cores.
+"""Benchmark of training against Keras's fit, by lanes, atoms and cores, and of calculators.
 
-Takes about a minute; with --keep it writes results/benchmark.json, which docs/results/speed.md
-shows.
+Ratios are from a single run. Takes about a minute; with --keep it writes results/benchmark.json,
+which is shown in docs/results/speed.md.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from reproduction.engine.provenance import ROOT, processor
 from reproduction.sections import EXPERIMENTS, SOURCES
 
 BATCH, FRAMES, SMOKE_FRAMES = 32, 2000, 64
-# The report's tensors in plain Keras: the yardstick.
+# The report's tensors in plain Keras, the reference for all ratios.
 FIT = "Keras fit"
 ENERGY_MODELS = {
     e.model: e for e in EXPERIMENTS.values() if e.task == "energy" and e.id.startswith("table4/")
@@ -35,7 +35,7 @@ ENERGY_MODELS = {
 
 
 def best(function, repeats=5):
-    """Seconds of the fastest of some calls: what the code costs, without the machine's noise."""
+    """Seconds of the fastest of several calls, which is least affected by other processes."""
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
@@ -45,7 +45,7 @@ def best(function, repeats=5):
 
 
 def epoch_seconds(model, positions, energies, statistics, lanes):
-    """Seconds of one compiled epoch of one lane, when ``lanes`` are trained side by side."""
+    """Seconds per lane of a compiled epoch, with ``lanes`` trained side by side."""
     objective = direct_objective(model, energies[:, None], statistics.energy_std)
     loop = EpochLoop(objective, positions, AdamSettings(1, BATCH))
     state = TrainingState.start([flat_weights(model)] * lanes, 1)
@@ -59,7 +59,7 @@ def epoch_seconds(model, positions, energies, statistics, lanes):
 
 
 def fit_seconds(model, train, statistics, **compile_options):
-    """Seconds of one epoch of Keras's own fit."""
+    """Seconds of one epoch of Keras's fit."""
     weight = 1.0 / statistics.energy_std**2
     model.compile(keras.optimizers.Adam(1e-3), "mse", loss_weights=weight, **compile_options)
     positions = train.positions.astype("float32")
@@ -73,7 +73,7 @@ def fit_seconds(model, train, statistics, **compile_options):
 
 
 def flops_of_a_sample(model, n_atoms):
-    """Multiply-adds of the dense layers, times two, times three for forward and backward."""
+    """Operations per sample: multiply-adds of the dense layers, times 2, times 3 with backward."""
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     sizes = keras.Model(model.input, [layer.output for layer in layers])(
         np.random.default_rng(0).uniform(0, 9, (1, n_atoms, 3)).astype("float32")
@@ -86,7 +86,7 @@ def flops_of_a_sample(model, n_atoms):
 
 
 def matmul_rate():
-    """flop/s of a large float32 matrix product on the threads that TensorFlow has."""
+    """Operations per second in a large float32 matrix product, with TensorFlow's threads."""
     a = tf.random.normal((1500, 1500))
     product = tf.function(lambda a: a @ a)
     product(a).numpy()
@@ -94,7 +94,7 @@ def matmul_rate():
 
 
 def cluster_data(n_atoms, n_samples):
-    """Random clusters of one density, for timing alone."""
+    """Positions of random clusters of constant density, only for timing."""
     rng = np.random.default_rng(n_atoms)
     side = 3.0 * n_atoms ** (1 / 3)
     grid = np.stack(np.meshgrid(*[np.arange(5)] * 3, indexing="ij"), -1).reshape(-1, 3)
@@ -103,7 +103,7 @@ def cluster_data(n_atoms, n_samples):
 
 
 def milliseconds_a_call(calc, calls=400):
-    """Median of energy and forces of Au6 at new positions each time, as dynamics asks for them."""
+    """Median time of energy and forces of Au6, at new positions in each call as in dynamics."""
     atoms = build_structure("au6-octahedron")
     atoms.calc = calc
     rng = np.random.default_rng(0)
@@ -118,7 +118,7 @@ def milliseconds_a_call(calc, calls=400):
 
 
 def threads_and_processes(frames):
-    """Two trainings of Eq. 2: one process of two threads after the other, or two at once."""
+    """Seconds of two trainings of Eq. 2: in turn with two threads, or in two processes at once."""
 
     def start(threads, trainings):
         command = [sys.executable, __file__, "--child", str(frames), str(threads)]
@@ -135,7 +135,7 @@ def threads_and_processes(frames):
 
 
 def child(frames, threads, trainings):
-    """Seconds of so many trainings of 100 epochs, in this process."""
+    """Print the seconds of several trainings of 100 epochs, in this process."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     train = benchmarks.first_frames(SOURCES["au6"], frames)
     statistics = Statistics.of(train)

@@ -1,7 +1,7 @@
-"""Speed of the Behler model: a pass over the data by Amp and by its Keras twin, in one run.
+"""Benchmark of the Behler model: a pass over the data by Amp and by its Keras twin.
 
-Takes about two minutes; with --keep it writes results/benchmark-behler.json, which
-docs/results/speed.md shows.
+Both are timed in a single run. Takes about two minutes; with --keep it writes
+results/benchmark-behler.json, which is shown in docs/results/speed.md.
 """
 
 import os
@@ -28,9 +28,9 @@ HANDED_OVER = 30
 
 
 def amp_seconds(experiment, data, steps):
-    """Of one evaluation of Amp's loss with its gradient.
+    """Seconds of one evaluation of Amp's loss and gradient.
 
-    By the cheap update of :mod:`amp_baseline.optimiser`: SciPy's would be counted with it.
+    With the cheap update of :mod:`amp_baseline.optimiser`, as SciPy's would add its own time.
     """
     part = experiment.parts(data)[0]
     seconds = []
@@ -42,7 +42,7 @@ def amp_seconds(experiment, data, steps):
 
 
 def twin_seconds(experiment, data, steps):
-    """Of one evaluation of the twin's loss with its gradient, and of its fingerprints before."""
+    """Seconds of one evaluation of the twin's loss and gradient, and of its fingerprints."""
     part = experiment.parts(data)[0]
     settings: AmpSettings = experiment.training
     begin = time.perf_counter()
@@ -67,7 +67,7 @@ def twin_seconds(experiment, data, steps):
 
 
 def hand_over_seconds(data):
-    """Of Amp's hand-over of fingerprint derivatives to Fortran, from disk and from memory."""
+    """Milliseconds per frame for Amp to pass derivatives to Fortran, from disk and from memory."""
     from amp import Amp
     from amp.descriptor.gaussian import Gaussian
     from amp.model import ravel_data
@@ -91,7 +91,7 @@ def hand_over_seconds(data):
 
 def main(argv):
     arguments = benchmarks.parser(__doc__).parse_args(argv)
-    # One thread each, Amp's process too: it has no more.
+    # One thread each, also in Amp's process, which inherits this.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Sees that a Chromium is there for the test of results/report.html; `make test` calls it. It
-# installs one where it may, as root on Debian; elsewhere that one test is skipped, and this says so.
+# Provides Chromium for the test of results/report.html; `make test` calls it. Chromium is installed
+# if possible, as root on Debian; otherwise a message says that the test is skipped.
 set -u
 for name in chromium chromium-browser google-chrome; do  # as in tests/test_page_browser.py
     command -v "$name" >/dev/null && exit 0
 done
 log=$(mktemp)
 if [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/null; then
-    echo "installing Chromium, which a test opens the report's page in ..."
+    echo "installing Chromium, in which a test opens the report's page ..."
     export DEBIAN_FRONTEND=noninteractive
-    # The package lists of a bare machine may be empty or old.
+    # The package lists of a fresh machine may be empty or outdated.
     if { apt-get install -y --no-install-recommends chromium ||
          { apt-get update && apt-get install -y --no-install-recommends chromium; }; } >"$log" 2>&1
     then

@@ -120,7 +120,7 @@ def test_the_command_says_yes_and_no(checkout, tmp_path, capsys, monkeypatch):
         assert command.main(arguments) == 1
     finally:
         path.write_text(old)
-    assert "Not all of it agrees" in capsys.readouterr().out
+    assert "Not everything agrees" in capsys.readouterr().out
     assert not json.loads(file.read_text())["parts"]["a"]["agrees"]
 
 

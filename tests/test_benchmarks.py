@@ -26,5 +26,5 @@ def test_benchmarks_need_no_data_and_keep_nothing_unasked(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     for path in committed:
-        assert f"not kept: --keep writes results/{path.name}" in done.stdout
+        assert f"not stored: --keep writes results/{path.name}" in done.stdout
     assert [path.read_bytes() for path in committed] == before and not list(tmp_path.iterdir())

@@ -182,7 +182,7 @@ def test_dynamics_settings_that_make_no_sense(wrong):
         (["--remove-rotation"], "--remove-rotation is for one dataset"),
         (["--name", "au7"], "no dataset 'au7'"),
         (["--name", "au6", "--steps", "500", "--output", "pt8au2"], "file of another dataset"),
-        (["--name", "au6", "--steps", "500", "--output", "../x"], "is no file name"),
+        (["--name", "au6", "--steps", "500", "--output", "../x"], "is not a file name"),
     ],
 )
 def test_arguments_that_do_not_go_together_make_nothing(tmp_path, arguments, says):

@@ -118,7 +118,7 @@ def test_predictions_of_something_else_are_not_kept(au6, tmp_path, rng, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(results, "folds", shuffled)
         fresh = gather(store, [one], {"au6": au6}, tmp_path / "results", said.append)[1]
-    assert fresh == [] and len(said) == 1 and "of other frames" in said[0]
+    assert fresh == [] and len(said) == 1 and "for other frames" in said[0]
     assert gather(store, [one], {"au6": au6}, tmp_path / "results")[1] == [GRADIENT.id]
 
 

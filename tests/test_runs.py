@@ -148,7 +148,7 @@ def test_what_uses_models_is_made_again_after_them(tmp_path):
     assert kept.fits(use, 0, "d") and kept.used_models(use, 7) != kept.used_models(use, 0)
     trained(1, b"one more")
     assert not kept.fits(use, 0, "d")
-    assert kept.why_not(use, 0, "d") == "of models that were trained anew since"
+    assert kept.why_not(use, 0, "d") == "with models that were retrained since"
 
 
 def test_all_models_that_rows_use_are_of_the_seeds_that_count():

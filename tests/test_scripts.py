@@ -93,7 +93,7 @@ def test_data_of_other_settings_is_not_overwritten(tmp_path):
     status, _, err = run_script("01_generate_data.py", *small[:3], "600", folder=tmp_path)
     assert status == 2 and "steps = 500, not 600" in err
     status, out, _ = run_script("01_generate_data.py", *small, folder=tmp_path)
-    assert status == 0 and "is there already" in out
+    assert status == 0 and "already exists" in out
     assert (tmp_path / "data/au6.traj").read_bytes() == before
 
 
@@ -111,8 +111,8 @@ def test_a_failure_of_no_row_is_named_and_no_more(folder):
     kept.write_failure("table4/gone", 0, "no such model")
     status, out, _ = process("08_report.py", folder=folder)
     assert status == 0
-    assert "failed, but of no row: table4/eq2 seed 7: the loss is not finite" in out
-    assert "failed, but of no row: table4/gone seed 0: no such model" in out
+    assert "failed, but not part of any row: table4/eq2 seed 7: the loss is not finite" in out
+    assert "failed, but not part of any row: table4/gone seed 0: no such model" in out
 
 
 def test_failures_of_rows_that_are_left_out_are_forgotten(folder):

@@ -82,7 +82,7 @@ def test_every_seed_says_what_its_files_are(store):
 @pytest.mark.parametrize("how", [truncate, flip])
 def test_an_altered_file_is_named(store, name, how):
     how(store.run_folder(ROW.id, 1) / name)
-    assert "does not fit its checksum in run.json" in damaged(store, name)
+    assert "does not match its checksum in run.json" in damaged(store, name)
 
 
 @pytest.mark.parametrize("name", ["arrays.npz", "model.keras"])
@@ -121,13 +121,13 @@ def test_a_model_that_the_run_did_not_make_is_named(store):
     run = store.read(ROW.id, 1)
     store.write(ROW.id, RunResult(1, {}), {"seed": 1, "settings": run["settings"]})
     shutil.copy(store.run_folder(ROW.id, 0) / "model.keras", store.run_folder(ROW.id, 1))
-    assert "knows no such file" in damaged(store, "model.keras")
+    assert "not listed in run.json" in damaged(store, "model.keras")
 
 
 def test_another_seeds_run_is_named(store):
     shutil.rmtree(store.run_folder(ROW.id, 1))
     shutil.copytree(store.run_folder(ROW.id, 0), store.run_folder(ROW.id, 1))
-    assert "of table4/eq2, seed 0, not of table4/eq2, seed 1" in damaged(store, "run.json")
+    assert "belongs to table4/eq2, seed 0, not to table4/eq2, seed 1" in damaged(store, "run.json")
 
 
 def test_a_damaged_run_is_made_again_and_no_other(store, au6):
@@ -147,7 +147,7 @@ def test_a_damaged_run_does_not_keep_the_others_from_the_results(store, au6, tmp
     said = []
     fresh = gather(store, [ROW, other], {"au6": au6}, tmp_path / "results", said.append)[1]
     assert fresh == [other.id]
-    assert len(said) == 1 and store.damage(ROW.id, 1) in said[0] and "stay" in said[0]
+    assert len(said) == 1 and store.damage(ROW.id, 1) in said[0] and "remain" in said[0]
 
 
 def test_runs_on_damaged_models_fail_and_say_which(store, au6):
@@ -168,7 +168,9 @@ def test_older_runs_count_and_are_named(store, au6, tmp_path):
     assert work == [] and outcome.unsealed == 1
     said = []
     assert gather(store, [ROW], {"au6": au6}, tmp_path / "results", said.append)[1] == [ROW.id]
-    assert said == [f"made before checksums, and counted as they are: 1 run of {ROW.id}"]
+    assert said == [
+        f"made before checksums were introduced, and accepted as they are: 1 run of {ROW.id}"
+    ]
 
 
 @pytest.mark.parametrize("name", ["arrays.npz", "model.keras"])

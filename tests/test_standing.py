@@ -149,8 +149,8 @@ def test_a_part_of_the_seeds_replaces_nothing(whole, au6, tmp_path):
     found, said = again(fresh_clone, folder, au6)
     assert found == [] and contents(folder) == before
     assert said == [
-        f"{ROW.id}: numbers, predictions, curves and models stay as they were stored, until all "
-        "its seeds are there; seeds 1, 2 not run"
+        f"{ROW.id}: stored numbers, predictions, curves and models remain until all its seeds are "
+        "there; seeds 1, 2 not run"
     ]
 
 
@@ -170,7 +170,7 @@ def test_a_row_that_had_nothing_says_of_which_seeds_it_is(whole, au6, tmp_path):
     run(store, ROW, au6, 1, 0.5)
     assert again(store, folder, au6) == (
         [ROW.id],
-        [f"{ROW.id}: of seed 1 alone; seeds 0, 2 not run"],
+        [f"{ROW.id}: only seed 1; seeds 0, 2 not run"],
     )
     run(store, ROW, au6, 2, 0.5)
     assert again(store, folder, au6)[0] == [ROW.id]
@@ -191,7 +191,7 @@ def test_files_of_other_runs_go_with_the_numbers_that_they_were_of(whole, au6, t
     assert not list((folder / "predictions").glob("*.npz"))
     assert [p.name for p in (folder / "models/eq2-gradient").iterdir()] == ["seed1.keras"]
     named = [folder / kind / "table4-eq3.npz" for kind in ("curves", "predictions")]
-    assert said[1:] == [f"{path}: of no row that has numbers; removed" for path in named]
+    assert said[1:] == [f"{path}: removed, as its row has no numbers" for path in named]
 
 
 def test_seeds_beside_the_rows_are_named_and_in_no_mean(whole, au6):
@@ -200,7 +200,7 @@ def test_seeds_beside_the_rows_are_named_and_in_no_mean(whole, au6):
     run(store, OTHER, au6, 7, 9.0)
     fresh, said = again(store, folder, au6)
     assert fresh == [ROW.id, OTHER.id] and contents(folder) == before
-    assert said == [f"{OTHER.id}: seed 7 not of the row, in runs/ alone and in no mean"]
+    assert said == [f"{OTHER.id}: seed 7 not in the row's list: only in runs/, not in any mean"]
 
 
 def test_stored_numbers_of_seeds_beside_the_rows_are_left_out(whole, au6, tmp_path):
@@ -208,7 +208,7 @@ def test_stored_numbers_of_seeds_beside_the_rows_are_left_out(whole, au6, tmp_pa
     rows = [*Metrics.read(folder).rows, Value(OTHER.id, 7, "test", "energy_rmse", 9.0)]
     _write_csv(folder / "metrics.csv", rows)
     _, said = again(Store(tmp_path / "other"), folder, au6)
-    assert said == [f"{OTHER.id}: stored numbers of seed 7, not of the row, are left out"]
+    assert said == [f"{OTHER.id}: stored numbers of seed 7, not in the row's list, are left out"]
     assert len(Metrics.read(folder).values(OTHER.id, "test", "energy_rmse")) == 2
 
 
@@ -220,7 +220,7 @@ def test_predictions_of_another_run_than_the_numbers_are_named(whole, au6, tmp_p
     predictions.write_predictions(folder, OTHER, other, au6)
     _, said = again(Store(tmp_path / "empty"), folder, au6)
     assert len(said) == 1 and said[0].startswith(
-        f"{OTHER.id}: its stored predictions are of another"
+        f"{OTHER.id}: its stored predictions are from another"
     )
 
 
@@ -231,8 +231,8 @@ def test_runs_of_other_settings_and_data_are_told_apart(whole, au6):
     before = contents(folder)
     fresh, said = again(store, folder, au6)
     assert fresh == [] and contents(folder) == before
-    assert said[0].endswith("until all its seeds are there; seed 2 of other data")
-    assert said[1].endswith("until all its seeds are there; seed 1 of other settings")
+    assert said[0].endswith("until all its seeds are there; seed 2 on other data")
+    assert said[1].endswith("until all its seeds are there; seed 1 with other settings")
 
 
 def test_data_are_drawn_where_no_row_is_of_others(whole, au6, tmp_path):
@@ -242,7 +242,7 @@ def test_data_are_drawn_where_no_row_is_of_others(whole, au6, tmp_path):
     other, store = au6[1:], Store(tmp_path / "other")
     fresh, said = again(store, folder, other)
     assert fresh == [] and drawn.read_bytes() == before
-    assert said == [f"{drawn} stays as it was stored: 2 rows are of other data than data/au6.traj"]
+    assert said == [f"{drawn} remains as stored: 2 rows are based on other data than data/au6.traj"]
     for seed in OTHER.seeds:
         run(store, OTHER, other, seed, 0.5)
     fresh, said = again(store, folder, other)
@@ -268,7 +268,7 @@ def test_each_seed_of_a_row_may_have_a_trajectory_of_its_own(au6, tmp_path):
     assert gather(store, [row], {"au6": au6}, folder, said.append)[1] == [] and said == []
     run(store, row.of_seed(0), au6, 1, 0.5)
     assert gather(store, [row], data, folder, said.append)[1] == []
-    assert said[0].endswith("until all its seeds are there; seed 1 of other data")
+    assert said[0].endswith("until all its seeds are there; seed 1 on other data")
     assert contents(folder) == before
 
 
@@ -327,9 +327,9 @@ def test_the_report_says_which_rows_it_left_alone(au6, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     out = " ".join(done.stdout.split())
-    assert "table4/eq3: numbers, predictions, curves and models stay as they were stored" in out
+    assert "table4/eq3: stored numbers, predictions, curves and models remain" in out
     assert "seeds 1, 2, 3, 4 not run" in out
-    assert "table4/eq3: seed 7 not of the row, in runs/ alone and in no mean" in out
+    assert "table4/eq3: seed 7 not in the row's list: only in runs/, not in any mean" in out
     after = contents(results)
     assert {path: after[path] for path in before} == before
     assert (

@@ -1,9 +1,9 @@
-"""`make audit`: check the committed results on this machine; exit status 1 where they differ.
+"""Check the committed results on this machine (`make audit`); exit status 1 if they differ.
 
-a  errors of results/metrics.csv again from the stored predictions, by plain NumPy
-b  statistics by another way; README, docs/results/ and report.html from the numbers, byte by byte
-c  the Au6 trajectory made anew
-d  the cheap rows trained again, and the verdicts that they would give
+a  errors in results/metrics.csv, recomputed from the stored predictions with plain NumPy
+b  independent statistics; README, docs/results/ and report.html generated again, byte by byte
+c  the Au6 trajectory, generated again
+d  the cheap rows, trained again, and the verdicts that they would give
 
 Tolerances and their reasons: checks/audit/tolerances.py. Nothing in results/ is changed.
 """
@@ -31,7 +31,7 @@ FAULTS_SHOWN = 20  # of a part, on the screen
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Arguments. Raises ReproductionError for those that make no sense."""
+    """Parse the arguments. Raises ReproductionError for invalid ones."""
     p = argparse.ArgumentParser(
         prog="python -m checks.audit",
         description=__doc__,
@@ -41,13 +41,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--minutes",
         type=float,
         default=MINUTES,
-        help="for part d, by the seconds of the committed runs (default: %(default)g; 0: no part "
-        "d); the cheapest rows that fit are run",
+        help="for part d, estimated from the committed runs (default: %(default)g; 0: no part d); "
+        "the cheapest rows within this time are run",
     )
     p.add_argument("--rows", nargs="+", metavar="ID", help="run these, such as 'table4/eq*'")
-    p.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    p.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
     p.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there too")
-    p.add_argument("--keep", type=Path, metavar="FOLDER", help="keep part d's runs there")
+    p.add_argument("--keep", type=Path, metavar="FOLDER", help="store part d's runs there")
     p.add_argument(
         "--folder", type=Path, default=ROOT, help="the checkout to audit (default: this one)"
     )
@@ -60,7 +60,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def run_again(arguments: argparse.Namespace, results: Path, data: Dataset, out) -> Part:
-    """Part d. Raises ReproductionError where ``--rows`` names what there is not."""
+    """Do part d. Raises ReproductionError if ``--rows`` matches no row."""
     workers = arguments.workers or cli.cores()
     by_hand = rerun.named(arguments.rows) if arguments.rows else None
     try:
@@ -69,8 +69,8 @@ def run_again(arguments: argparse.Namespace, results: Path, data: Dataset, out) 
         rows = by_hand or rerun.affordable(evidence, arguments.minutes, workers)
         seconds = sum(rerun.cost(row, provenance) for row in rows if row.id in provenance)
         out.print(
-            f"{len(rows)} rows are run again: {seconds:.0f} s of one core where the committed ones "
-            f"were run, {workers} processes here"
+            f"running {len(rows)} rows again: {seconds:.0f} s on one core of the machine of the "
+            f"committed runs, {workers} processes here"
         )
         with tempfile.TemporaryDirectory(prefix="audit-") as scratch:
             folder = arguments.keep or Path(scratch)
@@ -82,7 +82,7 @@ def run_again(arguments: argparse.Namespace, results: Path, data: Dataset, out) 
 
 
 def show(parts: list[Part], out) -> None:
-    """Tables, faults, and a sentence for each part."""
+    """Print tables, faults, and a sentence for each part."""
     for part in parts:
         if part.table:
             table = Table(
@@ -114,7 +114,7 @@ def show(parts: list[Part], out) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Audit, print, and give the exit status."""
+    """Run the audit and print its results; returns the exit status."""
     arguments, out = parse(argv), cli.console()
     begin = time.perf_counter()
     root = arguments.folder.resolve()
@@ -124,12 +124,12 @@ def main(argv: list[str]) -> int:
     parts = [errors.audit(results), pages.audit(root)]
     data_part, data = trajectory.audit(results)
     parts.append(data_part)
-    # Without a trajectory, which is a fault already, there is nothing to train on.
+    # Without a trajectory, which already counts as a fault, there is nothing to train on.
     if data is not None and (arguments.rows or arguments.minutes > 0):
         parts.append(run_again(arguments, results, data, out))
     good = all(part.good for part in parts)
     show(parts, out)
-    out.print("All of it agrees." if good else "Not all of it agrees.", style="bold")
+    out.print("Everything agrees." if good else "Not everything agrees.", style="bold")
     if arguments.json:
         found = {
             "agrees": good,

@@ -1,7 +1,7 @@
-"""Part a: every error that the stored predictions and curves give, against metrics.csv.
+"""Part a of the audit: prediction errors recomputed from stored arrays, against metrics.csv.
 
-NumPy and the csv module alone: nothing of the project is imported, so that an error in its own
-formulas cannot hide here. Layouts: reproduction/show/predictions.py.
+It only uses NumPy and the csv module and none of the project's formulas, lest a mistake in these
+go unnoticed. File formats: reproduction/show/predictions.py.
 """
 
 import csv
@@ -24,13 +24,13 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Error:
-    """One error of one run, as metrics.csv has it and as it is found again.
+    """A prediction error of one run (RMSE, MAE, ...), from metrics.csv and recomputed.
 
     Attributes:
-        experiment, seed, split, metric: which one.
-        committed, found: eV or eV/Å; the slope has no unit.
-        rounding: what ``found`` may be off for the rounding of the arrays, in the same unit.
-        bound: ``found`` is of some of the frames, and can only say how large the error is at least.
+        experiment, seed, split, metric: identify the error.
+        committed, found: value in metrics.csv and recomputed value, eV or eV/Å; no unit for slopes.
+        rounding: uncertainty of ``found`` due to rounding of the arrays, in the same unit.
+        bound: whether ``found`` is only a lower bound, because some frames are not stored.
     """
 
     experiment: str
@@ -43,7 +43,7 @@ class Error:
     bound: bool = False
 
     def agrees(self, relative: float) -> bool:
-        """Within a relative tolerance and the rounding. NaN never is."""
+        """Whether the two agree within a relative tolerance plus rounding; NaN never agrees."""
         allowed = relative * abs(self.committed) + self.rounding
         off = self.found - self.committed
         return bool((off if self.bound else abs(off)) <= allowed)
@@ -57,10 +57,10 @@ class Error:
 
 
 def read_numbers(path: Path) -> Numbers:
-    """metrics.csv as numbers.
+    """Read the numbers in metrics.csv.
 
     Raises:
-        ValueError: a line stands there twice or is no number.
+        ValueError: a line occurs twice, or a value is not a number.
     """
     found: Numbers = {}
     with open(path, newline="", encoding="utf-8") as file:
@@ -68,16 +68,16 @@ def read_numbers(path: Path) -> Numbers:
             key = row["experiment"], row["split"], row["metric"]
             seeds = found.setdefault(key, {})
             if int(row["seed"]) in seeds:
-                raise ValueError(f"{path.name}: {key} of seed {row['seed']} stands there twice")
+                raise ValueError(f"{path.name}: {key} of seed {row['seed']} occurs twice")
             seeds[int(row["seed"])] = float(row["value"])
     return found
 
 
 def files(folder: Path, numbers: Numbers) -> dict[str, Path]:
-    """{experiment: file} of a folder of arrays named after rows of metrics.csv.
+    """Array files of a folder, which are named after rows of metrics.csv: {experiment: file}.
 
     Raises:
-        ValueError: a file that no row of metrics.csv is of.
+        ValueError: a file does not belong to any row of metrics.csv.
     """
     names = {experiment.replace("/", "-"): experiment for experiment, *_ in numbers}
     found = {}
@@ -90,24 +90,24 @@ def files(folder: Path, numbers: Numbers) -> dict[str, Path]:
 
 
 def half_step(array: np.ndarray) -> np.ndarray:
-    """The most that rounding to its type can have changed each element; same shape."""
+    """Largest rounding error of each element in the array's type; of the same shape."""
     return np.spacing(np.abs(array)).astype(float) / 2
 
 
 def measures(predicted: np.ndarray, true: np.ndarray) -> dict[str, tuple[float, float]]:
-    """{measure: (value, rounding)} of predictions, (n,) or (n, N, 3), against their reference.
+    """Error measures of predictions, (n,) or (n, N, 3): {measure: (value, rounding)}.
 
-    rmse, mae and max over all elements; bias, the mean error, and slope, of the straight line
-    through error against reference.
+    rmse, mae and max over all elements; bias, the mean error; and slope, of the regression line
+    of the error on the reference.
 
     Raises:
-        ValueError: shapes differ, or there is nothing in them.
+        ValueError: shapes differ, or the arrays are empty.
     """
     if predicted.shape != true.shape or not predicted.size:
         raise ValueError(f"predictions {predicted.shape} do not fit references {true.shape}")
     p, t = predicted.astype(float).ravel(), true.astype(float).ravel()
     off = p - t
-    # Files written before 0.2.0 held errors, as float32: their predictions are as fine as that.
+    # Files written before 0.2.0 contained errors as float32, which limits their precision.
     step = (half_step(predicted) + half_step(true)).ravel() + half_step(off.astype(np.float32))
     steps = float(np.sqrt(np.mean(step**2)))
     found = {
@@ -122,21 +122,21 @@ def measures(predicted: np.ndarray, true: np.ndarray) -> dict[str, tuple[float, 
 
 
 def at_least(values: dict[str, tuple[float, float]], part: float) -> dict[str, tuple[float, float]]:
-    """What errors of a part of the frames say about those of all: how large they are at least.
+    """Lower bounds of the errors on all frames, from those on some of them.
 
     Args:
-        values: of :func:`measures`.
-        part: of all frames, above 0 and up to 1.
+        values: result of :func:`measures`.
+        part: fraction of all frames, above 0 and up to 1.
     """
     factors = {"rmse": part**0.5, "mae": part, "max": 1.0}
     return {name: (f * values[name][0], f * values[name][1]) for name, f in factors.items()}
 
 
 def of_predictions(results: Path, numbers: Numbers) -> Iterator[Error]:
-    """Errors of seed 0 from results/predictions: exact of test frames, bounds of training frames.
+    """Errors of seed 0 from results/predictions: exact for test, lower bounds for training frames.
 
     Raises:
-        ValueError: a file is not as the layout says.
+        ValueError: a file is not in the documented format.
     """
     folder = results / "predictions"
     for experiment, path in files(folder, numbers).items():
@@ -145,7 +145,7 @@ def of_predictions(results: Path, numbers: Numbers) -> Iterator[Error]:
         reference = str(arrays.pop("reference"))
         named = REFERENCE.fullmatch(reference)
         if not named:
-            raise ValueError(f"{path.name}: its reference is called {reference}")
+            raise ValueError(f"{path.name}: its reference has the invalid name {reference}")
         with np.load(folder / reference) as stored:
             true = dict(stored)
         for name, predicted in arrays.items():
@@ -179,10 +179,10 @@ def of_predictions(results: Path, numbers: Numbers) -> Iterator[Error]:
 
 
 def of_curves(results: Path, numbers: Numbers) -> Iterator[Error]:
-    """Test errors of all seeds from results/curves, of the rows that Adam trained.
+    """Test errors of all seeds from results/curves, for rows trained by Adam.
 
-    The last point of a curve is the row's RMSE, the median over the last quarter of the epochs its
-    "late" one. Of several folds, the last axis, it is the root mean square.
+    The last point of a curve is the row's RMSE, the median over the last quarter of the epochs the
+    "late" one. For several folds (the last axis), the root mean square over them is taken.
     """
     for experiment, path in files(results / "curves", numbers).items():
         with np.load(path) as stored:
@@ -202,7 +202,7 @@ def of_curves(results: Path, numbers: Numbers) -> Iterator[Error]:
 
 
 def audit(results: Path) -> Part:
-    """Take every error again that the stored arrays of a results folder give."""
+    """Recompute all errors that follow from the stored arrays of a results folder."""
     part = Part("a  errors")
     try:
         numbers = read_numbers(results / "metrics.csv")
@@ -210,7 +210,7 @@ def audit(results: Path) -> Part:
         curves = list(of_curves(results, numbers))
     except (ValueError, KeyError, OSError) as error:
         part.faults.append(f"results/ cannot be read: {error}")
-        part.sentence = "The stored arrays are not what the layout says."
+        part.sentence = "The stored arrays are not in the documented format."
         return part
     exact = [e for e in predicted if not e.bound]
     bounds = [e for e in predicted if e.bound]
@@ -246,10 +246,10 @@ def audit(results: Path) -> Part:
     too_small = len(bounds) - sum(e.agrees(tolerances.ERROR) for e in bounds)
     part.sentence = (
         f"{good} of {len(exact)} errors agree within {tolerances.ERROR:g} relative"
-        + (f" ({good - plain} of them with float32 rounding on top)" if good > plain else "")
+        + (f" ({good - plain} of them only with float32 rounding)" if good > plain else "")
         + f", {on_curves} of {len(curves)} with the ends of learning curves within "
         f"{tolerances.CURVE:g}, and {too_small or 'none'} of {len(bounds)} training errors is "
         f"smaller than its stored frames allow; of the {len(of_all)} test RMSEs in metrics.csv, "
-        f"{covered} are taken again so."
+        f"{covered} are recomputed in this way."
     )
     return part

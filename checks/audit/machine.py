@@ -1,11 +1,11 @@
-"""The machine an audit runs on: what decides how it rounds."""
+"""Description of the machine that an audit runs on, with all that affects rounding."""
 
 import platform
 from pathlib import Path
 
 from reproduction.engine.provenance import processor, provenance
 
-# Vector instructions that mathematical libraries choose their code by.
+# Vector instructions by which mathematical libraries select their code.
 INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "sve", "asimd")
 
 

@@ -1,7 +1,8 @@
-"""Part b: statistics over seeds by another way, and the pages against what the numbers give.
+"""Part b of the audit: independent statistics over seeds, and comparison of the generated pages.
 
-Means, deviations and t-tests come from Python's statistics and SciPy's own tests on a plain
-reading of metrics.csv; the pages from the project's generator, byte by byte.
+Means, deviations and t-tests are computed with Python's statistics module and SciPy's tests
+directly from metrics.csv; pages are generated again by the project's code and compared byte by
+byte.
 """
 
 import math
@@ -36,14 +37,15 @@ README_ROWS = {
 
 
 def close(a: float, b: float, scale: float) -> bool:
-    """Within rounding of sums of numbers of a size. Two NaN, the spread of one value, are alike."""
+    """Whether a and b agree within rounding, relative to ``scale``; two NaN agree as well."""
     return bool(abs(a - b) <= tolerances.STATISTIC * scale or (np.isnan(a) and np.isnan(b)))
 
 
 def told_apart(a: list[float], b: list[float]) -> int | None:
-    """-1, 0 or 1: is a lower than b, not told apart, or higher? None with one value each.
+    """Test a against b: -1 for lower, 0 for no significant difference, 1 for higher.
 
-    Welch's test on logarithms by SciPy; one value against several by Crawford and Howell's formula.
+    SciPy's Welch test on logarithms; Crawford and Howell's formula for one value against several.
+    None if both have only one value.
     """
     logs = [[math.log(value) for value in values] for values in (a, b)]
     means = [statistics.fmean(values) for values in logs]
@@ -64,7 +66,7 @@ def told_apart(a: list[float], b: list[float]) -> int | None:
 
 
 def wrong_statistics(evidence: Evidence, numbers: Numbers) -> tuple[int, list[str]]:
-    """How many means and deviations the verdicts rest on, and those that differ."""
+    """Number of means and deviations that verdicts are based on, and messages on wrong ones."""
     keys = dict.fromkeys(tuple(key) for claim in CLAIMS for key in claim.needs)
     faults, total = [], 0
     for key in keys:
@@ -86,7 +88,7 @@ def wrong_statistics(evidence: Evidence, numbers: Numbers) -> tuple[int, list[st
 
 
 def wrong_comparisons(numbers: Numbers) -> tuple[int, list[str]]:
-    """How many pairs of rows the verdicts compare, and those that come out otherwise."""
+    """Number of pairs of rows that verdicts compare, and messages on those with other results."""
     pairs = dict.fromkeys(
         (tuple(check.a), tuple(check.b))
         for claim in CLAIMS
@@ -104,7 +106,7 @@ def wrong_comparisons(numbers: Numbers) -> tuple[int, list[str]]:
 
 
 def cells_of_readme(text: str) -> Iterator[tuple[str, str, str]]:
-    """(row, split, "mean ± deviation") of the README's two tables of errors."""
+    """Cells of the README's two tables of errors: (row, split, "mean ± deviation")."""
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 5 and cells[0] in README_ROWS:
@@ -113,9 +115,9 @@ def cells_of_readme(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def wrong_cells(readme: str, numbers: Numbers) -> tuple[int, list[str]]:
-    """How many numbers the README's two tables have, and those that are not metrics.csv's.
+    """Number of values in the README's two tables, and messages on those not from metrics.csv.
 
-    A number agrees when it is the mean or deviation over seeds, rounded to the digits it has.
+    A value agrees if it is the mean or deviation over seeds, rounded to the digits shown.
     """
     faults, total, seen = [], 0, set()
     for row, split, cell in cells_of_readme(readme):
@@ -127,7 +129,7 @@ def wrong_cells(readme: str, numbers: Numbers) -> tuple[int, list[str]]:
         for shown, value in zip_longest(printed, wanted):
             total += 1
             digits = len(shown.partition(".")[2]) if shown else 0
-            # Beyond the digits that numbers above 1,000 are rounded to there are none here.
+            # No value here is above 1,000, for which integer digits would be rounded as well.
             if shown is None or value is None or f"{value:.{digits}f}" != shown:
                 ours = " ± ".join(f"{x:.4g}" for x in wanted)
                 faults.append(f"README.md, {row}, {split}: {cell}, metrics.csv gives {ours}")
@@ -136,7 +138,7 @@ def wrong_cells(readme: str, numbers: Numbers) -> tuple[int, list[str]]:
 
 
 def difference(old: str, new: str) -> str:
-    """The first line in which two texts differ."""
+    """Description of the first line in which two texts differ."""
     pairs = zip_longest(old.splitlines(), new.splitlines(), fillvalue="")
     for k, (a, b) in enumerate(pairs, start=1):
         if a != b:
@@ -147,13 +149,13 @@ def difference(old: str, new: str) -> str:
 
 
 def wrong_pages(root: Path, evidence: Evidence) -> tuple[int, list[str]]:
-    """How many pages there are, and those that are not, byte by byte, what the numbers give."""
+    """Number of generated pages, and messages on those that differ from the committed files."""
     tables, judged = all_tables(evidence), verdicts(CLAIMS, evidence)
     blocks = documents.blocks(evidence, tables, judged)
     made = {}
     for path in documents.documents(root):
         made[path] = fill(path.read_text(encoding="utf-8"), blocks)
-    # Without its markers, a table would stay as it is unseen.
+    # A table whose markers are missing would escape the comparison.
     text = "".join(made.values())
     faults = [
         f"no page has the block {name}"
@@ -170,7 +172,7 @@ def wrong_pages(root: Path, evidence: Evidence) -> tuple[int, list[str]]:
 
 
 def audit(root: Path) -> Part:
-    """Statistics and pages of a checkout."""
+    """Audit statistics and pages of a checkout."""
     part = Part("b  pages")
     try:
         numbers = read_numbers(root / "results/metrics.csv")
@@ -189,7 +191,7 @@ def audit(root: Path) -> Part:
             part.count(what, *found, within)
     except (ReproductionError, ValueError, KeyError, OSError) as error:
         part.faults.append(f"pages cannot be made: {error}")
-        part.sentence = "The pages cannot be made from what is there."
+        part.sentence = "The pages cannot be generated from the stored results."
         return part
     judged = verdicts(CLAIMS, evidence)
     part.details = {"verdicts": {str(v.claim.number): v.status for v in judged}}

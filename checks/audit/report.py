@@ -1,4 +1,4 @@
-"""What a part of the audit found: lines of the table, one sentence, and whether it agrees."""
+"""Result of a part of the audit: lines for the table, a sentence, and whether all agrees."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 
 @dataclass
 class Part:
-    """One part of the audit.
+    """Result of one part of the audit.
 
     Attributes:
-        name: as the table shows it.
-        lines: (what was compared, what came out, within what, agrees); None: it need not.
-        faults: what does not agree, each in a sentence.
-        sentence: the outcome in one sentence.
-        table: lines of a table of its own: row, here, committed, largest z, outcome.
+        name: shown in the table.
+        lines: (what was compared, result, tolerance, whether it agrees); None if it need not agree.
+        faults: one sentence for each disagreement.
+        sentence: the result in one sentence.
+        table: lines of an additional table: row, here, committed, largest z, outcome.
         details: numbers for ``--json``.
     """
 
@@ -26,11 +26,11 @@ class Part:
 
     @property
     def good(self) -> bool:
-        """All of it agrees."""
+        """Whether everything agrees."""
         return not self.faults and all(good is not False for *_, good in self.lines)
 
     def count(self, what: str, total: int, faults: list[str], within: str) -> None:
-        """Add a line "n of total" with its faults; nothing to compare is a fault too."""
+        """Add a line "n of total" and its faults; having nothing to compare is a fault as well."""
         if not total:
             faults = [*faults, f"{what}: nothing to compare"]
         good = max(total - len(faults), 0)
@@ -38,7 +38,7 @@ class Part:
         self.faults += faults
 
     def as_json(self) -> dict:
-        """For ``--json``."""
+        """The result as a dictionary for ``--json``."""
         return {
             "agrees": self.good,
             "sentence": self.sentence,

@@ -1,7 +1,7 @@
-"""Part c: the Au6 trajectory made anew, and whether the stored energies are EMT's.
+"""Part c of the audit: the Au6 trajectory generated again, and EMT's energies of stored frames.
 
-Molecular dynamics is chaotic: a processor that rounds otherwise gives the same beginning and
-another trajectory after it. That is said, and is no fault.
+Molecular dynamics is chaotic: a processor with different rounding gives the same beginning, but
+then another trajectory. This is reported, but is not a fault.
 """
 
 import json
@@ -23,10 +23,10 @@ NAME = "au6"
 
 
 def committed_checksum(results: Path, name: str) -> str:
-    """SHA-256 of the trajectory that all committed rows of a dataset were trained on.
+    """SHA-256 of the trajectory that all committed rows on a dataset were trained on.
 
     Raises:
-        ValueError: they were trained on several, or there are none.
+        ValueError: they were trained on different ones, or there are no such rows.
     """
     about = json.loads((results / "provenance.json").read_text(encoding="utf-8"))
     found = {
@@ -41,9 +41,9 @@ def committed_checksum(results: Path, name: str) -> str:
 
 
 def wrong_emt(results: Path) -> tuple[int, list[str]]:
-    """How many frames results/data keeps whole, and those whose energy is not EMT's.
+    """Number of frames in results/data, and messages on those whose energy is not EMT's.
 
-    The positions are float32: what this can change an energy by follows from EMT's forces.
+    The positions are float32; the resulting uncertainty of energies follows from EMT's forces.
     """
     faults, total = [], 0
     for path in sorted((results / "data").glob("*.npz")):
@@ -66,7 +66,7 @@ def wrong_emt(results: Path) -> tuple[int, list[str]]:
 
 
 def references(results: Path, name: str | None = None) -> list[tuple[str, str, dict]]:
-    """(file name, dataset, arrays) of the references in results/predictions, of one dataset."""
+    """References in results/predictions as (file name, dataset, arrays), of one dataset or all."""
     found = []
     for path in sorted((results / "predictions").glob("reference-*.npz")):
         named = REFERENCE.fullmatch(path.name)
@@ -77,7 +77,7 @@ def references(results: Path, name: str | None = None) -> list[tuple[str, str, d
 
 
 def wrong_references(results: Path) -> tuple[int, list[str]]:
-    """How many arrays of energies references have, and those not of the stored trajectory."""
+    """Number of energy arrays in references, and messages on those unlike the stored trajectory."""
     faults, total = [], 0
     for file, name, arrays in references(results):
         with np.load(results / "data" / f"{name}.npz") as stored:
@@ -91,9 +91,9 @@ def wrong_references(results: Path) -> tuple[int, list[str]]:
 
 
 def wrong_labels(results: Path, data: Dataset) -> tuple[int, list[str]]:
-    """How many arrays the references of Au6 have, and those that differ from a trajectory's.
+    """Number of arrays in the references of Au6, and messages on those unlike a trajectory.
 
-    For the committed trajectory itself: every element must be the same, as it is stored.
+    For the committed trajectory itself: every element must be identical at its stored precision.
     """
     faults, total = [], 0
     for file, _, arrays in references(results, NAME):
@@ -108,24 +108,24 @@ def wrong_labels(results: Path, data: Dataset) -> tuple[int, list[str]]:
 
 
 def parted(data: Dataset, energies: np.ndarray) -> int:
-    """The first frame whose energy is another than the stored one; how many there are if none."""
+    """Number of the first frame whose energy differs from the stored one; all frames if none."""
     apart = ~(np.abs(data.energies - energies) <= tolerances.SAME_ENERGY)
     return int(apart.argmax()) if apart.any() else len(energies)
 
 
 def audit(results: Path) -> tuple[Part, Dataset | None]:
-    """Make Au6's trajectory and compare it.
+    """Generate Au6's trajectory and compare it with the committed data.
 
     Returns:
-        The part, and the trajectory of this machine; None where an atom leaves the cluster in it.
+        The result, and the trajectory of this machine; None if an atom leaves the cluster in it.
     """
     part = Part("c  trajectory")
     try:
         data = run_dynamics(SOURCES[NAME].dynamics)
     except DataError as error:
-        # Rare, and chance: the cluster is hot enough to lose an atom.
+        # This happens rarely, by chance: the cluster is hot enough to lose an atom.
         part.faults.append(f"Au6: {error}")
-        part.sentence = "This processor's Au6 trajectory cannot be used: nothing can be compared."
+        part.sentence = "This processor's Au6 trajectory is unusable: nothing can be compared."
         return part, None
     try:
         committed = committed_checksum(results, NAME)
@@ -144,7 +144,7 @@ def audit(results: Path) -> tuple[Part, Dataset | None]:
             energies = stored["energies"].astype(float)
     except (ValueError, KeyError, OSError) as error:
         part.faults.append(f"results/ cannot be read: {error}")
-        part.sentence = "The stored trajectory is not what the layout says."
+        part.sentence = "The stored trajectory is not in the documented format."
         return part, data
     alike = parted(data, energies)
     here, there = data.checksum()[:8], committed[:8]
@@ -164,8 +164,8 @@ def audit(results: Path) -> tuple[Part, Dataset | None]:
             "every bit",
         )
         part.sentence = (
-            f"This machine gives the committed Au6 trajectory, checksum {here}…, and the energies "
-            "and forces that Au6's predictions are held against are its own."
+            f"This machine gives the committed Au6 trajectory, checksum {here}…, and the reference "
+            "energies and forces of Au6's predictions are from it."
         )
         if not part.good:
             part.sentence = f"This machine gives the committed Au6 trajectory ({here}…), but:"
@@ -187,7 +187,7 @@ def audit(results: Path) -> tuple[Part, Dataset | None]:
             f"{energies.std():.3f} eV."
         )
     else:
-        part.faults.append(f"the trajectory parts from the committed one at frame {alike}")
+        part.faults.append(f"the trajectory differs from the committed one from frame {alike} on")
         part.sentence = (
             f"The Au6 trajectory made here ({here}…) is not a continuation of the committed one's "
             f"({there}…) first {tolerances.SAME_FRAMES} frames."

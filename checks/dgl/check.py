@@ -1,6 +1,6 @@
-"""The DGL side of `make check-dgl`: is the report's network in DGL the one of keras_models?
+"""The DGL side of `make check-dgl`: compare the report's network in DGL with that in Keras.
 
-Runs in .venv-dgl, on what keras_side.py wrote. Exit status 1 when anything differs.
+Runs in .venv-dgl, on the file written by keras_side.py. Exit status 1 if anything differs.
 """
 
 import math
@@ -11,7 +11,7 @@ import torch
 from dgl_network import GraphNetwork
 
 ENERGY_TOLERANCE = {"float32": 1e-5, "float64": 1e-9}  # eV
-# Of the largest energy's last digit: two float32 numbers of hundreds of eV cannot agree to 1e-5.
+# In units of the largest energy's rounding: float32 values of hundreds of eV cannot agree to 1e-5.
 ROUNDINGS = 8
 WEIGHT_TOLERANCE = 1e-8
 LOSS_TOLERANCE = 1e-8
@@ -19,14 +19,14 @@ RMSE_TOLERANCE = 1e-8  # eV
 
 
 class Report:
-    """One line for each comparison; remembers whether one failed."""
+    """Printer of comparisons, one line each, which counts those that failed."""
 
     def __init__(self) -> None:
         self.failed = 0
 
     def compare(self, what: str, found: np.ndarray, expected: np.ndarray, tolerance: float):
         difference = np.abs(found - expected).max() if found.shape == expected.shape else math.inf
-        # Written so that NaN fails.
+        # In this form NaN fails.
         good = bool(difference <= tolerance)
         self.failed += not good
         mark = "ok  " if good else "FAIL"
@@ -34,7 +34,7 @@ class Report:
 
 
 def arrays(kept, prefix: str) -> list[np.ndarray]:
-    """prefix/0, prefix/1, ...: Keras's weights in the order of the layers."""
+    """Arrays prefix/0, prefix/1, ...: Keras's weights in the order of the layers."""
     return [kept[f"{prefix}/{k}"] for k in range(sum(key.startswith(f"{prefix}/") for key in kept))]
 
 
@@ -47,13 +47,13 @@ def network(kept, weights: list[np.ndarray], dtype: str) -> GraphNetwork:
 
 
 def predict(model: GraphNetwork, positions: np.ndarray) -> np.ndarray:
-    """(n, N, 3) Å -> (n, 1) eV as float64, computed in the model's own precision."""
+    """Predict energies, (n, N, 3) Å -> (n, 1) eV, in the model's own precision, as float64."""
     with torch.no_grad():
         return model(torch.tensor(positions, dtype=next(model.parameters()).dtype)).double().numpy()
 
 
 def check_energies(kept, report: Report) -> None:
-    """Equal weights, equal energies: for every molecule, in both precisions."""
+    """Check that equal weights give equal energies, for every molecule and both precisions."""
     weights = arrays(kept, "weights")
     for dtype, tolerance in ENERGY_TOLERANCE.items():
         model = network(kept, weights, dtype)
@@ -68,7 +68,7 @@ def check_energies(kept, report: Report) -> None:
 
 
 def train(kept, model: GraphNetwork) -> list[float]:
-    """Adam over the given batches; returns the mean training loss of each epoch."""
+    """Train by Adam on the given batches; returns the mean training loss of each epoch."""
     x, e = (torch.tensor(kept[f"train/{name}"]) for name in ("positions", "energies"))
     rate, beta_1, beta_2, epsilon = kept["adam"].tolist()
     optimiser = torch.optim.Adam(model.parameters(), lr=rate, betas=(beta_1, beta_2))
@@ -81,7 +81,7 @@ def train(kept, model: GraphNetwork) -> list[float]:
             optimiser.zero_grad()
             loss.backward()
             step += 1
-            # Keras adds epsilon before it corrects the second moment for its start, PyTorch after.
+            # Keras adds epsilon before the bias correction of the second moment, PyTorch after it.
             optimiser.param_groups[0]["eps"] = epsilon / math.sqrt(1.0 - beta_2**step)
             optimiser.step()
             total += loss.item() * len(batch)
@@ -90,7 +90,7 @@ def train(kept, model: GraphNetwork) -> list[float]:
 
 
 def check_training(kept, report: Report) -> None:
-    """Equal first weights and batches: equal losses, last weights and errors."""
+    """Check that equal initial weights and batches give equal losses, final weights and errors."""
     model = network(kept, arrays(kept, "first"), "float64")
     losses = np.array(train(kept, model))
     report.compare(f"losses of {len(losses)} epochs", losses, kept["losses"], LOSS_TOLERANCE)
@@ -111,7 +111,7 @@ def check_training(kept, report: Report) -> None:
 
 
 def main(path: str) -> int:
-    # The matrices are small: more threads would only wait for each other.
+    # For such small matrices, several threads would mostly wait for each other.
     torch.set_num_threads(1)
     with np.load(path) as file:
         kept = dict(file)

@@ -1,7 +1,7 @@
 """Eq. 10 and 11 in DGL, the library that the report used.
 
-Written from the equations alone: nothing here comes from :mod:`keras_models.graph`, which adds the
-messages up in closed form. Here every edge carries its message.
+Implemented from the equations, independently of :mod:`keras_models.graph`, which sums the messages
+in closed form. Here every edge carries its message.
 
 Shapes: B molecules of N atoms in one batched graph of V = B N nodes and B N (N-1) edges; W is the
 width of a state h.
@@ -12,7 +12,7 @@ import os
 
 import numpy as np
 
-# Without a choice DGL complains, and writes one to the user's home.
+# Otherwise DGL prints a warning and writes a default to the user's home.
 os.environ["DGLBACKEND"] = "pytorch"
 
 import dgl
@@ -23,13 +23,13 @@ from torch import nn
 
 @functools.cache
 def complete_graphs(molecules: int, atoms: int) -> dgl.DGLGraph:
-    """Complete graphs in one: N(v) are all other atoms of v's molecule, so no edge v -> v."""
+    """Batch of complete graphs: N(v) are all other atoms of v's molecule, without edges v -> v."""
     sender, receiver = np.nonzero(~np.eye(atoms, dtype=bool))
     return dgl.batch([dgl.graph((sender, receiver), num_nodes=atoms)] * molecules)
 
 
 def concat_message(edges):
-    """concat(h_v, h_w) on the edge w -> v: DGL calls v dst and w src. -> (edges, 2W)."""
+    """Messages concat(h_v, h_w) on edges w -> v, (edges, 2W); DGL calls v dst and w src."""
     return {"message": torch.cat([edges.dst["h"], edges.src["h"]], dim=1)}
 
 
@@ -53,7 +53,7 @@ class MessagePassing(nn.Module):
 class GraphNetwork(nn.Module):
     """The report's network: message passing Dense 6 -> 12 and 24 -> 6, readout 6 -> 12 -> 1.
 
-    h_v^0 = x_v; two times Eq. 10; Eq. 11: E = sum_v MLP(h_v). Positions (B, N, 3) Å -> (B, 1) eV.
+    h_v^0 = x_v; Eq. 10 twice; Eq. 11: E = sum_v MLP(h_v). Positions (B, N, 3) Å -> (B, 1) eV.
 
     Args:
         length: Å, by which the centred coordinates are divided.

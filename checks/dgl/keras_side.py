@@ -1,6 +1,6 @@
-"""The Keras side of `make check-dgl`: weights, positions, energies and a training run -> npz.
+"""The Keras side of `make check-dgl`: write weights, energies and a training run to a file.
 
-Runs in .venv; check.py, in .venv-dgl, reads the file. Keys: see ``main``.
+Runs in .venv; check.py, in .venv-dgl, reads the file. For its keys see ``main``.
 """
 
 import sys
@@ -22,20 +22,20 @@ SEED = 0
 
 
 def seeded_model(statistics, dtype):
-    """The report's network with the first weights that Keras gives it."""
+    """The report's network with Keras's initial weights."""
     return catalogue.build("graph_network", statistics, seed=SEED, dtype=dtype)
 
 
 def random_molecules(rng, molecules, atoms):
-    """Positions (molecules, atoms, 3) Å off the origin, as dense as the report's cluster."""
+    """Positions (molecules, atoms, 3) Å, away from the origin, as dense as the report's cluster."""
     return rng.normal(10.0, 1.2 * atoms ** (1 / 3), (molecules, atoms, 3))
 
 
 def energies(data, statistics):
-    """Energies of several molecules, float32 and float64, from the same weights."""
+    """Energies of several molecules in float32 and float64, with the same weights."""
     rng = np.random.default_rng(SEED)
     models = {dtype: seeded_model(statistics, dtype) for dtype in ("float32", "float64")}
-    # Keras's first biases are zero, which would hide a forgotten or misplaced one.
+    # Keras's initial biases are zero, which would hide a missing or misplaced one.
     weights = [w + 0.1 * rng.standard_normal(w.shape) for w in models["float64"].get_weights()]
     molecules = {
         "Au6": data.positions[::25],
@@ -51,7 +51,7 @@ def energies(data, statistics):
 
 
 def training_run(train, test, statistics):
-    """Training in float64: first and last weights, the batches, and what came of them."""
+    """Training run in float64: initial and final weights, batches, losses and errors."""
     model = seeded_model(statistics, "float64")
     first, theta = model.get_weights(), flat_weights(model)
     objective = direct_objective(model, train.energies[:, None], statistics.energy_std)
@@ -80,12 +80,12 @@ def training_run(train, test, statistics):
 
 
 def main(path: str) -> None:
-    """Write the file.
+    """Write the file, with these keys.
 
     statistics: length (Å), energy mean and deviation (eV). adam: learning rate, betas, epsilon.
     weights/k, first/k, last/k: kernels (in, out) and biases (out,) in the order of the layers, for
     the energies, before training and after it. positions/name (n, N, 3) Å and
-    energies/dtype/name (n, 1) eV. train/, test/: what is trained on, and tested.
+    energies/dtype/name (n, 1) eV. train/, test/: positions and energies of the two parts.
     batches/indices, batches/weights (epochs, S, B). losses (epochs,); rmse (train, test) in eV.
     """
     data = run_dynamics(DynamicsSettings(steps=50 * (N_TRAIN + N_TEST)))

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes .venv-dgl from requirements.txt beside this script, or sees that it is there.
+# Creates .venv-dgl from requirements.txt beside this script if it is missing or outdated.
 set -eu
 cd "$(dirname "$0")/../.."
 
 requirements=checks/dgl/requirements.txt
 wanted=$(sha256sum <$requirements | cut -d ' ' -f 1)
-# As for .venv: it does not survive being moved.
+# Like .venv, it does not work after being moved.
 if [ "$(cat .venv-dgl/ready 2>/dev/null)" = "$wanted" ] && .venv-dgl/bin/python -c '' 2>/dev/null; then
     exit 0
 fi
@@ -21,9 +21,9 @@ install() {
     .venv-dgl/bin/python -m pip install --disable-pip-version-check \
         --requirement $requirements "$@" >>"$log" 2>&1
 }
-# PyPI has no CPU build of PyTorch, but a local folder of wheels that pip knows of may.
+# PyPI has no CPU build of PyTorch, but a local folder of wheels in pip's configuration may.
 if ! install && ! install --extra-index-url https://download.pytorch.org/whl/cpu; then
     tail -n 25 "$log" >&2
-    stop "set-up failed; the whole story is in $log"
+    stop "set-up failed; the full log is $log"
 fi
 echo "$wanted" >.venv-dgl/ready

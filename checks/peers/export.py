@@ -1,7 +1,7 @@
-"""The project's side of `make check-peers`: Au6 as extended XYZ, split as beyond/eq2-gradient.
+"""The project's side of `make check-peers`: export Au6, split as in beyond/eq2-gradient.
 
-Runs in .venv. Writes train.extxyz, test.extxyz and data.json (what they are, and checksums) into
-the folder that is named; the trajectory is the project's own, or made by its settings.
+Runs in .venv. Writes train.extxyz, test.extxyz and data.json (description and checksums) to the
+given folder. The trajectory is the one in data/, or is generated with the project's settings.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from reproduction.sections.names import GRADIENT
 
 
 def frames(part: Dataset) -> list[Atoms]:
-    """Atoms with their energies and forces."""
+    """Convert a part of the data to ASE atoms with energies and forces."""
     found = []
     for x, energy, forces in zip(part.positions, part.energies, part.forces, strict=True):
         atoms = Atoms(part.numbers, positions=x, cell=part.cell, pbc=part.pbc)
@@ -32,7 +32,7 @@ def frames(part: Dataset) -> list[Atoms]:
 
 
 def write(row: Experiment, data: Dataset, folder: Path) -> None:
-    """Both parts of a row's data, and data.json."""
+    """Write both parts of a row's data, and data.json."""
     folder.mkdir(parents=True, exist_ok=True)
     about = {"trajectory": row.dataset, "trajectory_sha256": data.checksum(), "files": {}}
     for name, part in zip(("train", "test"), row.parts(data), strict=True):

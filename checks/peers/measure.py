@@ -1,7 +1,7 @@
-"""Runs that are missing, one after another, and reproduction/elsewhere.csv from all of them.
+"""Measure all other packages whose results are missing, and write reproduction/elsewhere.csv.
 
-Runs in .venv; setup.sh has made the environments, export.py the data in FOLDER/data. A run's JSON
-stays in FOLDER, with its scratch folder: delete it to measure that one again.
+Runs in .venv, after setup.sh has created the environments and export.py the data in FOLDER/data. A
+run's JSON file stays in FOLDER, beside its scratch folder: delete it to measure that run again.
 """
 
 import csv
@@ -14,8 +14,8 @@ from data_gen.files import replacing
 from reproduction.engine.provenance import ROOT
 from reproduction.sections.beyond_gradient import ELSEWHERE
 
-# The first of each comes to 100 to 170 CPU seconds on one core of the machine that the CSV names,
-# about what our row takes; the second to several times that.
+# The first run of each package takes 100 to 170 CPU seconds on one core of the machine named in the
+# CSV, about as long as our row; a second one takes several times as long.
 RUNS = (
     ("ace", None),
     ("mace", 10),
@@ -27,12 +27,12 @@ RUNS = (
 
 
 def label(name: str, passes: int | None) -> str:
-    """What a run's files are called."""
+    """Name of a run's files."""
     return name if passes is None else f"{name}-{passes}"
 
 
 def measure(folder: Path, name: str, passes: int | None) -> dict:
-    """A run's numbers: those that are there, or those of a run now."""
+    """Numbers of a run, which is done now unless its results exist."""
     output = folder / f"{label(name, passes)}.json"
     if not output.is_file():
         print(f"measuring {label(name, passes)} ...", flush=True)
@@ -41,7 +41,7 @@ def measure(folder: Path, name: str, passes: int | None) -> dict:
         arguments = [folder / "data", folder / label(name, passes), output]
         if passes is not None:
             arguments += ["--passes", str(passes)]
-        # What it prints is in the JSON, and much that the packages print on top is not of use.
+        # Its own output is also in the JSON; the packages' output is of little use.
         log = folder / f"{label(name, passes)}.log"
         with open(log, "w") as file:
             done = subprocess.run([python, script, *arguments], stdout=file, stderr=file)
@@ -51,7 +51,7 @@ def measure(folder: Path, name: str, passes: int | None) -> dict:
 
 
 def write(rows: list[dict], path: Path) -> None:
-    """One line for each run; settings as JSON."""
+    """Write one line for each run, with settings as JSON."""
     with replacing(path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -61,7 +61,7 @@ def write(rows: list[dict], path: Path) -> None:
 
 
 def main(folder: str) -> None:
-    """Measure what is missing and write the CSV."""
+    """Do the missing runs and write the CSV."""
     rows = [measure(Path(folder).resolve(), *run) for run in RUNS]
     write(rows, ELSEWHERE)
     for row in rows:

@@ -1,15 +1,15 @@
-"""What the runners share: the frames, one core, CPU seconds, errors, and one line of JSON.
+"""Shared code of the runners of other packages: data, use of one core, and all measurements.
 
-A runner is a script in the environment of its package. It has the package's settings in a block,
-writes the package's own input, calls the package's own training command, and gives the package's
-own ASE calculator of what was trained. Everything that is measured, is measured here.
+A runner is a script for the environment of its package. It contains the package's settings, writes
+the package's input, calls the package's training command, and returns the package's ASE calculator
+for the trained model. All measurements are made here.
 """
 
 # ruff: noqa: E402
 
 import os
 
-# Before anything that counts cores is imported, here and in the training command.
+# Before any import that counts cores, here and in the training command.
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
@@ -34,9 +34,9 @@ import numpy as np
 from ase import Atoms
 
 SEED = 0
-# Å, the same for all: beyond 5.7, EMT's gold atoms do not see each other.
+# Å, the same for all; beyond 5.7 Å gold atoms do not interact in EMT.
 CUTOFF = 6.0
-# Where a package wants validation frames: every twentieth of the training part, never a test frame.
+# If a package needs validation frames, every twentieth frame of the training part is used.
 VALIDATION_STRIDE = 20
 VALIDATION = {"validation": f"every {VALIDATION_STRIDE}th training frame"}
 TIMED_CALLS = 200
@@ -44,14 +44,14 @@ TIMED_CALLS = 200
 
 @dataclass(frozen=True)
 class Data:
-    """Training and test frames, and what export.py says about them."""
+    """Exported training and test frames, with the description from data.json."""
 
     folder: Path
     about: dict
 
     @classmethod
     def of(cls, folder: Path) -> "Data":
-        """Read data.json and see that the files are the ones that it describes."""
+        """Read data.json and verify the checksums of the files."""
         about = json.loads((folder / "data.json").read_text())
         for name, file in about["files"].items():
             found = hashlib.sha256((folder / f"{name}.extxyz").read_bytes()).hexdigest()
@@ -64,7 +64,7 @@ class Data:
         return ase.io.read(self.folder / f"{name}.extxyz", index=":")
 
     def fitted_and_validation(self) -> tuple[list[Atoms], list[Atoms]]:
-        """The training frames in two."""
+        """The training frames, divided into frames to fit and validation frames."""
         frames = self.frames("train")
         validation = frames[::VALIDATION_STRIDE]
         return [f for k, f in enumerate(frames) if k % VALIDATION_STRIDE], validation
@@ -72,16 +72,16 @@ class Data:
 
 @dataclass(frozen=True)
 class Peer:
-    """A package as it is measured.
+    """A package to measure.
 
     Attributes:
-        package: its name as pip knows it.
-        model: what is trained, with its widths, as the table calls it.
-        beside: packages whose version matters too.
-        passes: what a pass over the data is called; "" where there are none.
-        settings: everything that is set, or that is a default worth naming.
-        train: (data, scratch folder, passes) -> nothing; leaves a model in the folder.
-        calculator: scratch folder -> ASE calculator of the trained model.
+        package: its name for pip.
+        model: the trained model with its widths, as named in the table.
+        beside: other packages whose versions are recorded.
+        passes: unit of the length of training, such as epochs; "" if there is none.
+        settings: all settings that are given, and important defaults.
+        train: (data, scratch folder, passes) -> None; writes a model to the folder.
+        calculator: scratch folder -> ASE calculator for the trained model.
     """
 
     package: str
@@ -94,7 +94,7 @@ class Peer:
 
 
 def command(folder: Path, *arguments: str) -> None:
-    """Run a command of the environment in the scratch folder; its words go to train.log there."""
+    """Run a command of the environment in the scratch folder, with output to train.log there."""
     program = Path(sys.executable).parent / arguments[0]
     with open(folder / "train.log", "a") as log:
         done = subprocess.run(
@@ -108,27 +108,27 @@ def command(folder: Path, *arguments: str) -> None:
 
 
 def cpu_seconds() -> float:
-    """CPU seconds of this process and of the commands that have ended, on whatever core."""
+    """CPU seconds of this process and of finished commands, on all cores."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """Name of the processor, or of its architecture if the system does not give the name."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
 
 
 def call(calculator, frame: Atoms) -> tuple[float, np.ndarray]:
-    """Energy and forces at new positions."""
+    """Energy and forces of a frame, computed without reuse of earlier results."""
     atoms = frame.copy()
     atoms.calc = calculator
     return atoms.get_potential_energy(), atoms.get_forces()
 
 
 def score(calculator, frames: Sequence[Atoms]) -> dict:
-    """Errors over all frames, and then, with everything compiled, CPU seconds of a call."""
+    """Errors (RMSE) over all frames, and CPU seconds of a call, measured after compilation."""
     found = [call(calculator, frame) for frame in frames]
     pairs = list(zip(found, frames, strict=True))
     energy = np.array([e - frame.get_potential_energy() for (e, _), frame in pairs])
@@ -145,7 +145,7 @@ def score(calculator, frames: Sequence[Atoms]) -> dict:
 
 
 def main(peer: Peer) -> None:
-    """Train, test, and write one line of JSON."""
+    """Command-line program that trains and tests a package and writes one line of JSON."""
     p = argparse.ArgumentParser(description=f"{peer.model} on Au6: one run on one core.")
     p.add_argument("data", type=Path, help="folder that export.py has written")
     p.add_argument("scratch", type=Path, help="folder for the package's files; emptied first")

@@ -1,4 +1,4 @@
-"""ace-jax: linear ACE, fitted in closed form, noise and prior by their evidence."""
+"""Runner of ace-jax: linear ACE, fitted in closed form, with noise and prior by their evidence."""
 
 import peer
 
@@ -13,7 +13,7 @@ SETTINGS = {
 
 
 def train(data, folder, passes):
-    """Basis and fit in one command; it needs no validation frames."""
+    """Construct the basis and fit by one command, without validation frames."""
     flags = [text for name, value in SETTINGS.items() for text in (f"--{name}", str(value))]
     # Its own cache would make a second run look faster.
     cache = ("--coupling-cache-dir", str(folder / "coupling"))
@@ -22,7 +22,7 @@ def train(data, folder, passes):
 
 
 def calculator(folder):
-    """ASE calculator in float64."""
+    """ASE calculator for the trained model, in float64."""
     import jax
 
     jax.config.update("jax_enable_x64", True)

@@ -1,4 +1,4 @@
-"""DeePMD-kit's se_e2_a in TensorFlow, with the settings of its example for water."""
+"""Runner of DeePMD-kit: se_e2_a in TensorFlow, with the settings of its example for water."""
 
 import json
 
@@ -37,7 +37,7 @@ FALLS = 200
 
 
 def write_system(folder, frames):
-    """A system in DeePMD-kit's own layout; without periodic images."""
+    """Write frames in DeePMD-kit's format, without periodic images."""
     part = folder / "set.000"
     part.mkdir(parents=True)
     (folder / "type.raw").write_text("0\n" * len(frames[0]))
@@ -49,7 +49,7 @@ def write_system(folder, frames):
 
 
 def train(data, folder, steps):
-    """dp train and dp freeze; it needs no validation frames."""
+    """Train by dp train and dp freeze, without validation frames."""
     write_system(folder / "frames", data.frames("train"))
     settings = json.loads(json.dumps(SETTINGS))
     settings["learning_rate"]["decay_steps"] = max(1, steps // FALLS)
@@ -61,7 +61,7 @@ def train(data, folder, steps):
 
 
 def calculator(folder):
-    """ASE calculator of the frozen model."""
+    """ASE calculator for the frozen model."""
     from deepmd.calculator import DP
 
     return DP(str(folder / "frozen.pb"))

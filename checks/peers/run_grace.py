@@ -1,4 +1,4 @@
-"""GRACE, one layer, small, with the settings that gracemaker's template comes with."""
+"""Runner of GRACE: one small layer, with the settings of gracemaker's template."""
 
 import copy
 
@@ -15,7 +15,7 @@ SETTINGS = {
         "kwargs": {"lmax": 3, "n_rad_max": 20, "max_order": 3, "n_mlp_dens": 10},
         "param_dtype": "float32",
         "scale": True,
-        # A constant per atom, kept in the model; the template has it as a comment.
+        # A constant per atom, stored in the model; in the template it is commented out.
         "shift": True,
     },
     "fit": {
@@ -43,7 +43,7 @@ SETTINGS = {
 
 
 def train(data, folder, epochs):
-    """Call gracemaker, without validation frames: the learning rate falls by a plan."""
+    """Train by gracemaker, without validation frames, with a schedule for the learning rate."""
     settings = copy.deepcopy(SETTINGS)
     settings["data"]["filename"] = str(data.folder / "train.extxyz")
     settings["fit"].update(maxiter=epochs, eval_init_stats=False, progressbar=False)
@@ -52,7 +52,7 @@ def train(data, folder, epochs):
 
 
 def calculator(folder):
-    """ASE calculator in its standard mode."""
+    """ASE calculator for the trained model, in its standard mode."""
     from tensorpotential.calculator import TPCalculator
 
     (model,) = folder.glob("seed/*/final_model")

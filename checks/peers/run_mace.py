@@ -1,4 +1,4 @@
-"""MACE, with the settings of its README but for the widths."""
+"""Runner of MACE, with the settings of its README except for the widths."""
 
 import ase.io
 import peer
@@ -18,12 +18,12 @@ SETTINGS = {
     "seed": peer.SEED,
 }
 FLAGS = ("swa", "ema", "amsgrad")
-# Where the README's second stage, which weighs energies more, begins: 1,200 of 1,500 epochs.
+# Start of the README's second stage, with a larger weight of energies: 1,200 of 1,500 epochs.
 SECOND_STAGE = 0.8
 
 
 def train(data, folder, epochs):
-    """mace_run_train, which validates after each epoch and ends with a look at all frames."""
+    """Train by mace_run_train, which validates after each epoch and finally tests all frames."""
     for name, frames in zip(("fitted", "validation"), data.fitted_and_validation(), strict=True):
         for frame in frames:
             frame.info["REF_energy"] = frame.get_potential_energy()
@@ -46,7 +46,7 @@ def train(data, folder, epochs):
 
 
 def calculator(folder):
-    """ASE calculator of the second stage's model."""
+    """ASE calculator for the model of the second stage."""
     from mace.calculators import MACECalculator
 
     dtype = SETTINGS["default_dtype"]

@@ -1,4 +1,4 @@
-"""SchNetPack's PaiNN, with the settings of its experiment md17 but for the widths."""
+"""Runner of SchNetPack: PaiNN, with the settings of its experiment md17 except for the widths."""
 
 import os
 
@@ -25,7 +25,7 @@ SETTINGS = {
 
 
 def train(data, folder, epochs):
-    """spktrain, which keeps the model with the lowest validation loss."""
+    """Train by spktrain, which stores the model with the lowest validation loss."""
     from schnetpack.data import ASEAtomsData
 
     units = {"energy": "eV", "forces": "eV/Ang"}
@@ -38,7 +38,7 @@ def train(data, folder, epochs):
         {"energy": np.array([f.get_potential_energy()]), "forces": f.get_forces()} for f in frames
     ]
     dataset.add_systems(property_list=labels, atoms_list=frames)
-    # It ends with a test of its own, which needs frames: the validation's, again.
+    # It ends with a test, for which it gets the validation frames again.
     first, last = np.arange(len(fitted)), np.arange(len(fitted), len(frames))
     np.savez(folder / "split.npz", train_idx=first, val_idx=last, test_idx=last)
     peer.command(
@@ -63,7 +63,7 @@ def train(data, folder, epochs):
 
 
 def calculator(folder):
-    """ASE calculator in float32."""
+    """ASE calculator for the trained model, in float32."""
     from schnetpack.interfaces import SpkCalculator
     from schnetpack.transform import MatScipyNeighborList
 

@@ -1,1 +1,1 @@
-"""The optimisers: Adam in a compiled loop, and a dense self-scaled Broyden method."""
+"""Optimisers: Adam in a compiled loop, and a dense self-scaled Broyden method."""

@@ -1,8 +1,8 @@
-"""Adam over shuffled batches, a whole epoch compiled as one XLA function.
+"""Training by Adam on shuffled batches, with a whole epoch compiled as one XLA function.
 
-What Keras's ``fit`` does step by step from Python is done here in one compiled loop, and for
-several seeds side by side (*lanes*: copies of the model with weights and batch orders of their
-own, in one program). Given the same batches the weights are those of ``fit`` to float tolerance.
+While Keras's ``fit`` runs step by step in Python, this is one compiled loop, which trains several
+seeds side by side in *lanes*: copies of the model with their own weights and batch orders. Given
+the same batches, the weights are those of ``fit`` to float tolerance.
 
 Shapes: L lanes, W weights of the model as one flat vector, n samples, S batches of size B.
 """
@@ -20,14 +20,14 @@ from keras_models.objective import Objective
 from keras_models.settings import AdamSettings
 
 ARRAYS = ("theta", "first_moment", "second_moment")
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # Adam's, as Keras has them
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # of Adam, Keras's defaults
 
 
 def batch_order(n: int, batch_size: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-    """One epoch's shuffled batches, a function of (seed, epoch) alone.
+    """Shuffled batches of an epoch, a function of (seed, epoch) alone.
 
     Returns:
-        indices (S, B) int32 and weights (S, B): 1, and 0 where the last batch is padded.
+        Indices (S, B) int32, and weights (S, B): 1, or 0 for padding of the last batch.
     """
     steps = -(-n // batch_size)
     indices = np.zeros(steps * batch_size, dtype=np.int32)
@@ -39,15 +39,15 @@ def batch_order(n: int, batch_size: int, seed: int, epoch: int) -> tuple[np.ndar
 
 @dataclass
 class TrainingState:
-    """All that training needs to go on, and what it has measured so far.
+    """State of a training: everything needed to resume, and the measurements so far.
 
     Attributes:
         theta, first_moment, second_moment: (L, W), weights and Adam's moments.
         losses: (epochs so far, L), mean training loss over the batches of each epoch.
         curve_epochs: (C,), the epochs after which errors were measured.
         curve: (C, L, outputs, 2), RMSE on training and test part.
-        seconds: of the processor, in training steps, without compilation and measuring.
-        compile_seconds: of the processor, until the first step could start.
+        seconds: processor time of training steps, without compilation and measurements.
+        compile_seconds: processor time of compilation.
     """
 
     theta: np.ndarray
@@ -61,12 +61,12 @@ class TrainingState:
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
+        """Number of epochs done."""
         return len(self.losses)
 
     @classmethod
     def start(cls, thetas: Sequence[np.ndarray], n_outputs: int) -> "TrainingState":
-        """Before the first epoch, from the first weights of each lane."""
+        """The state before the first epoch, from the initial weights of each lane."""
         theta = np.stack(thetas)
         lanes = len(theta)
         return cls(
@@ -80,14 +80,14 @@ class TrainingState:
 
 
 class EpochLoop:
-    """The compiled epoch and the compiled error measurement of one objective.
+    """Compiled functions for an epoch of training and for the measurement of errors.
 
     Args:
-        objective: what is trained.
-        positions: (n, N, 3) Å, training part.
-        settings: Adam's.
-        test: positions and targets of the test part, measured now and then, or None. They choose
-            nothing.
+        objective: to minimise.
+        positions: (n, N, 3) Å, of the training part.
+        settings: of Adam.
+        test: positions and targets of the test part, or None. Its errors are measured, but do not
+            influence the training.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class EpochLoop:
         return tf.constant(rate, step.dtype)
 
     def _step(self, theta, m, v, rate, positions, targets, sample_weights):
-        """One Adam step of one lane, as Keras's optimiser makes it."""
+        """One Adam step of one lane, the same as that of Keras's optimiser."""
         with tf.GradientTape() as tape:
             tape.watch(theta)
             loss = self.objective.loss(theta, positions, targets, sample_weights)
@@ -129,7 +129,7 @@ class EpochLoop:
         return theta - rate * m / (tf.sqrt(v) + EPSILON), m, v, loss
 
     def _epoch_steps(self, theta, m, v, done, indices, weights, positions, targets):
-        """All steps of an epoch. indices (S, L, B); weights (S, B); done: steps before it."""
+        """All steps of an epoch: indices (S, L, B), weights (S, B), ``done`` steps before it."""
         steps = indices.shape[0]
 
         def body(k, theta, m, v, losses):
@@ -161,7 +161,7 @@ class EpochLoop:
         return theta, m, v, losses / tf.reduce_sum(weights)
 
     def run_epoch(self, theta, m, v, epoch: int, seeds: Sequence[int]):
-        """Epoch number ``epoch`` (from 0) of all lanes -> theta, m, v, losses (L,)."""
+        """Run epoch number ``epoch`` (from 0) of all lanes -> theta, m, v, losses (L,)."""
         n = self.train_data[0].shape[0]
         orders = [batch_order(n, self.settings.batch_size, seed, epoch) for seed in seeds]
         return self.run_batches(
@@ -169,7 +169,7 @@ class EpochLoop:
         )
 
     def run_batches(self, theta, m, v, epoch: int, indices: np.ndarray, weights: np.ndarray):
-        """As :meth:`run_epoch`, over batches that are given: (S, L, B) and (S, B)."""
+        """Run an epoch as :meth:`run_epoch`, on given batches: (S, L, B) and (S, B)."""
         return self._epoch(
             theta,
             m,
@@ -181,7 +181,7 @@ class EpochLoop:
         )
 
     def measure(self, theta: np.ndarray) -> np.ndarray:
-        """RMSE of each lane and output on training and test part, if any: (L, outputs, 2)."""
+        """RMSE of each lane and output on both parts: (L, outputs, 2); NaN without a test part."""
         squares = []
         for lane in theta:
             train = self._mean_squares(lane, *self.train_data)
@@ -206,25 +206,25 @@ def train_epochs(
     on_epoch: Callable[[TrainingState], None] | None = None,
     curve_points: int = 40,
 ) -> TrainingState:
-    """Train from a state to the last epoch; the same bits whether or not it was interrupted.
+    """Train from a state to the last epoch; an interruption does not change a bit of the result.
 
     Args:
         loop: the compiled loop.
-        state: a fresh start, or one that was kept.
-        seeds: of the batch orders, one a lane.
-        on_epoch: called with the state after every epoch; it may keep the state (its arrays are
-            not changed afterwards) or raise to stop.
-        curve_points: at most this many measurements of the errors, evenly spread.
+        state: an initial state, or one from a checkpoint.
+        seeds: of the batch orders, one per lane.
+        on_epoch: called with the state after every epoch; it may retain the state (its arrays are
+            not changed afterwards) or raise an exception to stop.
+        curve_points: approximate number of measurements of the errors, evenly spaced.
 
     Returns:
-        The state after the last epoch. A lane whose loss is not finite stays so: see
-        ``losses``; when no finite lane is left, training ends early.
+        The state after the last epoch. In ``losses``, a lane that has diverged is not finite; if
+        all lanes have diverged, training ends early.
     """
     epochs = loop.settings.epochs
     every = max(1, epochs // curve_points)
     state = replace(state)
     if state.epoch < epochs:
-        # Compile by running an epoch whose outcome is dropped, so that both times are clean.
+        # Compile by running an epoch and discarding its result, to measure both times separately.
         begin = time.process_time()
         loop.run_epoch(state.theta, state.first_moment, state.second_moment, state.epoch, seeds)
         state.compile_seconds += time.process_time() - begin

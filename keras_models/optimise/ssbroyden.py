@@ -1,13 +1,13 @@
 """Second-order training: a dense self-scaled Broyden method (SSBroyden) in float64.
 
-The models have a few thousand weights, so that the whole inverse Hessian fits: for 2,221 weights
-39 MB, and some milliseconds an iteration. With it, training needs far fewer evaluations than
-limited-memory BFGS, which forgets all but the last steps.
+The models have a few thousand weights, so the full inverse Hessian is affordable: for 2,221 weights
+it takes 39 MB, and some milliseconds per iteration. With it, training needs far fewer evaluations
+than limited-memory BFGS, which only uses the last steps.
 
-The update is the self-scaled member of Broyden's family of M. Al-Baali, in the form that
-J. Urbán, P. Stefanou and J. Pons use for physics-informed networks, J. Comput. Phys. 523 (2025)
-113656, where it is SSBroyden2 (the same factors as in the code that they published with it,
-jorgeurban/self_scaled_algorithms_pinns on GitHub). The line search is by the strong Wolfe
+The update is M. Al-Baali's self-scaled member of the Broyden family, in the form that J. Urbán,
+P. Stefanou and J. Pons use for physics-informed networks, J. Comput. Phys. 523 (2025) 113656, and
+call SSBroyden2 (with the same factors as in their published code,
+jorgeurban/self_scaled_algorithms_pinns on GitHub). The line search satisfies the strong Wolfe
 conditions (Nocedal and Wright, chapter 3).
 """
 
@@ -22,7 +22,7 @@ SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9
 
 
 class InverseHessian:
-    """H = scale * M with M symmetric (W, W); only M's lower triangle is used."""
+    """Approximate inverse Hessian H = scale * M, M symmetric (W, W), stored as lower triangle."""
 
     def __init__(self, matrix: np.ndarray, scale: float) -> None:
         self.matrix = np.asfortranarray(matrix)
@@ -37,7 +37,7 @@ class InverseHessian:
         self.matrix = blas.dsyr(factor / self.scale, vector, lower=1, a=self.matrix, overwrite_a=1)
 
     def update(self, s, y, hy, sbs):
-        """One self-scaled Broyden update with the step s and the change y of the gradient.
+        """Apply a self-scaled Broyden update for a step s and the change y of the gradient.
 
         H <- (H - Hy Hy^T / yHy + phi v v^T) / tau + s s^T / ys,
         v = sqrt(yHy) (s / ys - Hy / yHy).
@@ -48,7 +48,7 @@ class InverseHessian:
             sbs: s^T B s with B = H^-1.
 
         Returns:
-            A function that makes (new H) g from (old H) g.
+            A function that computes (new H) g from (old H) g and g.
         """
         ys, yhy = y @ s, y @ hy
         b, h = sbs / ys, yhy / ys
@@ -60,7 +60,7 @@ class InverseHessian:
         power = sigma ** (-1.0 / (len(s) - 1))
         tau = shrink * min(power, 1.0 / theta) if theta > 0.0 else min(shrink * power, sigma)
         phi = (1.0 - theta) / sigma
-        # Two rank-one updates do it: H / tau + c_ss q q^T + c_y Hy Hy^T.
+        # The same as two rank-one updates: H / tau + c_ss q q^T + c_y Hy Hy^T.
         c_ss = phi * yhy / (tau * ys**2) + 1.0 / ys
         c_sy = -phi / (tau * ys)
         c_yy = (phi - 1.0) / (tau * yhy)
@@ -84,18 +84,18 @@ def _cubic_minimum(a, fa, da, b, fb, db):
 
 
 def line_search(function, x, f0, g0, p, step, limit=20):
-    """A step along p that fulfils the strong Wolfe conditions: bracketing, then cubic zoom.
+    """Find a step along p that satisfies the strong Wolfe conditions: bracketing, then cubic zoom.
 
     Args:
         function: x -> (f, gradient).
-        x, f0, g0: where it starts, with value and gradient.
-        p: direction of descent.
-        step: tried first.
-        limit: evaluations at most.
+        x, f0, g0: starting point, with value and gradient.
+        p: descent direction.
+        step: to try first.
+        limit: maximum number of evaluations.
 
     Returns:
-        (step, x, f, gradient), the lowest point seen if no step fulfilled them, or None where
-        nothing was lower.
+        (step, x, f, gradient); if no step satisfies the conditions, for the lowest point found;
+        None if no point is lower than the start.
     """
     d0 = g0 @ p
     low = (0.0, f0, d0)
@@ -131,17 +131,18 @@ def line_search(function, x, f0, g0, p, step, limit=20):
 
 @dataclass
 class QuasiNewtonState:
-    """All that is needed to go on.
+    """State of second-order training, with everything needed to resume.
 
     Attributes:
-        x: (W,), float64.
-        matrix, scale: of the inverse Hessian; an empty matrix before the first step.
-        direction: (W,), of the next step; empty where it follows from the gradient.
-        iterations: done so far.
-        evaluations: of loss and gradient so far.
-        seconds: of the processor, spent so far.
+        x: (W,), float64, the weights.
+        matrix, scale: of the inverse Hessian; the matrix is empty if there is none, as before the
+            first step.
+        direction: (W,), of the next step; empty if it is to be computed from the gradient.
+        iterations: number done so far.
+        evaluations: number of evaluations of loss and gradient so far.
+        seconds: processor time so far.
         loss: at x.
-        stuck: no direction goes down any more.
+        stuck: whether the loss cannot be lowered any further.
     """
 
     x: np.ndarray
@@ -156,7 +157,7 @@ class QuasiNewtonState:
 
     @classmethod
     def start(cls, x: np.ndarray) -> "QuasiNewtonState":
-        """Before the first iteration, from the weights x."""
+        """The state before the first iteration, with weights x."""
         return cls(np.array(x, float), np.zeros((0, 0)), np.zeros(0))
 
 
@@ -166,14 +167,14 @@ def minimise(
     iterations: int,
     on_iteration: Callable[[QuasiNewtonState], None] | None = None,
 ) -> QuasiNewtonState:
-    """Go on from a state until it has this many iterations, or nothing goes down any more.
+    """Minimise a function from a state, until an iteration limit or until it cannot be lowered.
 
     Args:
         function: x (W,) -> (loss, gradient (W,)), float64.
-        state: its matrix is taken over and changed in place.
-        iterations: in all, those of the state included.
-        on_iteration: called with the state after each iteration; it may raise to stop. What it
-            keeps must be written away before it returns.
+        state: to start from; its matrix is changed in place.
+        iterations: total limit, including those of the state.
+        on_iteration: called with the state after each iteration; it may raise an exception to
+            stop. To retain the state it must copy or save it, as the matrix changes later.
     """
     if state.iterations >= iterations or state.stuck:
         return state
@@ -201,7 +202,7 @@ def minimise(
             if inverse is None:
                 state = replace(state, stuck=True)
                 break
-            inverse = None  # once more along the gradient, before giving up
+            inverse = None  # try along the gradient before giving up
             continue
         step, x_new, f, g_new = found
         s, y = x_new - x, g_new - g

@@ -1,1 +1,1 @@
-"""Running rows: one at a time, in parallel, kept on disk with where they come from."""
+"""Running experiments in parallel, and storing their results on disk with their provenance."""

@@ -1,18 +1,18 @@
-"""Checksum of the code that a task's predictions come from, whatever files that code is in.
+"""Checksum of the code behind a task's predictions, independent of the files it is in.
 
-From one function on, every name is followed to the top-level function, class or assignment of this
-repository that it stands for, through imports and attributes of modules. What is reached is the
-code; the checksum is over its syntax trees, without docstrings, comments and import lines, each
-name replaced by what it stands for. So a definition may move to another module, a module be
-renamed, and nothing changes. What runs on import counts where its module is imported.
+Starting from the task's function, every name is followed through imports and module attributes to
+the top-level function, class or assignment of this repository that it refers to. The checksum
+covers the syntax trees of all that is reached this way, without docstrings, comments and imports,
+each name replaced by what it refers to. So moving a definition to another module or renaming a
+module changes nothing. Statements that run on import are included if their module is imported.
 
-Lookups by a string cannot be followed, so that they count as all they might find:
+Lookups by string cannot be followed, so everything that they might find is included:
 
-- a module that is used as a value, as in ``getattr(energy, name)``, or named in a string, as in
-  ``import_module("a.b")``, counts whole; so do all modules of a package in ``f"package.{name}"``;
-- a definition under a decorator of this repository, which may enter it in a table, counts where its
+- the whole of a module that is used as a value, as in ``getattr(energy, name)``, or named in a
+  string, as in ``import_module("a.b")``; all modules of a package in ``f"package.{name}"``;
+- each definition with a decorator of this repository, which may register it in a table, if its
   module is imported;
-- code that opens saved models counts with all that imported modules register with Keras.
+- where saved models are opened, all that imported modules register with Keras.
 """
 
 import ast
@@ -29,13 +29,16 @@ from reproduction.engine.source import (
 )
 
 OPENS_MODELS = "load_model"
-# Definitions of one name are told apart by what they use, and that by what it uses, so far down.
+# Definitions of the same name are told apart by what they use, recursively to this depth.
 ROUNDS = 10
 MODULE = "<module>"
 
 
 class _Resolver(ast.NodeTransformer):
-    """Replaces global names by what they stand for, and notes it; drops imports and docstrings."""
+    """Replaces global names by what they refer to; drops imports and docstrings.
+
+    What the names refer to is recorded in the statement.
+    """
 
     def __init__(self, repository: Repository, statement: Statement) -> None:
         self.repository, self.statement = repository, statement
@@ -45,7 +48,7 @@ class _Resolver(ast.NodeTransformer):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 inner |= bindings(node, statement.module.name)
         self.imported = statement.module.imported | inner
-        # What a function imports is local to it.
+        # Names that a function imports are local to it, hence not among the global ones.
         self.names |= set(inner)
         statement.imports = repository.imports(inner)
 
@@ -72,7 +75,7 @@ class _Resolver(ast.NodeTransformer):
         return self._chain(node) or self.generic_visit(node)
 
     def _chain(self, node):
-        """``a.b.c`` with as much of it as is known replaced by what it stands for."""
+        """Replace the longest known beginning of ``a.b.c`` by what it refers to; None if none."""
         attributes, root = [], node
         while isinstance(root, ast.Attribute):
             attributes.insert(0, root.attr)
@@ -96,7 +99,7 @@ class _Resolver(ast.NodeTransformer):
             self.statement.opens_models |= value.split(".")[-1] == OPENS_MODELS
         else:
             self.statement.uses += value
-            # The name that it has where it is defined, not the one it was imported under.
+            # The name in the defining module, which an import may have changed.
             name = next(k for k, v in value[0].module.names.items() if v is value)
         found = ast.Name(name, getattr(root, "ctx", ast.Load()))
         for attribute in attributes:
@@ -111,7 +114,7 @@ def _resolve(repository: Repository, statement: Statement) -> None:
 
 
 def _needed(repository: Repository, start: list[Statement]) -> dict[int, Statement]:
-    """What some statements use, and what that uses, themselves included; by identity."""
+    """Statements reachable from the given ones, these included, by identity."""
     found: dict[int, Statement] = {}
     todo = list(start)
     while todo:
@@ -129,7 +132,8 @@ def statements(task: str, repository: Repository) -> list[Statement]:
     """All statements that the function ``run`` of a task's module needs, each once.
 
     Raises:
-        ValueError: no such module or no ``run`` in it, or an import that is not followed.
+        ValueError: there is no such module or no ``run`` in it, or a needed module has relative
+            or star imports, which are not supported.
     """
     module = repository.module(task)
     if module is None or "run" not in module.names:
@@ -162,7 +166,11 @@ def statements(task: str, repository: Repository) -> list[Statement]:
 
 
 def checksum(task: str, repository: Repository) -> str:
-    """SHA-256 over :func:`statements`, whatever their order and modules. Raises ValueError."""
+    """SHA-256 over :func:`statements`, independent of their order and modules.
+
+    Raises:
+        ValueError: as :func:`statements`.
+    """
     found = statements(task, repository)
     own = {id(s): hashlib.sha256(s.tree.encode()).digest() for s in found}
     looked_in = {

@@ -1,7 +1,7 @@
-"""Runs of version 0.1.0, whose run.json left unsaid what was a default: completed on reading.
+"""Completion of run.json from version 0.1.0, which did not record default settings.
 
-What stands here is what that version's code did, and never changes. So runs that were made then
-are taken for what they are, and not made again.
+These defaults are those of that version's code and never change. They let its runs be recognised
+as valid instead of being repeated.
 """
 
 import json
@@ -54,7 +54,7 @@ _DYNAMICS = {
     "pt8au2-hot": {"structure": "pt8au2-slab-high", "max_distance_A": 100.0},
 }
 _QUICK_STEPS = 25_000
-# One name stood for several things.
+# Version 0.1.0 used one name for different quantities.
 _METRICS = {("amp", "epochs"): "loss_evaluations"} | {
     (task, "train_seconds"): "analysis_seconds"
     for task in ("nve", "minima", "vibrations", "uncertainty", "learned", "neighbours")
@@ -62,10 +62,10 @@ _METRICS = {("amp", "epochs"): "loss_evaluations"} | {
 
 
 def completed(run: dict) -> dict:
-    """run.json as it would be written today: a run of 0.1.0 gets what its settings left unsaid.
+    """run.json in today's form, with the settings that version 0.1.0 did not record.
 
     Args:
-        run: as read; returned as it is where nothing is missing.
+        run: as read; returned unchanged if it is of a later version.
     """
     old = run.get("settings", {})
     if not isinstance(old, dict) or "dataset" not in old:
@@ -102,7 +102,7 @@ def completed(run: dict) -> dict:
 
 
 def _is_iterations(training: dict | None, metric: str) -> bool:
-    """The second-order method's iterations were called epochs."""
+    """Whether "epochs" is the old name of the second-order method's iterations."""
     return metric == "epochs" and "stages" in (training or {})
 
 

@@ -1,7 +1,7 @@
-"""An experiment: one row of a table, frozen, with everything that its outcome depends on.
+"""An experiment: one row of a table, as an immutable record of all that its outcome depends on.
 
-The rows themselves stand in :mod:`reproduction.sections`. What runs, keeps and shows them takes
-experiments as arguments.
+The rows themselves are defined in :mod:`reproduction.sections`. The code that runs, stores and
+shows them takes experiments as arguments.
 """
 
 import json
@@ -21,7 +21,7 @@ QUICK_SPLIT = (400, 100)
 
 @dataclass(frozen=True)
 class DataSource:
-    """A trajectory that the project makes: its name, and the dynamics that gives it."""
+    """A trajectory that the project generates: its name, and the dynamics that produces it."""
 
     name: str
     dynamics: DynamicsSettings
@@ -36,36 +36,36 @@ class Experiment:
     """One row of a table.
 
     Attributes:
-        id: the key everywhere: table/row for a row of the report, beyond/name for one of ours.
+        id: unique key: table/row for a row of the report, beyond/name for one of ours.
         table: the table that shows it.
-        label: the row's name there.
-        task: which module of :mod:`reproduction.engine.tasks` runs it.
+        label: the row's name in that table.
+        task: the module of :mod:`reproduction.engine.tasks` that runs it.
         data: the trajectory it is trained and tested on.
-        model: name in :mod:`keras_models.catalogue`, or what the task calls its kinds.
-        widths: of the model's MLPs, as the report's tables write them; None where it has none.
-        activation: of the hidden layers; None where the model has none.
+        model: name in :mod:`keras_models.catalogue`, or of a variant of the task.
+        widths: of the model's MLPs, as written in the report's tables; None if it has none.
+        activation: of the hidden layers; None if the model has none.
         options: other keyword arguments of the builder and the task.
-        training: settings of the optimiser; None where nothing is trained step by step.
+        training: settings of the optimiser; None if nothing is trained iteratively.
         loss_weights: of the squared errors of E (1/eV^2) and F (Å^2/eV^2). None: the squared
-            error of the one quantity that is trained, standardised by the training part.
+            error of the single trained quantity, standardised by the training part.
         models_of: id of the experiment whose trained models this one uses; empty for none.
-        frames: how many of the trajectory's frames, the first ones; None for all.
+        frames: use only this many frames from the start of the trajectory; None for all.
         split: numbers of training and test frames.
         partition: how they are chosen (:data:`data_gen.splits.PARTITIONS`).
-        trajectories: seed k is trained and tested on the k-th of these, over and over, in place
-            of ``data``; empty for one trajectory, whatever the seed.
-        repeats: id of the row that this is, over several trajectories; empty for any other.
-        seeds: of first weights and batch orders.
-        deterministic: the seed has no part in the outcome.
-        lanes: how many seeds are trained side by side. The bits of a run depend on it, so that
-            it is the same whichever seeds are asked for. The fastest measured for the model.
-        assumed: sections of ASSUMPTIONS.md that the row rests on.
-        shipped: its models are kept in results/models/ for users.
-        quick: a quick run takes it.
+        trajectories: if not empty, used instead of ``data``: seed k is trained and tested on
+            number k modulo their count.
+        repeats: id of the row that this one repeats on several trajectories; empty for none.
+        seeds: of the initial weights and batch orders.
+        deterministic: the outcome is independent of the seed.
+        lanes: number of seeds trained side by side, the fastest measured for the model. The
+            last bits of a run depend on it, so it does not vary with the seeds asked for.
+        assumed: sections of ASSUMPTIONS.md that the row relies on.
+        shipped: its models are published in results/models/.
+        quick: whether a quick run includes it.
         quick_options, quick_split: what a quick run changes besides the training.
 
     Raises:
-        ValueError: several trajectories, and seeds side by side.
+        ValueError: ``trajectories`` are combined with several ``lanes``.
     """
 
     id: str
@@ -100,11 +100,11 @@ class Experiment:
 
     @property
     def dataset(self) -> str:
-        """Name of the trajectory."""
+        """Name of the trajectory that the experiment is trained and tested on."""
         return self.data.name
 
     def of_seed(self, seed: int) -> "Experiment":
-        """The same row on the one trajectory of a seed."""
+        """The same experiment, restricted to the trajectory of one seed."""
         if not self.trajectories:
             return self
         source = self.trajectories[seed % len(self.trajectories)]
@@ -112,20 +112,20 @@ class Experiment:
 
     @property
     def sources(self) -> tuple[DataSource, ...]:
-        """All trajectories that it needs."""
+        """All trajectories that the experiment needs."""
         return self.trajectories or (self.data,)
 
     @property
     def frames_key(self) -> tuple:
-        """Which frames of which trajectories it is trained and tested on."""
+        """Key that experiments share if they are trained and tested on the same frames."""
         return self.sources, self.frames, self.split, self.partition
 
     def parts(self, data: Dataset) -> tuple[Dataset, Dataset]:
-        """Training and test part in time order. Raises DataError where frames are too few."""
+        """Training and test part in time order. Raises DataError if there are too few frames."""
         return data[: self.frames].split(*self.split)
 
     def settings(self) -> dict:
-        """Everything that a run's outcome depends on besides seed and code, as JSON has it."""
+        """Everything that a run's outcome depends on besides seed and code, in JSON types."""
         settings = {
             "task": self.task,
             "model": self.model,
@@ -141,11 +141,11 @@ class Experiment:
             "partition": {"kind": self.partition, **PARTITIONS[self.partition]},
             "lanes": self.lanes,
         }
-        # Through JSON, as run.json has it: tuples become lists.
+        # Through JSON and back, to compare equal with run.json: tuples become lists.
         return json.loads(json.dumps(settings))
 
     def at_quick_size(self) -> "Experiment":
-        """The same experiment small enough to try: not the report's settings."""
+        """A small version of the experiment for a quick try, not with the report's settings."""
         return replace(
             self,
             data=self.data.quick(),

@@ -1,4 +1,4 @@
-"""Where a number comes from: code, versions, machine."""
+"""Provenance of a result: code, package versions and machine."""
 
 import os
 import platform
@@ -31,12 +31,12 @@ def _repository() -> Repository:
 
 @cache
 def code_checksum(task: str) -> str:
-    """Checksum of the code that makes a task's predictions: :mod:`reproduction.engine.code`."""
+    """Checksum of the code behind a task's predictions; see :mod:`reproduction.engine.code`."""
     return code.checksum(tasks.module_name(task), _repository())
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """Name of the processor, or of its architecture if the system does not give the name."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -47,7 +47,7 @@ def processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that a result depends on, those that are installed."""
+    """Versions of Python and of the installed packages that results depend on."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -59,7 +59,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def provenance() -> dict:
-    """Commit, versions, processor and core count."""
+    """Commit, versions, processor, core count and operating system of this process."""
     return {
         "commit": _git("rev-parse", "HEAD") or "not a git checkout",
         "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),

@@ -1,4 +1,4 @@
-"""One run: a group of seeds of one experiment, from its data to its folder in the store."""
+"""Running one group of seeds of an experiment, from its data to its folders in the store."""
 
 import time
 import traceback
@@ -22,7 +22,7 @@ from reproduction.errors import ReproductionError
 
 @dataclass(frozen=True)
 class Work:
-    """One group of seeds of one experiment, as it is sent to a worker."""
+    """A unit of work for a worker: one group of seeds of one experiment."""
 
     experiment: Experiment
     seeds: tuple[int, ...]
@@ -30,22 +30,22 @@ class Work:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name for messages, such as "table4/eq2 seeds 0, 1"."""
         seeds = ", ".join(map(str, self.seeds))
         return f"{self.experiment.id} seed{'s' if len(self.seeds) > 1 else ''} {seeds}"
 
 
 def load_dataset(folder: Path, source: DataSource) -> Dataset:
-    """A row's data from the data folder.
+    """Load a trajectory from the data folder.
 
     Raises:
-        DataError: they are not there, cannot be used, or are others than the source says.
+        DataError: the data are missing or unusable, or were not made as the source says.
     """
     return load_made(folder / f"{source.name}.traj", source.dynamics)
 
 
 def explain(error: Exception) -> str:
-    """One sentence for an error that is the user's to mend; a traceback for one that is ours."""
+    """One sentence for an exception that the user can act on; a traceback for a bug."""
     if isinstance(error, (ReproductionError, DataError, AmpError)):
         return str(error)
     if isinstance(error, OSError) and error.errno:
@@ -56,10 +56,10 @@ def explain(error: Exception) -> str:
 def do(
     work: Work, data: Dataset, store: Store, report: Callable[[float, str], None]
 ) -> dict[int, str]:
-    """Run one group here and now; what failed, by seed.
+    """Run one group in this process and store its runs; returns why seeds failed, by seed.
 
-    Where the partition has several folds, a model is trained for each. A group that was stopped
-    takes up the checkpoint of its first fold alone: later ones are trained anew.
+    If the partition has several folds, a model is trained for each. A group interrupted in its
+    first fold resumes from its checkpoint; interrupted in a later one, it starts from scratch.
     """
     from reproduction.engine.tasks import perform
     from reproduction.engine.tasks.common import Job
@@ -74,7 +74,7 @@ def do(
     begin = time.perf_counter()
     of_folds = []
     for k, (train, test) in enumerate(parts):
-        # A block's checkpoint must not be taken up by another.
+        # No block may resume from the checkpoint of another.
         block = f" block {k + 1}" if len(parts) > 1 else ""
         job = Job(
             experiment,
@@ -124,7 +124,7 @@ def do(
 
 
 def joined(data: Dataset, parts: Sequence[tuple[Dataset, Dataset]]) -> tuple[Dataset, Dataset]:
-    """The training and the test parts of all folds, each one after the other."""
+    """The training parts of all folds concatenated, and likewise the test parts."""
     return tuple(
         data[np.concatenate([part.metadata["frames"] for part in side])]
         for side in zip(*parts, strict=True)
@@ -132,10 +132,10 @@ def joined(data: Dataset, parts: Sequence[tuple[Dataset, Dataset]]) -> tuple[Dat
 
 
 def pooled(results: Sequence):
-    """One seed's folds as one run: their predictions one after the other.
+    """Combine one seed's results for all folds into one run, their predictions concatenated.
 
-    Curves get the folds as their last axis; seconds are added up; no model is kept. A fold that
-    failed makes the whole seed fail.
+    Curves are stacked along a new last axis; seconds are summed; models are dropped. If a fold
+    failed, its exception is returned.
     """
     if len(results) == 1:
         return results[0]
@@ -167,7 +167,7 @@ def pooled(results: Sequence):
 
 
 def _used(experiment: Experiment, seed: int, store: Store) -> dict[str, str]:
-    """Which trained models a run used, so that it is made again after they are."""
+    """Checksum of the trained models that a run used: if they change, the run is outdated."""
     used = store.used_models(experiment, seed)
     return {"used_models": used} if used else {}
 

@@ -1,7 +1,7 @@
-"""Schedule: which runs are missing, and worker processes of one thread each that make them.
+"""Scheduling: find the runs that are missing and do them in single-threaded worker processes.
 
-Two processes of one thread each do more than one of two threads: the models are small
-(``make benchmark`` measures both).
+The models are so small that two processes of one thread each get more done than one process
+of two threads (``make benchmark`` measures both).
 """
 
 import contextlib
@@ -29,16 +29,16 @@ REPORT_SECONDS = 0.2
 
 @dataclass
 class Outcome:
-    """What a call of :func:`run` did.
+    """Summary of a call of :func:`run`.
 
     Attributes:
-        made: runs, by name.
-        skipped: how many were there already.
-        failed: why, by name.
-        older_code: names of those that were there and are of other code than this.
-        unsealed: how many of those that were there have no checksums.
-        damaged: what was wrong with runs that are made again, a sentence each.
-        beside: names of those of seeds that their row does not have.
+        made: names of the runs that succeeded.
+        skipped: number of runs that had been done before.
+        failed: {name of the run: why it failed}.
+        older_code: names of the skipped runs that were made by a different version of the code.
+        unsealed: number of the skipped runs without checksums.
+        damaged: one sentence for each damaged run, which is done again.
+        beside: names of the runs whose seed is not one of their row's.
     """
 
     made: list[str] = field(default_factory=list)
@@ -51,16 +51,16 @@ class Outcome:
 
 
 class Listener:
-    """Hears of progress; the base class ignores it."""
+    """Receiver of progress events; this base class ignores them."""
 
     def started(self, work: Work) -> None:
-        """A group begins."""
+        """Called when a group of seeds starts."""
 
     def progress(self, work: Work, fraction: float, text: str) -> None:
-        """A group is this far."""
+        """Called as a group advances; ``fraction`` of it is done."""
 
     def ended(self, work: Work, failures: dict[int, str]) -> None:
-        """A group is done; failures by seed."""
+        """Called when a group ends; ``failures`` gives the reason by seed."""
 
 
 def plan(
@@ -71,23 +71,26 @@ def plan(
     fresh: bool = False,
     quick: bool = False,
 ) -> tuple[list[Work], Outcome]:
-    """What is left to do, and what is there already.
+    """Split the wanted runs into those left to do and those done before.
 
-    Done again is what is damaged, and what failed when it was last tried.
+    Damaged runs are done again, and so are those that failed at the last attempt.
 
     Args:
-        experiments: wanted.
-        store: of their runs.
-        checksums: of each dataset.
-        seeds: instead of each experiment's own.
-        fresh: do all again.
-        quick: passed on to run.json.
+        experiments: the wanted ones.
+        store: holds their runs.
+        checksums: {name of a dataset: its checksum}.
+        seeds: replace each experiment's own.
+        fresh: do everything again.
+        quick: recorded in run.json.
+
+    Returns:
+        The groups of seeds to run, and an outcome that counts the runs done before.
     """
     work, outcome = [], Outcome()
     for experiment in experiments:
         code = code_checksum(experiment.task)
         missing = []
-        # Where nothing is random, other seeds would be the same again.
+        # Deterministic experiments would only repeat themselves for other seeds.
         own = seeds is None or experiment.deterministic
         for seed in experiment.seeds if own else sorted(set(seeds)):
             name, one = f"{experiment.id} seed {seed}", experiment.of_seed(seed)
@@ -121,10 +124,18 @@ def run(
     workers: int,
     listener: Listener,
 ) -> Outcome:
-    """Do the work; one failure does not stop the others.
+    """Do the work in parallel; a failure does not stop the other groups.
 
-    On Ctrl-C the workers keep a checkpoint of what they were at, and KeyboardInterrupt is
-    raised again.
+    On Ctrl-C the workers save checkpoints of their unfinished groups, and KeyboardInterrupt is
+    re-raised.
+
+    Args:
+        work: groups of seeds to run.
+        outcome: updated and returned.
+        store: where finished runs go.
+        data_folder: holds the trajectories.
+        workers: number of processes.
+        listener: told of progress.
     """
     context = multiprocessing.get_context("spawn")
     queue = deque(work)
@@ -162,7 +173,7 @@ def run(
                 outcome.made.append(name)
         listener.ended(item, failures)
 
-    # Before NumPy loads in a worker: its threads are counted then.
+    # NumPy reads these when a worker loads it.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     try:
         for _ in range(min(workers, len(queue))):
@@ -192,7 +203,7 @@ def run(
 
 
 def _stop(pool: dict) -> None:
-    """Ask workers to keep their state and end; insist after a while."""
+    """Ask the workers to save their state and exit; kill those that take too long."""
     for process, _ in pool.values():
         if process.is_alive():
             os.kill(process.pid, signal.SIGUSR1)
@@ -204,13 +215,13 @@ def _stop(pool: dict) -> None:
 
 
 def _worker(connection: Connection, store_folder: str, data_folder: str) -> None:
-    """The life of a worker: take work, do it, say how it went."""
-    # Ctrl-C reaches the whole process group; only the parent decides what it means.
+    """Main loop of a worker: receive work, do it, report how it went."""
+    # Ctrl-C reaches the whole process group; only the parent reacts to it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
     signal.signal(signal.SIGUSR1, lambda *_: stop.set())
     parent = multiprocessing.parent_process()
-    # A parent that is killed cannot say so: without it, nobody wants the rest.
+    # A killed parent cannot tell its workers to stop, so they exit with it.
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     from keras_models.backend import tf
 
@@ -232,7 +243,7 @@ def _worker(connection: Connection, store_folder: str, data_folder: str) -> None
 
 
 def _reporter(connection: Connection, stop: threading.Event) -> Callable[[float, str], None]:
-    """Send progress, not too often; raise when the parent wants an end."""
+    """A progress callback that sends at a limited rate, and raises once the parent says stop."""
     last = 0.0
 
     def report(fraction: float, text: str) -> None:

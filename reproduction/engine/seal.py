@@ -1,7 +1,7 @@
-"""A run's seal: checksums of its files and of run.json itself, and what is wrong with a run.
+"""The seal of a run: checksums of its files and of run.json itself, and their verification.
 
-Runs that were made before there were checksums are read as they are; their archives must open
-whole, by the check sums that zip files have of their own.
+Runs made before checksums were introduced are accepted if their archives pass the CRC check that
+is built into zip files.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from reproduction.engine.completion import completed
 from reproduction.errors import ReproductionError
 
 RUN, ARRAYS, MODEL = "run.json", "arrays.npz", "model.keras"
-# What results are gathered from.
+# Entries of run.json that gathering the results relies on.
 NEEDED = {
     "settings": dict,
     "data_sha256": str,
@@ -30,12 +30,12 @@ NEEDED = {
 
 
 class Damaged(ReproductionError):
-    """A run that is there and is not what was written: the message names the file."""
+    """A run is not what was written: the message names the damaged file."""
 
 
 def sealed(run: dict, folder: Path) -> dict:
-    """What run.json holds: the run with checksums of the files beside it and of itself."""
-    # Through JSON, as it will be read.
+    """Content of run.json: the run, with checksums of the files beside it and of itself."""
+    # Through JSON and back: the checksum is over what will be read.
     plain = json.loads(json.dumps(run, default=_plain))
     files = {name: sha256(folder / name) for name in (ARRAYS, MODEL) if (folder / name).is_file()}
     plain = {**plain, "files": files}
@@ -43,26 +43,26 @@ def sealed(run: dict, folder: Path) -> dict:
 
 
 def is_sealed(run: dict) -> bool:
-    """A run has checksums; older ones have none."""
+    """Whether a run has checksums; older ones have none."""
     return "sha256" in run
 
 
 def content_checksum(run: dict) -> str:
-    """SHA-256 over all of a run.json but its own checksum, however it is laid out."""
+    """SHA-256 over the content of a run.json except its own checksum, whatever its layout."""
     rest = {name: value for name, value in run.items() if name != "sha256"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def open_run(folder: Path, experiment: str, seed: int) -> dict | None:
-    """run.json of a run that is whole; None where there is no run.
+    """Verify a run and return its run.json; None if there is no run.
 
     Args:
         folder: of the run.
-        experiment, seed: whose it is.
+        experiment, seed: that the run must belong to.
 
     Raises:
-        Damaged: files are missing, altered or incomplete, or another run's.
+        Damaged: files are missing, altered or incomplete, or belong to another run.
     """
     if not folder.exists():
         return None
@@ -81,7 +81,9 @@ def open_run(folder: Path, experiment: str, seed: int) -> dict | None:
         _check_older(run, folder)
     stated = run.get("experiment", experiment), run.get("seed", seed)
     if stated != (experiment, seed):
-        raise Damaged(f"{path}: of {stated[0]}, seed {stated[1]}, not of {experiment}, seed {seed}")
+        raise Damaged(
+            f"{path}: belongs to {stated[0]}, seed {stated[1]}, not to {experiment}, seed {seed}"
+        )
     try:
         return completed(run)
     except (KeyError, TypeError, AttributeError):
@@ -90,7 +92,7 @@ def open_run(folder: Path, experiment: str, seed: int) -> dict | None:
 
 def _check_seal(run: dict, folder: Path) -> None:
     if run.get("sha256") != content_checksum(run):
-        raise Damaged(f"{folder / RUN}: its content does not fit its checksum: it was edited")
+        raise Damaged(f"{folder / RUN}: its content does not match its checksum: it was edited")
     for name in (ARRAYS, MODEL):
         path, wanted = folder / name, run["files"].get(name)
         try:
@@ -100,10 +102,10 @@ def _check_seal(run: dict, folder: Path) -> None:
         if wanted and not found:
             raise Damaged(f"{path}: missing")
         if found and not wanted:
-            raise Damaged(f"{path}: {RUN} knows no such file")
+            raise Damaged(f"{path}: not listed in {RUN}")
         if found != wanted:
             raise Damaged(
-                f"{path}: does not fit its checksum in {RUN}: it was altered or is incomplete"
+                f"{path}: does not match its checksum in {RUN}: it was altered or is incomplete"
             )
 
 
@@ -121,7 +123,7 @@ def _check_older(run: dict, folder: Path) -> None:
 
 
 def archive_damage(path: Path) -> str:
-    """What is wrong with a .npz or .keras file by its own check sums; empty for nothing."""
+    """What is wrong with a .npz or .keras file, by its built-in CRCs; empty if nothing is."""
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
@@ -129,12 +131,12 @@ def archive_damage(path: Path) -> str:
         return "missing"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    # Of damaged members zipfile raises whatever their compression trips over.
+    # For damaged members zipfile passes on any exception of the decompressor.
     except Exception as error:
         return f"cannot be read, is it complete? ({error})"
-    return f"cannot be read: {bad} in it is damaged" if bad else ""
+    return f"cannot be read: its member {bad} is damaged" if bad else ""
 
 
 def _plain(value):
-    """NumPy scalars for JSON."""
+    """A NumPy scalar as a Python number; any other object as text."""
     return value.item() if isinstance(value, np.generic) else str(value)

@@ -1,4 +1,4 @@
-"""Modules of a repository as syntax trees: their top-level statements, and what names stand for."""
+"""The repository's modules as syntax trees: top-level statements, and what their names refer to."""
 
 import ast
 import symtable
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Apart from the tasks, this package runs, stores and shows what they predict.
+# Apart from its tasks, this package only runs them, and stores and shows their predictions.
 AROUND = "reproduction"
 REGISTERS = "register_keras_serializable"
 
@@ -17,16 +17,16 @@ _SCOPES = (*_FUNCTIONS, ast.ClassDef)
 
 @dataclass(eq=False)
 class Statement:
-    """A top-level statement.
+    """A top-level statement of a module.
 
     Attributes:
-        module: that it stands in.
+        module: contains the statement.
         node: its syntax tree.
-        tree: the same as text, each global name replaced by what it stands for.
-        uses: statements that it needs, in the order of the names.
-        modules: that it looks things up in.
+        tree: the tree as text, each global name replaced by what it refers to.
+        uses: statements that it needs, in the order of its names.
+        modules: modules that it looks things up in at run time.
         imports: modules of this repository that it imports when it runs.
-        opens_models: it opens saved models.
+        opens_models: whether it opens saved models.
     """
 
     module: "Module"
@@ -39,20 +39,20 @@ class Statement:
 
     @property
     def decorators(self) -> list[ast.expr]:
-        """Of a function or class."""
+        """Decorators of a function or class; empty for other statements."""
         return getattr(self.node, "decorator_list", [])
 
 
 class Module:
-    """The top-level statements of a file.
+    """A Python module, split into its top-level statements.
 
     Attributes:
-        name: dotted.
-        path: of its file.
-        names: name -> statements that give it its value.
-        imported: name -> (module, name in it or None).
+        name: its dotted name.
+        path: its file.
+        names: {name: statements that give it its value}.
+        imported: {name: (module, name in that module or None)}.
         effects: statements that do something on import.
-        statements: all but imports, docstrings and ``__all__``.
+        statements: all except imports, docstrings and ``__all__``.
     """
 
     def __init__(self, name: str, path: Path) -> None:
@@ -61,7 +61,7 @@ class Module:
         self.imported: dict[str, tuple[str, str | None]] = {}
         self.effects: list[Statement] = []
         self.statements: list[Statement] = []
-        # A folder without __init__.py is a package, too.
+        # A folder without __init__.py is a package as well.
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         for node in ast.parse(text).body:
             self._add(node)
@@ -87,7 +87,7 @@ class Module:
 
 
 def is_text(node: ast.stmt) -> bool:
-    """A string that stands alone, as a docstring does."""
+    """Whether a statement is a bare string, such as a docstring."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -96,7 +96,15 @@ def is_text(node: ast.stmt) -> bool:
 
 
 def bindings(node: ast.Import | ast.ImportFrom, module: str) -> dict:
-    """name -> (module, name in it or None) of an import line."""
+    """Names that an import statement binds: {name: (module, name in that module or None)}.
+
+    Args:
+        node: the import statement.
+        module: contains it; named in the error message.
+
+    Raises:
+        ValueError: a relative or star import.
+    """
     if isinstance(node, ast.Import):
         return {
             alias.asname or alias.name.split(".")[0]: (
@@ -111,7 +119,7 @@ def bindings(node: ast.Import | ast.ImportFrom, module: str) -> dict:
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:
-    """Names that a top-level statement gives a value to."""
+    """Names that a top-level statement assigns or defines."""
     if isinstance(node, _SCOPES):
         yield node.name
         return
@@ -123,7 +131,7 @@ def _bound(node: ast.stmt) -> Iterator[str]:
 
 
 def global_names(node: ast.stmt) -> set[str]:
-    """Names in a top-level statement that are the module's, or built in."""
+    """Names that a top-level statement reads from the module or the built-ins."""
     found = set()
 
     def add(table: symtable.SymbolTable, top: bool) -> None:
@@ -138,11 +146,11 @@ def global_names(node: ast.stmt) -> set[str]:
 
 
 class Repository:
-    """The modules below a folder, read as they are asked for.
+    """All modules below a folder, each parsed when it is first asked for.
 
     Args:
         root: the folder.
-        tasks: the package of the tasks.
+        tasks: dotted name of the package that contains the tasks.
     """
 
     def __init__(self, root: Path, tasks: str) -> None:
@@ -150,7 +158,7 @@ class Repository:
         self._modules: dict[str, Module | None] = {}
 
     def module(self, name: str) -> Module | None:
-        """A module or package of this repository; None for any other."""
+        """The module or package of this name; None if it is not in this repository."""
         if name not in self._modules:
             path = self.root.joinpath(*name.split("."))
             file = path.with_suffix(".py")
@@ -160,14 +168,19 @@ class Repository:
         return self._modules[name]
 
     def counts(self, name: str) -> bool:
-        """Of :data:`AROUND` only the tasks count."""
+        """Whether a module is part of the checksum; in :data:`AROUND` only the tasks are."""
         return name.split(".")[0] != AROUND or name.startswith(f"{self.tasks}.")
 
     def stands_for(self, module: Module, name: str, imported: dict | None = None):
-        """What a global name is: a list of statements, a module, a dotted name, or None.
+        """What a global name refers to: a list of statements, a module, a dotted name, or None.
 
-        A dotted name is that of something of another package, or, without its module, of the
-        part of this repository that does not count. None: built in.
+        A dotted name is that of an object in another package, or, without its module, of an
+        object in a module of this repository that does not count. None: a built-in.
+
+        Args:
+            module: uses the name.
+            name: the global name.
+            imported: import bindings that replace the module's own.
         """
         imported = module.imported if imported is None else imported
         if name not in imported:
@@ -176,7 +189,7 @@ class Repository:
         return self.attribute(self.module(origin) or origin, attribute)
 
     def attribute(self, of, name: str | None):
-        """What an attribute is, of what :meth:`stands_for` gives; None where it is not known."""
+        """What an attribute of a result of :meth:`stands_for` refers to; None if unknown."""
         if isinstance(of, str):
             return of if name is None else f"{of}.{name}".lstrip(".")
         if not isinstance(of, Module):
@@ -193,9 +206,10 @@ class Repository:
         return f"{self.tasks}.".startswith(f"{name}.")
 
     def named_in(self, text: str) -> tuple[list[Module], str]:
-        """Modules that a string names, and the rest of it.
+        """Modules that a string names, and the rest of the string.
 
-        "package.module", "package.module.name", "package.module:name", or all of "package.".
+        Understood are "package.module", "package.module.name", "package.module:name", and
+        "package." for all modules of a package.
         """
         name = text.replace(":", ".")
         if "." not in name or not name.replace(".", "").isidentifier():
@@ -211,7 +225,7 @@ class Repository:
         return [], text
 
     def registered(self, statement: Statement) -> str:
-        """Where its decorators may enter it: "Keras", "here", or nowhere."""
+        """Where its decorators may register a statement: "Keras", "here", or "" for nowhere."""
         for decorator in statement.decorators:
             root = decorator.func if isinstance(decorator, ast.Call) else decorator
             if REGISTERS in ast.dump(root):
@@ -225,7 +239,7 @@ class Repository:
         return ""
 
     def imports(self, imported: dict) -> list[Module]:
-        """Modules of this repository that import lines run, packages above them included."""
+        """Modules of this repository that imports execute, including their parent packages."""
         found = []
         for origin, attribute in imported.values():
             for name in (origin, f"{origin}.{attribute}"):
@@ -237,7 +251,7 @@ class Repository:
         return found
 
     def whole(self, module: Module) -> list[Statement]:
-        """All statements of a module, and those that it has from other modules by name."""
+        """All statements of a module, and those that it imports by name from other modules."""
         found = list(module.statements)
         for name in sorted(module.imported):
             value = self.stands_for(module, name)

@@ -1,4 +1,4 @@
-"""Runs on disk: ``runs/<experiment>/seed<k>/``, there whole or not at all."""
+"""Storage of runs in ``runs/<experiment>/seed<k>/``, each written atomically."""
 
 import contextlib
 import hashlib
@@ -24,16 +24,17 @@ from reproduction.errors import ReproductionError
 
 @dataclass
 class RunResult:
-    """What one (experiment, seed) came to.
+    """Result of running an experiment with one seed.
 
     Attributes:
-        seed: its seed.
-        predictions: "energy" and, where the model has them, "force": a (train, test) pair of
-            arrays in eV and eV/Å. Their errors are taken when results are gathered.
-        metrics: {(split, metric): value} that only the run knows, such as ("", "train_seconds").
-        arrays: what figures need besides, such as learning curves.
-        info: how training ended and the like, for run.json.
-        model: a Keras model to keep, or None.
+        seed: of this run.
+        predictions: {"energy" or "force": (train, test)}, the quantities that the model
+            predicts, in eV and eV/Å. Their errors are computed when results are gathered.
+        metrics: {(split, metric): value} that can only be measured during the run, such as
+            ("", "train_seconds").
+        arrays: other data for figures, such as learning curves.
+        info: entries of run.json, such as how training ended.
+        model: the Keras model to store, or None.
     """
 
     seed: int
@@ -45,10 +46,10 @@ class RunResult:
 
 
 class Store:
-    """The runs below one folder.
+    """A folder of runs.
 
     Raises:
-        ReproductionError: the folder cannot be made or written to.
+        ReproductionError: the folder cannot be created or written to.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,10 +65,10 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self):
-        """Hold the folder: two programs must not run experiments into one folder.
+        """Lock the folder, so that only one program runs experiments into it.
 
         Raises:
-            ReproductionError: another one holds it.
+            ReproductionError: another program has locked it.
         """
         with contextlib.ExitStack() as stack:
             try:
@@ -80,39 +81,39 @@ class Store:
             yield
 
     def still(self):
-        """Keep all runs as they are: none comes, goes or is replaced until the block ends.
+        """Freeze the runs: none is added, removed or replaced until the block ends.
 
-        Experiments may be running meanwhile; one that ends waits before its run is put in place.
+        Experiments may go on meanwhile; one that finishes waits before it stores its run.
         """
         return held(self.folder, ".still.lock", wait=True)
 
     def _sweep(self) -> None:
-        """Remove what a killed program left half-written."""
+        """Remove what a killed program left half written."""
         for pattern in ("*/*/.seed*", "*/*/.checkpoint*.tmp.npz"):
             for path in self.folder.glob(pattern):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def run_folder(self, experiment: str, seed: int) -> Path:
-        """Where a run is, or would be."""
+        """Folder of a run, whether or not it exists."""
         return self.folder / experiment / f"seed{seed}"
 
     def checkpoint(self, experiment: str, seeds: tuple[int, ...]) -> Path:
-        """Where a group of unfinished runs keeps its state."""
+        """Checkpoint file of a group of unfinished runs, whether or not it exists."""
         return self.folder / experiment / f".checkpoint-{'-'.join(map(str, seeds))}.npz"
 
     def seeds(self, experiment: str) -> list[int]:
-        """Of which an experiment has runs, whole or damaged, in order."""
+        """Sorted seeds of an experiment's runs, including damaged ones."""
         names = (path.name for path in (self.folder / experiment).glob("seed*") if path.is_dir())
         return sorted(int(n) for name in names if (n := name.removeprefix("seed")).isdecimal())
 
     def read(self, experiment: str, seed: int) -> dict | None:
-        """run.json of a finished run; None where there is none, or one that is damaged."""
+        """run.json of a finished run; None if the run is missing or damaged."""
         with contextlib.suppress(Damaged):
             return open_run(self.run_folder(experiment, seed), experiment, seed)
         return None
 
     def damage(self, experiment: str, seed: int) -> str:
-        """What is wrong with the files of a run, in one sentence; empty where nothing is."""
+        """What is wrong with the files of a run, in one sentence; empty if nothing is."""
         try:
             open_run(self.run_folder(experiment, seed), experiment, seed)
         except Damaged as error:
@@ -124,11 +125,11 @@ class Store:
         write_text(self._failure(experiment, seed), why + "\n")
 
     def has_failed(self, experiment: str, seed: int) -> bool:
-        """A run failed when it was last tried, though an older one may be there."""
+        """Whether the last attempt at a run failed; an older run may exist all the same."""
         return self._failure(experiment, seed).is_file()
 
     def failures(self) -> dict[tuple[str, int], str]:
-        """Why runs failed, by experiment and seed, of those that failed when last tried."""
+        """Runs that failed at the last attempt: {(experiment, seed): why}."""
         found = {}
         for path in sorted(self.folder.glob("*/*/seed*.failed")):
             if (seed := path.stem.removeprefix("seed")).isdecimal():
@@ -137,7 +138,7 @@ class Store:
         return found
 
     def forget_failures(self, experiment: str) -> None:
-        """Take an experiment's failures off the record, as when it is not wanted any more."""
+        """Delete the record of an experiment's failures, as when it is no longer wanted."""
         for path in (self.folder / experiment).glob("seed*.failed"):
             path.unlink(missing_ok=True)
 
@@ -146,37 +147,37 @@ class Store:
         return folder.with_name(f"{folder.name}.failed")
 
     def arrays(self, experiment: str, seed: int) -> dict[str, np.ndarray]:
-        """Predictions and curves of a finished run."""
+        """Predictions, curves and other arrays of a finished run, by name."""
         with np.load(self.run_folder(experiment, seed) / ARRAYS) as stored:
             return dict(stored)
 
     def fits(self, experiment: Experiment, seed: int, data_sha256: str) -> dict | None:
-        """run.json of a finished run of these settings on these data, else None."""
+        """run.json of a finished run with the experiment's settings on these data, else None."""
         run = self.read(experiment.id, seed)
         return run if run and not self._other(run, experiment, seed, data_sha256) else None
 
     def why_not(self, experiment: Experiment, seed: int, data_sha256: str) -> str:
-        """In a few words, why :meth:`fits` gives no run; empty where it gives one."""
+        """In a few words, why :meth:`fits` returns None; empty if it returns a run."""
         if why := self.damage(experiment.id, seed):
             return f"damaged ({why})"
         run = self.read(experiment.id, seed)
         return self._other(run, experiment, seed, data_sha256) if run else "not run"
 
     def _other(self, run: dict, experiment: Experiment, seed: int, data_sha256: str) -> str:
-        """In what a run is another one than is wanted."""
+        """In what respect a run is not the wanted one; empty if it is."""
         if run.get("data_sha256") != data_sha256:
-            return "of other data"
+            return "on other data"
         if run.get("settings") != experiment.settings():
-            return "of other settings"
+            return "with other settings"
         if run.get("used_models", "") != self.used_models(experiment, seed):
-            return "of models that were trained anew since"
+            return "with models that were retrained since"
         return ""
 
     def used_models(self, experiment: Experiment, seed: int) -> str:
-        """SHA-256 over the trained models that a run uses; empty where it uses none.
+        """SHA-256 over the trained models that a run may use; empty if it uses none.
 
-        Over those that are there of all seeds that rows have, not only of the run's own. Models of
-        seeds beside those do not count, so that none of the rows' runs is made again after them.
+        It covers the models of the default seeds as far as they exist, and of the run's own seed.
+        Models of further seeds are left out, so that adding them does not invalidate runs.
         """
         if not experiment.models_of:
             return ""
@@ -188,12 +189,21 @@ class Store:
         return digest.hexdigest()
 
     def unusable_model(self, experiment: Experiment, seeds: Iterable[int]) -> str:
-        """What is wrong with the runs whose models an experiment uses; empty where nothing is."""
+        """What is wrong with the first damaged run whose model is used; empty if none is damaged.
+
+        A run that does not exist is not damaged.
+        """
         used = sorted({*FIVE_SEEDS, *seeds}) if experiment.models_of else ()
         return next((why for k in used if (why := self.damage(experiment.models_of, k))), "")
 
     def write(self, experiment: str, result: RunResult, run: dict) -> None:
-        """Keep a finished run: written beside its place, then renamed into it."""
+        """Store a finished run atomically, in place of an earlier one.
+
+        Args:
+            experiment: its id.
+            result: arrays and model of the run.
+            run: content of run.json, without checksums.
+        """
         final = self.run_folder(experiment, result.seed)
         final.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".seed{result.seed}.", dir=final.parent))
@@ -223,5 +233,5 @@ class Store:
 
 
 def finite(values) -> bool:
-    """All numbers of an iterable are finite."""
+    """Whether all numbers of an iterable are finite."""
     return all(math.isfinite(value) for value in values)

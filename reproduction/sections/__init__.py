@@ -1,7 +1,8 @@
-"""The report section by section, and what goes past it: rows, tables and claims of each together.
+"""The registry: all experiments, tables and claims, by section of the report and beyond it.
 
-A module here has ``ROWS`` (experiments), ``TABLES`` (functions of the evidence) and ``CLAIMS``.
-This package alone knows them all; what runs, keeps and shows them takes them as arguments.
+Each module here has ``ROWS`` (experiments), ``TABLES`` (functions of the evidence) and ``CLAIMS``.
+Only this package knows them all; the code that runs, stores and shows them takes them as
+arguments.
 """
 
 import difflib
@@ -33,7 +34,7 @@ from reproduction.show.tables import Evidence, Table, claims_table
 
 __all__ = ["CLAIMS", "EXPERIMENTS", "SECTIONS", "SOURCES", "Experiment", "all_tables", "rows_of"]
 
-# In the order in which they are shown.
+# In the order of presentation.
 SECTIONS = {
     module.__name__.rsplit(".", 1)[1]: module
     for module in (
@@ -66,12 +67,12 @@ CLAIMS: tuple[Claim, ...] = tuple(
 
 
 def rows_of(*sections: str) -> list[str]:
-    """Ids of the rows of some sections, in order."""
+    """Ids of all rows of the given sections, in order."""
     return [row.id for name in sections for row in SECTIONS[name].ROWS]
 
 
 def all_tables(evidence: Evidence) -> dict[str, Table]:
-    """All tables by name, the verdicts first."""
+    """All tables by name, beginning with that of the verdicts."""
     made = [claims_table(verdicts(CLAIMS, evidence))]
     made += [make(evidence) for section in SECTIONS.values() for make in section.TABLES]
     return {table.name: table for table in made}
@@ -81,7 +82,7 @@ def select(patterns: Iterable[str], among: Iterable[str] = tuple(EXPERIMENTS)) -
     """Ids that match any of the patterns (shell style), in the registry's order.
 
     Raises:
-        ReproductionError: a pattern matches nothing; names the close ones.
+        ReproductionError: a pattern matches nothing; the message suggests similar ids.
     """
     among = list(among)
     wanted = set()

@@ -1,4 +1,4 @@
-"""Appendix A: correlated samples, and how much other test frames than the report's flatter."""
+"""Appendix A: correlated samples, and errors with random and blocked choices of test frames."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from reproduction.show.metrics import NOT_RUN, with_spread
 from reproduction.show.rules import CLEAR, CORRELATED, WEAKLY_CORRELATED, Key, energy
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, ratio
 
-# The rows in time order are Table 4's and the longer one beside it.
+# The rows in time order are those of Table 4, and the longer one in the same table.
 _PARTITIONED = tuple(
     replace(
         row,
@@ -51,7 +51,7 @@ ROWS = with_trivial(*_PARTITIONED, *_NEAREST)
 
 
 def appendix_a(evidence: Evidence) -> Table:
-    """Appendix A: how much a random split flatters."""
+    """Table for appendix A: how much lower errors are with a random split."""
     ordered = {
         **{f"appendix-a/{m}": f"table4/{m}" for m in ("eq3", "eq2", "eq4", "eq5")},
         "appendix-a/eq2-longer": EQ2_LONGER,

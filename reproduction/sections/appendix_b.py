@@ -34,7 +34,7 @@ ROWS = with_trivial(*_CHANGED)
 
 
 def appendix_b(evidence: Evidence) -> Table:
-    """Appendix B: preprocessing, each choice beside Table 4's."""
+    """Table for appendix B: each choice of preprocessing compared with that of Table 4."""
     rows = []
     for trivial in (e for e in evidence.rows_of("appendix-b") if e.task == TRIVIAL):
         found = (evidence.spread(trivial.id, split, "energy_rmse") for split in ("train", "test"))

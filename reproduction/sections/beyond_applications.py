@@ -1,4 +1,4 @@
-"""Past the report: dynamics, minima, vibrations and uncertainty by the trained models."""
+"""Beyond the report: dynamics, minima, vibrations and uncertainty with the trained models."""
 
 from reproduction.engine.experiment import FIVE_SEEDS, Experiment
 from reproduction.sections.names import EQ9, GRADIENT
@@ -8,7 +8,7 @@ from reproduction.show.tables import SPREAD_NOTE, Evidence, Table
 
 
 def _nve(models_of: str, label: str, quick: bool = False) -> Experiment:
-    """100 ps of dynamics with the models of a row."""
+    """A row with 100 ps of dynamics by another row's models."""
     return Experiment(
         f"beyond/nve-{models_of.split('/')[1]}",
         "nve",
@@ -63,7 +63,7 @@ ROWS = (
             models_of=GRADIENT,
             assumed=("applications",),
             quick=t == 300,
-            # A quick run trains one seed: the same model twice shows that the code runs.
+            # A quick run trains only one seed; the same model twice tests that the code runs.
             quick_options={"ensemble": (0, 0)},
         )
         for t in (300, 600, 900, 1200, 1500)
@@ -72,7 +72,7 @@ ROWS = (
 
 
 def _plain(evidence: Evidence, name: str, title: str, columns: dict, note: str) -> Table:
-    """Rows of one table with a column for each (split, metric), and the seeds."""
+    """Table with the number of seeds and a column for each (split, metric) of ``columns``."""
     rows = []
     for experiment in evidence.rows_of(name):
         found = [evidence.spread(experiment.id, *column) for column in columns.values()]
@@ -83,7 +83,7 @@ def _plain(evidence: Evidence, name: str, title: str, columns: dict, note: str) 
 
 
 def nve(evidence: Evidence) -> Table:
-    """Dynamics at constant energy."""
+    """Table of constant-energy dynamics."""
     return _plain(
         evidence,
         "nve",
@@ -101,7 +101,7 @@ def nve(evidence: Evidence) -> Table:
 
 
 def minima(evidence: Evidence) -> Table:
-    """Minima and vibrations of the gradient model."""
+    """Table of minima and vibrations with the gradient model."""
     wanted = (
         ("same minimum as EMT finds", "beyond/minima", "same_minimum"),
         ("energy there, RMSE, meV", "beyond/minima", "minimum_energy_error"),
@@ -127,7 +127,7 @@ def minima(evidence: Evidence) -> Table:
 
 
 def uncertainty(evidence: Evidence) -> Table:
-    """The ensemble's spread against its error."""
+    """Table of the ensemble's spread and its error at several temperatures."""
     return _plain(
         evidence,
         "uncertainty",

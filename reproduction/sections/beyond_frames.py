@@ -1,4 +1,4 @@
-"""Past the report: how errors fall with the number of training frames."""
+"""Beyond the report: decrease of errors with the number of training frames."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ FRAMES = (250, 500, 1000)
 
 
 def _epochs(n: int) -> int:
-    """As many steps as 1,000 epochs on all 2,000 frames."""
+    """Epochs on n frames that have as many steps as 1,000 epochs on all 2,000."""
     return 1000 * 2000 // n
 
 
@@ -45,7 +45,7 @@ ROWS = with_trivial(*_TRAINED)
 
 
 def frames(evidence: Evidence) -> Table:
-    """Errors against the number of training frames."""
+    """Table of errors against the number of training frames."""
     rows = []
     for n in (*FRAMES, 2000):
         cells = [f"{n:,}"]

@@ -1,4 +1,4 @@
-"""Past the report: F = -dE/dX of the report's own energy models, trained on E and F together."""
+"""Beyond the report: F = -dE/dX with the report's energy models, trained on E and F together."""
 
 import csv
 from dataclasses import replace
@@ -20,7 +20,7 @@ ELSEWHERE = Path(__file__).parents[1] / "elsewhere.csv"
 
 
 def _row(name: str, label: str, model: str = "eq2", **changes) -> Experiment:
-    """The report's widths; E and F weighed alike in eV^2 and (eV/Å)^2."""
+    """A row with the report's widths, and equal weights of E and F in eV^2 and (eV/Å)^2."""
     own = Experiment(
         f"beyond/{name}",
         "gradient",
@@ -39,7 +39,7 @@ def _row(name: str, label: str, model: str = "eq2", **changes) -> Experiment:
 
 
 def _stages(first: int, second: int) -> QuasiNewtonSettings:
-    """So many iterations on every fourth frame, and then on all."""
+    """Settings with two stages: iterations on every fourth frame, and then on all frames."""
     return QuasiNewtonSettings(((4, first), (1, second)))
 
 
@@ -62,7 +62,7 @@ ROWS = with_trivial(
 
 
 def gradient(evidence: Evidence) -> Table:
-    """Energy models trained on E and F."""
+    """Table of energy models trained on E and F."""
     kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
     title = "F = -dE/dX: RMSE of E (meV per cluster) and F (meV/Å) on Au6"
     note = (
@@ -74,7 +74,7 @@ def gradient(evidence: Evidence) -> Table:
 
 
 def _alike(rows: list[dict], column: str) -> str:
-    """What a column says, where it has to say the same in all rows."""
+    """The value of a column, which must be the same in all rows."""
     found = {row[column] for row in rows}
     if len(found) > 1:
         raise ReproductionError(
@@ -85,18 +85,18 @@ def _alike(rows: list[dict], column: str) -> str:
 
 
 def _once(value: str | float, scale: float = 1.0) -> str:
-    """A number of a single run, in the digits of all tables."""
+    """Format a number of a single run, with as many digits as in all tables."""
     return with_spread(spread([float(value)]), scale)
 
 
 def _pairs(beside: str) -> str:
-    """ "torch 2.13.0, e3nn 0.4.4" of the same without the comma."""
+    """Insert commas into names and versions: "torch 2.13.0, e3nn 0.4.4"."""
     words = beside.split()
     return ", ".join(map(" ".join, zip(words[::2], words[1::2], strict=True)))
 
 
 def _passes(row: dict) -> tuple[str, ...]:
-    """How long a package was trained; nothing where a fit is in closed form."""
+    """Length of a package's training; empty for a fit in closed form."""
     if not row["passes"]:
         return ()
     number, unit = row["passes"].split()
@@ -104,7 +104,7 @@ def _passes(row: dict) -> tuple[str, ...]:
 
 
 def _note(rows: list[dict]) -> str:
-    """What was measured, on which frames and where, as the columns of elsewhere.csv say it."""
+    """Note on what was measured, on which frames and where, from elsewhere.csv."""
     versions = dict.fromkeys(
         f"{row['package']} {row['version']} ({_pairs(row['beside'])})" for row in rows
     )
@@ -126,7 +126,7 @@ def _note(rows: list[dict]) -> str:
 
 
 def elsewhere(evidence: Evidence) -> Table:
-    """Other packages on the same frames, as checks/peers measured them, above our row."""
+    """Table of other packages on the same frames, measured by checks/peers, and our row."""
     with open(ELSEWHERE, newline="", encoding="utf-8") as file:
         measured = list(csv.DictReader(file))
     train, test = (int(_alike(measured, f"{part}_frames")) for part in ("train", "test"))

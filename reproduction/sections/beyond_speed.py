@@ -1,4 +1,4 @@
-"""Past the report: speed, as ``make benchmark`` measured it; no rows of the registry."""
+"""Beyond the report: tables of speed, as measured by ``make benchmark`` instead of in rows."""
 
 import json
 
@@ -13,7 +13,7 @@ def _benchmark(evidence: Evidence, name: str) -> dict:
 
 
 def speed(evidence: Evidence) -> Table:
-    """An epoch of Eq. 2, as scripts/benchmark.py measured it in one run."""
+    """Table of an epoch of Eq. 2 in several implementations, from scripts/benchmark.py."""
     benchmark = _benchmark(evidence, "benchmark.json")
     times = benchmark.get("eq2_ms_an_epoch", {})
     slowest = next(iter(times.values()), 0.0)
@@ -30,12 +30,12 @@ def speed(evidence: Evidence) -> Table:
 
 
 def calls(evidence: Evidence) -> dict[str, float]:
-    """{calculator: ms of a call on Au6}, as scripts/benchmark.py measured them in one run."""
+    """Milliseconds of a call on Au6, from scripts/benchmark.py: {calculator: ms}."""
     return _benchmark(evidence, "benchmark.json").get("calculator_ms_a_call", {})
 
 
 def latency(evidence: Evidence) -> Table:
-    """Calculators on Au6."""
+    """Table of calculators on Au6, from scripts/benchmark.py."""
     times = calls(evidence)
     note = "Energy and forces at new positions each time, the same run as above."
     rows = tuple((name, f"{ms:.3f}") for name, ms in times.items())
@@ -43,7 +43,7 @@ def latency(evidence: Evidence) -> Table:
 
 
 def behler_speed(evidence: Evidence) -> Table:
-    """A pass over the data by Amp and its twin, as scripts/benchmark_behler.py measured it."""
+    """Table of a pass over the data by Amp and its twin, from scripts/benchmark_behler.py."""
     benchmark = _benchmark(evidence, "benchmark-behler.json")
     rows = []
     for row, one in benchmark.get("passes", {}).items():

@@ -1,9 +1,10 @@
-"""How far seeds speak: rows again on five trajectories, each with first weights of its own.
+"""Beyond the report: repetition of rows on five trajectories, with different initial weights.
 
-The seeds of a row share one trajectory: their spread is that of first weights and batch orders
-alone. Here every seed has a trajectory of its own, or shares it with one other, so that the spread
-holds the trajectory's share as well; on one processor, as on another, trajectories go their own
-ways by rounding. Verdicts rest on these rows where there are any.
+In other rows all seeds share one trajectory, so their spread is only that of initial weights and
+batch orders. Here each seed has its own trajectory, or shares it with one other seed, so the
+spread includes that between trajectories. This matters because rounding alone makes trajectories
+diverge from one processor to another. If a row was repeated here, verdicts are based on the
+repetition.
 """
 
 from dataclasses import replace
@@ -38,7 +39,7 @@ from reproduction.sections.s2_data import AU6_TRAJECTORIES
 from reproduction.show.metrics import with_spread
 from reproduction.show.tables import Evidence, Table
 
-# Where claims compare rows that are close: two seeds a trajectory.
+# For claims that compare similar rows: two seeds per trajectory.
 TEN_SEEDS = tuple(range(10))
 TEN = (EQ2, EQ3, EQ4, EQ5, EQ2_LONGER, EQ3_LONGER, EQ4_LONGER, EQ5_LONGER)
 FIVE = (
@@ -61,7 +62,7 @@ _BEFORE = {
 
 
 def over_trajectories(row: Experiment, seeds: tuple[int, ...]) -> Experiment:
-    """The same row with a trajectory for each seed, one after the other."""
+    """The same row with seeds on different trajectories, in turn."""
     return replace(
         row,
         id=f"beyond/{row.id.split('/')[1]}-trajectories",
@@ -69,7 +70,7 @@ def over_trajectories(row: Experiment, seeds: tuple[int, ...]) -> Experiment:
         trajectories=AU6_TRAJECTORIES,
         repeats=row.id,
         seeds=seeds,
-        # What depends on the trajectory depends on the seed.
+        # The seed selects the trajectory.
         deterministic=False,
         lanes=1,
         shipped=False,
@@ -84,7 +85,7 @@ ROWS = (
 
 
 def trajectories(evidence: Evidence) -> Table:
-    """One trajectory beside five: test errors of all rows that were repeated."""
+    """Table of test errors on one trajectory and on five, for all rows that were repeated."""
     rows = []
     for row in ROWS:
         metric = f"{'force' if _BEFORE[row.repeats].task == 'force' else 'energy'}_rmse"

@@ -1,4 +1,4 @@
-"""Section 2, Figures 1 and 5: the trajectories, and how many samples are independent."""
+"""Section 2, Figures 1 and 5: the trajectories, and the number of independent samples."""
 
 from data_gen.dynamics import DynamicsSettings
 from reproduction.engine.experiment import DataSource, Experiment
@@ -7,13 +7,14 @@ from reproduction.show.metrics import NOT_RUN, with_spread
 from reproduction.show.tables import Evidence, Table
 
 AU6 = DataSource("au6", DynamicsSettings())
-# Platinum atoms are 2.77 Å apart: half of that is another atom's place.
+# Platinum atoms are 2.77 Å apart; an atom displaced by half of that may have changed places.
 PT8AU2 = DataSource(
     "pt8au2", DynamicsSettings("pt8au2-slab", steps=1_250_000, max_displacement_A=1.385)
 )
-# Hotter than the report's starting temperature: gold and platinum change places.
+# Hotter than in the report: gold and platinum change places.
 PT8AU2_HOT = DataSource("pt8au2-hot", DynamicsSettings("pt8au2-slab-high", max_distance_A=100.0))
-# Other first velocities; with seed 3 the cluster comes apart, and with it the report's data.
+# The report's data, and four trajectories with other initial velocities; with seed 3 the cluster
+# comes apart.
 AU6_TRAJECTORIES = (
     AU6,
     *(DataSource(f"au6-seed{k}", DynamicsSettings(seed=k)) for k in (1, 2, 4, 5)),
@@ -36,7 +37,7 @@ ROWS = (
 
 
 def data(evidence: Evidence) -> Table:
-    """How many of the samples are independent."""
+    """Table of correlation times and numbers of independent samples."""
     rows = []
     for name, label in (
         ("coordinates", "coordinates, lab frame"),

@@ -1,4 +1,4 @@
-"""Section 3, Tables 1 to 3: the Behler-Parrinello model by Amp, and its twin in Keras."""
+"""Section 3, Tables 1 to 3: the Behler-Parrinello model with Amp, and its twin in Keras."""
 
 from dataclasses import replace
 
@@ -34,17 +34,17 @@ from reproduction.show.rules import (
 )
 from reproduction.show.tables import Evidence, Table, behler_table
 
-# Behler rows are slow: a quick run trains them on few frames.
+# Behler rows are slow, so quick runs train them on few frames.
 QUICK_SPLIT = (40, 10)
-# Amp's loss, in 1/eV^2 and Å^2/eV^2: energies count per atom, and forces 0.04.
+# Weights of Amp's loss, in 1/eV^2 and Å^2/eV^2, for ten atoms: energies per atom, and 0.04.
 AMP_LOSS = (0.01, 0.04)
 ENERGIES_ALONE = (1.0, 0.0)
-# What Amp's networks are: eight or twenty functions, tanh throughout, also at the output.
+# As Amp's networks: its default functions (eight or twenty), and tanh also at the output.
 TWIN = {"functions": "default", "output_activation": "tanh"}
 
 
 def amp(row: str, label: str, layers, minutes: float, optimiser="scipy", **changes) -> Experiment:
-    """A row of Tables 1 to 3: Amp with its default symmetry functions."""
+    """A row of Tables 1 to 3, trained with Amp and its default symmetry functions."""
     forces = row.startswith("table3/") or row.endswith("-forces")
     own = Experiment(
         row,
@@ -61,15 +61,15 @@ def amp(row: str, label: str, layers, minutes: float, optimiser="scipy", **chang
 
 
 def slab(frames: int, data: DataSource = PT8AU2) -> dict:
-    """The first so many frames of Pt8Au2, split 80/20 in time order."""
+    """Settings for the first frames of Pt8Au2, split 80/20 in time order."""
     split = {250: (200, 50), 2500: (2000, 500), 25000: (20000, 5000)}[frames]
-    # The fingerprints and predictions of the largest set alone take minutes: one seed.
+    # One seed for the largest set, whose fingerprints and predictions alone take minutes.
     seeds = (0,) if frames == 25000 else (0, 1, 2)
     return {"data": data, "frames": frames, "split": split, "seeds": seeds}
 
 
 def twin(row: str, label: str, layers, iterations: int, weights=ENERGIES_ALONE, **changes):
-    """Eq. 1 in Keras, trained by the project's own second-order method."""
+    """A row with Eq. 1 in Keras, trained by the project's second-order method."""
     own = Experiment(
         f"beyond/{row}",
         "table1",
@@ -98,7 +98,7 @@ _HOT = slab(250, PT8AU2_HOT)
 ROWS = with_trivial(
     amp("table1/behler-5-5", "(5, 5)", (5, 5), 5, quick=True),
     amp("table1/behler-10-10-10", "(10, 10, 10)", (10, 10, 10), 6),
-    # SciPy's update takes longer than Amp's loss for 2,108 weights.
+    # For 2,108 weights SciPy's update takes longer than Amp's loss.
     amp("table1/behler-50-25-10-10", "(50, 25, 10, 10)", (50, 25, 10, 10), 3, "rank-two"),
     amp(
         "beyond/amp-5-5-rank-two",
@@ -171,7 +171,7 @@ LINES3 = ("table3/250-5-5", "table3/2500-10-10-10")
 
 
 def table1(evidence: Evidence) -> Table:
-    """Table 1: the Behler model on Au6."""
+    """Table 1: the Behler model on Au6, and its twins."""
     title = "Table 1: the Behler model on Au6, E trained: RMSE of E (eV per cluster) and F (eV/Å)"
     return behler_table(evidence, "table1", title)
 

@@ -1,4 +1,4 @@
-"""Section 3.4's question, why the Behler model's forces fail: variations on the rows of Table 3."""
+"""Section 3.4: variations of Table 3's rows to find out why the Behler model's forces fail."""
 
 from reproduction.sections.s2_data import PT8AU2_HOT
 from reproduction.sections.s3_behler import AMP_LOSS, ENERGIES_ALONE, slab, twin
@@ -108,7 +108,7 @@ ROWS = with_trivial(
 
 
 def why(evidence: Evidence) -> Table:
-    """What changes the forces of the Behler model."""
+    """Table of variations and the resulting force errors of the Behler model."""
     title = "Why forces fail, or do not: the Keras twin, RMSE of E (eV) and F (eV/Å)"
     note = "On Pt8Au2 where nothing else is said. Steps are iterations of the second-order method."
     return behler_table(evidence, "why", title, note)

@@ -39,7 +39,7 @@ from reproduction.show.rules import (
 )
 from reproduction.show.tables import OURS_NOTE, Evidence, Table, rmse_table
 
-# Longer than the report, with a learning rate that decays: what a model can do.
+# Longer than in the report, with a decaying learning rate: shows what a model is capable of.
 LONGER = AdamSettings(1000, learning_rate=3e-3, decay="cosine")
 WIDTHS = {
     "eq2": ((20, 50, 1), (1, 50, 20)),
@@ -50,7 +50,7 @@ WIDTHS = {
 
 
 def _row(model: str, epochs: int, lanes: int) -> Experiment:
-    """A row of Table 4 at the report's settings."""
+    """A row of Table 4 with the report's settings."""
     return Experiment(
         f"table4/{model}",
         "table4",
@@ -69,7 +69,7 @@ def _row(model: str, epochs: int, lanes: int) -> Experiment:
 
 
 def longer(row: Experiment) -> Experiment:
-    """The same row, trained longer."""
+    """The same row with longer training."""
     return replace(
         row,
         id=f"beyond/{row.model}-longer",
@@ -80,7 +80,7 @@ def longer(row: Experiment) -> Experiment:
 
 
 def literal(row: Experiment) -> Experiment:
-    """The same row on the report's full tensors, one seed: the same model, told by rounding."""
+    """The same row with the report's full tensors and one seed; it differs only by rounding."""
     return replace(
         row,
         id=f"beyond/{row.model}-literal",
@@ -132,7 +132,7 @@ def table4(evidence: Evidence) -> Table:
 
 
 TABLES = (table4,)
-# What is left of Behler's functions by those that Eq. 2 learned.
+# Variance of Behler's functions that is unexplained by the functions that Eq. 2 learned.
 G_LEFT = Key("beyond/learned-eq2", "train", "g2_unexplained")
 CLAIMS = (
     Claim(

@@ -1,4 +1,4 @@
-"""Sections 4.1 and 4.6: what the MLPs learned, next to EMT's own functions and to Behler's."""
+"""Sections 4.1 and 4.6: the functions that the MLPs learned, compared with EMT's and Behler's."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, seconds_text
 
 
 def _learned(models_of: str, label: str, model: str, **changes) -> Experiment:
-    """The trained models of a row, taken apart and held against EMT."""
+    """A row that compares the functions of another row's trained models with EMT's."""
     own = Experiment(
         f"beyond/learned-{models_of.split('/')[1]}",
         "learned",
@@ -28,7 +28,7 @@ def _learned(models_of: str, label: str, model: str, **changes) -> Experiment:
 
 
 def _inner(n: int) -> Experiment:
-    """EMT has two functions inside g: with how many does Eq. 2 get there?"""
+    """A row of Eq. 2 with n inner functions; EMT itself has two."""
     return replace(
         longer(EQ2_ROW),
         id=f"beyond/eq2-inner-{n}",
@@ -55,7 +55,7 @@ ROWS = with_trivial(
     ),
     _learned(EQ2, "Eq. 2", "eq2", quick=True),
     _learned(EQ2_LONGER, "Eq. 2, longer", "eq2"),
-    # One seed: of the others the models are kept, but not the runs.
+    # One seed: the models of the others are available, but not their runs.
     _learned(GRADIENT, "Eq. 2, E and F", "eq2", seeds=(0,)),
     _learned(EQ3, "Eq. 3", "eq3", quick=True),
     _learned(EQ3_LONGER, "Eq. 3, longer", "eq3"),
@@ -98,7 +98,7 @@ FRACTIONS = {
 
 
 def _fraction(s: Spread | None) -> str:
-    """A part of a variance, over many orders of magnitude: the mean, and the largest of seeds."""
+    """Format a fraction of a variance: the mean over seeds, and the largest value."""
     if s is None:
         return "-"
     if s.highest < 1e-12:  # rounding
@@ -107,7 +107,7 @@ def _fraction(s: Spread | None) -> str:
 
 
 def _part(value: float) -> str:
-    """Two digits; scientific notation below a thousandth alone."""
+    """Format a number with two digits; below a thousandth in scientific notation."""
     if value < 1e-3:
         return f"{value:.1e}"
     return f"{float(f'{value:.2g}'):,g}"
@@ -122,7 +122,7 @@ def _in_mev(s: Spread | None) -> str:
 
 
 def learned(evidence: Evidence) -> Table:
-    """What the MLPs learned: a column a model, a row a question."""
+    """Table of what the MLPs learned, with one column per model."""
     experiments = evidence.rows_of("learned")
     found = [evidence.spread(e.id, "", "analysis_seconds") for e in experiments]
     rows = [("seeds", *(str(s.n) if s else NOT_RUN for s in found))]
@@ -147,7 +147,7 @@ def learned(evidence: Evidence) -> Table:
 
 
 def inner(evidence: Evidence) -> Table:
-    """Eq. 2 against the number of its inner functions."""
+    """Table of Eq. 2's errors against the number of its inner functions."""
     rows = []
     for n in (1, 2, 3, 5, 20):
         name = EQ2_LONGER if n == 20 else f"beyond/eq2-inner-{n}"

@@ -1,4 +1,4 @@
-"""Section 5, Table 5: manybody expansion models of F(X), Eq. 6 to 9, forces learned directly."""
+"""Section 5, Table 5: manybody expansion models of F(X), Eq. 6 to 9, which learn F directly."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ WIDTHS = {
     "eq8": ((50, 3), (50, 20), (50, 20)),
     "eq9": ((50, 3), (50, 20, 20), (50, 20, 20)),
 }
-# What goes in: vectors divided by r^2, and each frame once.
+# Default inputs: vectors divided by r^2, and each frame once.
 INPUTS = {"vectors": "inverse_square", "copies": 1, "form": "fast"}
 RAW = {"vectors": "raw"}
 
@@ -47,7 +47,7 @@ RAW = {"vectors": "raw"}
 def row(
     id: str, model: str, epochs: int, label: str, lanes: int = 1, options=(), **changes
 ) -> Experiment:
-    """A row of Table 5, or beside it."""
+    """A row of Table 5, or a related one."""
     own = Experiment(
         id,
         "table5",
@@ -66,7 +66,7 @@ def row(
 
 
 def _copies(model: str, epochs: int, lanes: int = 1) -> Experiment:
-    """Five rotated copies and a fifth of the epochs: as many steps as without copies."""
+    """A row with five rotated copies; a fifth of the epochs gives as many steps as without."""
     label = f"Eq. {model[2:]}, 5 rotated copies"
     return row(f"beyond/{model}-copies", model, epochs, label, lanes, {"copies": 5})
 

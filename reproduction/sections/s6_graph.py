@@ -24,9 +24,9 @@ from reproduction.show.claims import Claim
 from reproduction.show.rules import CLEAR, PRINTED, PRINTED_WRONG, energy
 from reproduction.show.tables import OURS_NOTE, Evidence, Table, rmse_table
 
-# Readout MLP, then the messages' Dense layers, the last first.
+# Of the readout MLP, then of the messages' Dense layers, the last one first.
 WIDTHS = ((6, 12, 1), (24, 6), (6, 12))
-# Readout, update and filter MLPs.
+# Of the readout, update and filter MLPs.
 DISTANCE_WIDTHS = ((20, 50, 1), (20, 50, 20), (1, 50, 20))
 ON_DISTANCES = {
     "model": "distance_graph_network",
@@ -68,7 +68,7 @@ ROWS = with_trivial(
 
 
 def section6(evidence: Evidence) -> Table:
-    """Section 6: graph networks."""
+    """Table for section 6: graph networks."""
     title = "Section 6: RMSE of E on Au6 by graph networks, eV per cluster"
     splits = {"train": "train", "test": "test", "rotated": "test turned at random"}
     return rmse_table(evidence, "section6", title, {"energy_rmse": ""}, OURS_NOTE, splits)

@@ -1,4 +1,4 @@
-"""Section 7 and Figure 4: what the report concludes; no rows of its own."""
+"""Section 7 and Figure 4: the report's conclusions, which have no rows of their own."""
 
 from reproduction.sections.names import EQ2, EQ3, EQ4, EQ4_LONGER, EQ5, GRAPH, MIDDLE
 from reproduction.show.checks import AtMost, Lower

@@ -1,7 +1,7 @@
-"""Trivial baselines: beside every table of errors stands what costs nothing.
+"""Trivial baselines for every table of errors.
 
-A model that does not beat the training part's mean energy, or forces of zero, has learned nothing,
-whatever number it comes to; :mod:`reproduction.show.rules` lets none of them reproduce anything.
+A model that does not beat the training part's mean energy, or zero forces, has learned nothing,
+whatever its error; by :mod:`reproduction.show.rules` it cannot reproduce a number.
 """
 
 from reproduction.engine.experiment import Experiment
@@ -26,7 +26,7 @@ def _one(table: str, row: Experiment, name: str, label: str) -> Experiment:
 
 
 def with_trivial(*rows: Experiment) -> tuple[Experiment, ...]:
-    """The rows, and a baseline for each choice of frames before the first row that is on them."""
+    """Insert a baseline for each choice of frames before the first row trained on them."""
     found: list[Experiment] = []
     known: set = set()
     for row in rows:

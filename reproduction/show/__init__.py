@@ -1,1 +1,1 @@
-"""Showing results: errors, the gathered numbers, tables, verdicts, the page."""
+"""Presentation of results: error metrics, gathered numbers, tables, verdicts, the report page."""

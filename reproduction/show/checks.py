@@ -1,7 +1,7 @@
-"""The kinds of checks that rules are made of.
+"""The kinds of checks that rules consist of.
 
-All look at the numbers that verdicts rest on (:meth:`Evidence.judged`): over several trajectories
-where a row was repeated so. What the spread leaves open stays open; see :class:`rules.Score`.
+All use the values that verdicts are based on (:meth:`Evidence.judged`). If the spread over seeds
+leaves the answer open, the score has different bounds; see :class:`rules.Score`.
 """
 
 from dataclasses import dataclass
@@ -46,10 +46,10 @@ def _values(evidence: Evidence, key: Key) -> list[float]:
 
 
 def bounds(evidence: Evidence, key: Key, values: list[float]) -> tuple[float, float]:
-    """A mean over seeds at least and at most, each one-sided with 95 % confidence.
+    """Lower and upper bound of a mean over seeds, each one-sided with 95 % confidence.
 
-    Of one seed nothing is known of the spread: a factor of :data:`rules.TOLERANCE` is taken. What
-    is not random is exact.
+    For a single seed, whose spread is unknown, the bounds are a factor of
+    :data:`rules.TOLERANCE` away. Deterministic results are exact.
     """
     s = spread(values)
     if s.n > 1:
@@ -62,9 +62,9 @@ def bounds(evidence: Evidence, key: Key, values: list[float]) -> tuple[float, fl
 
 
 def beats_trivial(evidence: Evidence, key: Key) -> bool | None:
-    """A row's test error is lower than the trivial baseline's, with 95 % confidence over seeds.
+    """Whether a row's test error is below the trivial baseline's, with 95 % confidence over seeds.
 
-    None where the key is no error, or there is no baseline beside it.
+    None if the key is not that of an RMSE, or there is no baseline to compare with.
     """
     if key.metric not in ("energy_rmse", "force_rmse"):
         return None
@@ -80,7 +80,7 @@ def beats_trivial(evidence: Evidence, key: Key) -> bool | None:
 
 
 def _no_better(evidence: Evidence, key: Key) -> str:
-    """Says so where a row does not beat the trivial baseline; empty where it does."""
+    """Remark that a row does not beat the trivial baseline; empty if it does or none is known."""
     if beats_trivial(evidence, key) is not False:
         return ""
     trivial = spread(evidence.trivial(*key._replace(split="test"))).mean
@@ -90,7 +90,10 @@ def _no_better(evidence: Evidence, key: Key) -> str:
 
 @dataclass(frozen=True)
 class AsPrinted:
-    """All numbers of a table of the report within the tolerance, by models that learned."""
+    """Check that all our numbers for one of the report's tables agree with the printed ones.
+
+    A number of a model that does not beat the trivial baseline does not count as agreeing.
+    """
 
     table: str
 
@@ -121,7 +124,7 @@ class AsPrinted:
 
 @dataclass(frozen=True)
 class Lower:
-    """a is lower than b; where they are shown to be equal within the tolerance it is not."""
+    """Check that a is lower than b; fails also if they are shown to be equal within tolerance."""
 
     a: Key
     b: Key
@@ -141,7 +144,7 @@ class Lower:
 
 @dataclass(frozen=True)
 class AsGood:
-    """a is at most the tolerance times b, shown by a one-sided test: not that it is not higher."""
+    """Check that a is at most the tolerance times b, by a one-sided test; it may exceed b."""
 
     a: Key
     b: Key
@@ -158,7 +161,7 @@ class AsGood:
 
 
 def _beside(evidence: Evidence, a: Key, b: Key, found: int | None, score: Score) -> Finding:
-    """Two rows' numbers with a sign between them."""
+    """Finding that shows two rows' numbers with a relation sign between them."""
     sign = {-1: "<", 1: ">", None: "against"}.get(found)
     if sign is None:
         sign = "≈" if within(_values(evidence, a), _values(evidence, b), TOLERANCE) else "?"
@@ -176,15 +179,17 @@ def _beside(evidence: Evidence, a: Key, b: Key, found: int | None, score: Score)
 
 @dataclass(frozen=True)
 class Gap:
-    """Test error over training error, seed by seed, between two bounds.
+    """Check that the ratio of test error to training error, seed by seed, is within bounds.
+
+    With an upper bound, it fails for rows that do not beat the trivial baseline, because a model
+    that learned nothing has a small ratio as well. A large ratio itself shows that the training
+    part was learned.
 
     Attributes:
-        experiment, metric: of which row. Where a small gap is asked, one that does not beat the
-            trivial baseline fails: what learned nothing has none. A large gap says itself that
-            the training part was learned.
-        low: at least so much; None: above 1.
-        high: less than this.
-        wide: still in part from here on.
+        experiment, metric: the row and its error.
+        low: lower bound of the ratio; None for 1, which a single seed cannot decide.
+        high: upper bound.
+        wide: lower bound for holding in part.
     """
 
     experiment: str
@@ -223,30 +228,34 @@ class Gap:
 
 
 def overfits(experiment: str, metric: str = "energy_rmse") -> Gap:
-    """The test error is a clear multiple of the training error."""
+    """Check that the test error is a clear multiple of the training error."""
     return Gap(experiment, metric, low=CLEAR)
 
 
 def overfits_strongly(experiment: str, metric: str) -> Gap:
-    """It is a large multiple; in part where it is a clear one."""
+    """Check for a test error that is a large multiple of the training error; in part if clear."""
     return Gap(experiment, metric, low=MUCH, wide=CLEAR)
 
 
 def overfits_slightly(experiment: str, metric: str) -> Gap:
-    """It is above it, and not clearly."""
+    """Check that the test error is above the training error, but not a clear multiple of it."""
     return Gap(experiment, metric, low=None, high=CLEAR)
 
 
 def generalises(experiment: str) -> Gap:
-    """It is no clear multiple."""
+    """Check that the test error is not a clear multiple of the training error."""
     return Gap(experiment, high=CLEAR)
 
 
 @dataclass(frozen=True)
 class AtMost:
-    """The mean size of a number over seeds is at most a limit; in part up to a wider one.
+    """Check that the mean absolute value of a number over seeds is at most a limit.
 
-    ``of``: the limit is a multiple of that number, seed by seed.
+    Attributes:
+        key: the number.
+        limit: for holding.
+        wide: higher limit, for holding in part.
+        of: if given, limits are multiples of this number, seed by seed if the seeds match.
     """
 
     key: Key
@@ -284,7 +293,13 @@ class AtMost:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """The mean of a number over seeds is at least a limit; in part from a lower one on."""
+    """Check that the mean of a number over seeds is at least a limit.
+
+    Attributes:
+        key: the number.
+        limit: for holding.
+        wide: lower limit, for holding in part.
+    """
 
     key: Key
     limit: float
@@ -303,7 +318,13 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class Times:
-    """a is at least so many times b; in part from a lower factor on."""
+    """Check that a is at least a multiple of b.
+
+    Attributes:
+        a, b: the numbers.
+        limit: factor for holding.
+        wide: lower factor, for holding in part.
+    """
 
     a: Key
     b: Key
@@ -327,11 +348,11 @@ class Times:
 
 
 def _open(score: Score, ends: tuple[float, float]) -> str:
-    """The bounds, where they leave the score open."""
+    """Text with the bounds if they leave the score open; else empty."""
     return "" if score.decided else f" ({ends[0]:.2g} to {ends[1]:.2g})"
 
 
-# Metrics as a reviewer would name them.
+# Names of metrics for readers.
 WORDS = {
     "energy_rmse": "RMSE",
     "energy_max": "largest error",
@@ -356,6 +377,6 @@ def _alone(evidence: Evidence, key: Key) -> str:
 
 
 def _times(evidence: Evidence, a: Key, b: Key, ratio: float) -> tuple[str, str]:
-    """What, and how many times what."""
+    """Subject and predicate of a sentence that gives a as a multiple of b."""
     subject = f"{shown(evidence, a)}{unit(a)}{part(a)} is"
     return subject, f"{ratio:.3g} times {shown(evidence, b)}{unit(b)}"

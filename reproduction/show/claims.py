@@ -1,9 +1,9 @@
-"""Claims of the report, each with its rule, and the verdicts that the numbers give.
+"""Claims of the report, and the verdicts on them by their rules.
 
-The claims stand in :mod:`reproduction.sections`. Scores of all checks 1 is "reproduced"; a mean of
-1/2 or more "reproduced in part"; less "not reproduced". Where the spread over seeds leaves it open
-which of these it is, it "cannot be told". A row that is missing makes a claim "not run yet", and
-one whose numbers the report does not give is "not testable".
+The claims are defined in :mod:`reproduction.sections`. A claim is "reproduced" if all checks of
+its rule score 1, "reproduced in part" if their mean score is at least 1/2, and "not reproduced"
+otherwise. If the spread over seeds leaves open which of these applies, it "cannot be told". A
+claim is "not run yet" if a needed number is missing, and "not testable" if its rule has no checks.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ STATUSES = (REPRODUCED, IN_PART, NOT_REPRODUCED, CANNOT_BE_TOLD, NOT_TESTABLE, N
 
 
 def sentence(findings: Sequence[Finding]) -> str:
-    """The numbers of all checks, a subject that several in a row share said once."""
+    """Join the findings' texts into a sentence, without repeating a shared subject."""
     text, last = "", ""
     for finding in findings:
         if finding.subject and finding.subject == last:
@@ -41,14 +41,14 @@ class Claim:
     """One statement of the report.
 
     Attributes:
-        number: in the report's order, the same everywhere.
+        number: in the report's order; identifies the claim everywhere.
         id: section or table, and a name.
-        section: where it stands.
+        section: of the report.
         quote: the report's words.
-        rule: the checks in a sentence.
-        wrong: what result would make a verdict of "reproduced" wrong, after "wrong if".
-        checks: the rule; none where nothing can be measured, and ``rule`` says why.
-        why_changed: why the rule is another than that of version 0.1.0, where it is.
+        rule: the checks in words; if there are none, why nothing can be measured.
+        wrong: what would make a verdict of "reproduced" wrong, continuing "wrong if".
+        checks: the rule; empty if nothing can be measured.
+        why_changed: why the rule differs from that of version 0.1.0; empty if it does not.
     """
 
     number: int
@@ -62,18 +62,18 @@ class Claim:
 
     @property
     def needs(self) -> tuple[Key, ...]:
-        """Numbers that the rule looks at, each once."""
+        """Keys of the numbers that the rule uses, each once."""
         return tuple(dict.fromkeys(key for check in self.checks for key in check.needs))
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """Ids of the experiments that they are of, each once."""
+        """Ids of the experiments whose numbers the rule uses, each once."""
         return tuple(dict.fromkeys(key.experiment for key in self.needs))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a claim came to: its status, and the numbers behind it in a sentence."""
+    """A judged claim: its status, and the numbers behind it in one sentence."""
 
     claim: Claim
     status: str
@@ -81,12 +81,12 @@ class Verdict:
 
     @property
     def wrong(self) -> str:
-        """What result would make it wrong, as a sentence; empty where nothing is measured."""
+        """What would make the verdict wrong, as a sentence; empty if the claim does not say."""
         return f"Wrong if {self.claim.wrong}." if self.claim.wrong else ""
 
     @property
     def before(self) -> str:
-        """What version 0.1.0 made of the claim where rule or verdict are others today; or empty."""
+        """Verdict and rule of version 0.1.0, if either has changed since then; else empty."""
         rule, status = first_rules().get(self.claim.number, (self.claim.rule, self.status))
         if rule == self.claim.rule and status == self.status:
             return ""
@@ -114,24 +114,24 @@ def verdict(claim: Claim, evidence: Evidence) -> Verdict:
 
 
 def _status(scores: Sequence[float]) -> str:
-    """Of scores that are known."""
+    """The status that known scores amount to."""
     if all(score == 1 for score in scores):
         return REPRODUCED
     return IN_PART if sum(scores) >= 0.5 * len(scores) else NOT_REPRODUCED
 
 
 def verdicts(claims: Iterable[Claim], evidence: Evidence) -> list[Verdict]:
-    """Of each claim, in the order given."""
+    """Judge several claims, in the order given."""
     return [verdict(claim, evidence) for claim in claims]
 
 
 def counts(judged: Sequence[Verdict]) -> dict[str, int]:
-    """How many claims came to each status, those without any left out."""
+    """Number of claims by status, without those statuses that no claim has."""
     found = Counter(one.status for one in judged)
     return {status: found[status] for status in STATUSES if found[status]}
 
 
 def summary(judged: Sequence[Verdict]) -> str:
-    """The counts in words."""
+    """Counts of the verdicts in words."""
     found = ", ".join(f"{n} {status}" for status, n in counts(judged).items())
     return f"{len(judged)} claims of the report: {found}"

@@ -1,4 +1,4 @@
-"""README.md and docs/results/: the blocks of numbers in them, made from results/."""
+"""Generated blocks of README.md and docs/results/: tables and verdicts made from results/."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from reproduction.show.tables import Table, fill
 from reproduction.show.words import TABLES, about, arranged, ranges
 
 CLAIMS_PAGE = "docs/results/claims.md"
-# Which page shows a table.
+# {table: page of docs/results/ that shows it}.
 PAGES = {
     **{name: name for name in ("table1", "table2", "table3", "table4", "table5", "section6")},
     **{name: name for name in ("appendix-a", "appendix-b", "data", "learned", "speed")},
@@ -36,17 +36,17 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Block:
-    """Markdown between a pair of markers."""
+    """Generated Markdown text for the space between a pair of markers."""
 
     text: str
 
     def markdown(self) -> str:
-        """As :meth:`reproduction.show.tables.Table.markdown`."""
+        """The text; named as :meth:`reproduction.show.tables.Table.markdown`."""
         return self.text
 
 
 def _rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A Markdown table, its first column to the left."""
+    """A Markdown table, its first column left-aligned and the others right-aligned."""
     rule = "|---|" + "---:|" * (len(columns) - 1)
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, *rows)]
     return "\n".join([lines[0], rule, *lines[1:]])
@@ -58,7 +58,7 @@ def _link(one: Verdict, page: str = CLAIMS_PAGE) -> str:
 
 
 def verdict_counts(judged: Sequence[Verdict]) -> str:
-    """How many claims came to each verdict, and which; those not reproduced by their words."""
+    """Table of verdicts with the claims that got them, and a list of those not reproduced."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for one in judged:
         numbers[one.status].append(one.claim.number)
@@ -71,7 +71,7 @@ def verdict_counts(judged: Sequence[Verdict]) -> str:
 
 
 def headline_energy(evidence: Evidence) -> str:
-    """Table 4 in short: train and test error beside the report's."""
+    """Short form of Table 4: training and test error beside the report's."""
     printed = reported()
     rows, shown = [], []
     for model in (3, 2, 4, 5):
@@ -87,7 +87,7 @@ def headline_energy(evidence: Evidence) -> str:
 
 
 def headline_forces(evidence: Evidence) -> str:
-    """Eq. 9, which learns F directly, and Eq. 2 with F = -dE/dX."""
+    """Table of force errors: Eq. 9, which learns F directly, and Eq. 2 with F = -dE/dX."""
     best, gradient = "table5/eq9-9000", "beyond/eq2-gradient"
     rows = []
     for label, row in (
@@ -109,7 +109,7 @@ def headline_forces(evidence: Evidence) -> str:
 def _trivial_cells(
     label: str, metric: str, evidence: Evidence, row: str, scale: float
 ) -> tuple[str, ...]:
-    """The trivial baseline beside a row, in the columns of the two tables above."""
+    """Row with the trivial baseline for a row's frames, for the two tables above."""
     known = evidence.experiments
     same = [
         one.id
@@ -124,14 +124,14 @@ def _trivial_cells(
 def _with_outliers(
     table: str, evidence: Evidence, rows: Sequence[str], kind: str, scale: float
 ) -> str:
-    """A table, and below it where one frame makes a test error in it."""
+    """The table, followed by a note on test errors that are due to a single frame."""
     known = [evidence.experiments[row] for row in rows if row in evidence.experiments]
     text = said(evidence, known, [kind], scale)
     return f"{table}\n\n{text}" if text else table
 
 
 def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:
-    """Every claim under its number: words, verdict, evidence, rule, and the tables it is about."""
+    """All claims, each with its words, verdict, evidence, rule and links to its tables."""
     rows = [(_link(one, ""), one.claim.section, one.status) for one in judged]
     lines = [_rows(("claim", "section", "verdict"), rows)]
     for one in judged:
@@ -152,7 +152,7 @@ def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:
 
 
 def claims_of(table: str, judged: Sequence[Verdict], evidence: Evidence) -> str:
-    """The claims about a table, with their verdicts, as one line."""
+    """One line with the claims about a table and their verdicts."""
     found = [one for one in judged if table in about(one.claim, evidence)]
     said = "; ".join(f"{_link(one, 'claims.md')} {one.status}" for one in found)
     return f"Claims: {said}." if found else "No claim of the report is about this."
@@ -161,11 +161,11 @@ def claims_of(table: str, judged: Sequence[Verdict], evidence: Evidence) -> str:
 def blocks(
     evidence: Evidence, tables: Mapping[str, Table], judged: Sequence[Verdict]
 ) -> dict[str, Table | Block]:
-    """Everything that stands between markers, by the name of the markers.
+    """All generated blocks, by the name of their markers.
 
     Args:
         evidence: the numbers.
-        tables: all, by name.
+        tables: all tables, by name.
         judged: the claims' verdicts.
     """
     shown = {name: table for name, table in tables.items() if name in PAGES}
@@ -180,16 +180,16 @@ def blocks(
 
 
 def documents(root: Path) -> list[Path]:
-    """README.md and the pages of docs/results/."""
+    """Paths of the documents that contain blocks: README.md and docs/results/."""
     return [root / "README.md", *sorted((root / "docs/results").glob("*.md"))]
 
 
 def write(root: Path, made: Mapping[str, Table | Block]) -> list[Path]:
-    """Bring the blocks of all documents up to date.
+    """Update the blocks in all documents.
 
     Args:
         root: of the checkout.
-        made: of :func:`blocks`.
+        made: result of :func:`blocks`.
 
     Returns:
         The files that changed.

@@ -1,4 +1,4 @@
-"""The numbers that tables, verdicts and figures are made of, with the rows that they belong to."""
+"""Stored numbers with their experiments: the basis of tables, verdicts and figures."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from reproduction.errors import ReproductionError
 from reproduction.show.metrics import Spread, spread
 
 PROVENANCE = "provenance.json"
-# The task of rows that stand for what costs nothing.
+# The task of the trivial baselines.
 TRIVIAL = "trivial"
 # Adam's epochs, the second-order method's iterations, and Amp's evaluations of its loss.
 PASSES = ("epochs", "iterations", "loss_evaluations")
@@ -21,7 +21,7 @@ PASSES = ("epochs", "iterations", "loss_evaluations")
 
 @dataclass(frozen=True)
 class Value:
-    """One number: of which experiment, seed, split ("train", "test", ""), metric."""
+    """One number, with its experiment, seed, split ("train", "test", "", ...) and metric."""
 
     experiment: str
     seed: int
@@ -31,7 +31,7 @@ class Value:
 
 
 class Metrics:
-    """All numbers of a results folder, by experiment."""
+    """All numbers of a results folder, accessible by experiment, split and metric."""
 
     def __init__(self, values: Iterable[Value]) -> None:
         self.rows = list(values)
@@ -40,28 +40,28 @@ class Metrics:
             self._values[one.experiment, one.split, one.metric][one.seed] = one.value
 
     def spread(self, experiment: str, split: str, metric: str) -> Spread | None:
-        """Over seeds, or None where there is no such number."""
+        """Spread of a metric over seeds; None if there is no such number."""
         values = self._values.get((experiment, split, metric))
         return spread(values.values()) if values else None
 
     def values(self, experiment: str, split: str, metric: str) -> list[float]:
-        """One for each seed, in the order of seeds."""
+        """A metric's values, one per seed, in the order of seeds."""
         return list(self.by_seed(experiment, split, metric).values())
 
     def by_seed(self, experiment: str, split: str, metric: str) -> dict[int, float]:
-        """{seed: value}, in the order of seeds; empty where there is no such number."""
+        """A metric as {seed: value}, in the order of seeds; empty if there is no such number."""
         return dict(sorted(self._values.get((experiment, split, metric), {}).items()))
 
     def experiments(self) -> set[str]:
-        """Ids that have numbers."""
+        """Ids of the experiments that have numbers."""
         return {one.experiment for one in self.rows}
 
     @classmethod
     def read(cls, folder: Path) -> "Metrics":
-        """From ``metrics.csv`` in a folder; empty where there is none.
+        """Read ``metrics.csv`` of a folder; without the file there are no numbers.
 
         Raises:
-            ReproductionError: the file is not what the project writes.
+            ReproductionError: the file is not in the form that the project writes.
         """
         path = folder / "metrics.csv"
         if not path.is_file():
@@ -76,15 +76,17 @@ class Metrics:
                 )
             except (KeyError, TypeError, ValueError):
                 raise ReproductionError(
-                    f"{path}: not a table of metrics any more; delete it or take it from git"
+                    f"{path}: not a valid table of metrics; delete it or take it from git"
                 ) from None
 
 
 def read_provenance(folder: Path) -> dict[str, dict]:
-    """What ``provenance.json`` says of each row's runs; empty where there is none.
+    """Read ``provenance.json`` of a folder: {experiment: {seed: provenance of the run}}.
+
+    Empty if there is no such file.
 
     Raises:
-        ReproductionError: the file is not what the project writes.
+        ReproductionError: the file is not in the form that the project writes.
     """
     path = folder / PROVENANCE
     if not path.is_file():
@@ -95,20 +97,20 @@ def read_provenance(folder: Path) -> dict[str, dict]:
         about = None
     if not isinstance(about, dict) or not all(isinstance(runs, dict) for runs in about.values()):
         raise ReproductionError(
-            f"{path}: not what is known of the runs any more; delete it or take it from git"
+            f"{path}: not a valid record of provenance; delete it or take it from git"
         )
     return about
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Numbers, the rows they are of, and how the runs behind them ended.
+    """Results to present: numbers, the experiments that they belong to, and their provenance.
 
     Attributes:
-        metrics: of a results folder.
-        experiments: all rows by id, in the order of tables.
-        provenance: of provenance.json, {experiment: {seed: what is known of the run}}.
-        folder: where they were read; None for numbers made up by a test.
+        metrics: all numbers of a results folder.
+        experiments: all experiments by id, in the order of the tables.
+        provenance: {experiment: {seed: provenance of the run}}, from provenance.json.
+        folder: the results folder; None for numbers made up by a test.
     """
 
     metrics: Metrics
@@ -118,10 +120,11 @@ class Evidence:
 
     @classmethod
     def read(cls, folder: Path, experiments: Mapping[str, Experiment]) -> "Evidence":
-        """What a results folder holds.
+        """Read a results folder.
 
         Raises:
-            ReproductionError: metrics.csv or provenance.json is not what the project writes.
+            ReproductionError: metrics.csv or provenance.json is not in the form that the project
+                writes.
         """
         return cls(Metrics.read(folder), experiments, read_provenance(folder), folder)
 
@@ -134,23 +137,23 @@ class Evidence:
         return self.metrics.values(experiment, split, metric)
 
     def judged(self, experiment: str, split: str, metric: str) -> dict[int, float]:
-        """{seed: value} that verdicts rest on.
+        """Values that verdicts are based on, as {seed: value}.
 
-        Those over several trajectories where the row was repeated so, else the row's own.
+        If the row was repeated on several trajectories, those of the repetition; else its own.
         """
         again = self._repeats.get(experiment, "")
         found = self.metrics.by_seed(again, split, metric)
         return found if len(found) > 1 else self.metrics.by_seed(experiment, split, metric)
 
     def judged_spread(self, experiment: str, split: str, metric: str) -> Spread | None:
-        """Of :meth:`judged`."""
+        """Spread over seeds of the values of :meth:`judged`; None if there are none."""
         values = self.judged(experiment, split, metric)
         return spread(values.values()) if values else None
 
     def trivial(self, experiment: str, split: str, metric: str) -> list[float]:
-        """What the trivial baseline has where :meth:`judged` has a row's values, in their order.
+        """The trivial baseline's values beside those of :meth:`judged`, in the same order.
 
-        Empty where the row's frames have no baseline yet.
+        Empty if there is no baseline for the row's frames.
         """
         values = self.judged(experiment, split, metric)
         row = self.experiments.get(experiment)
@@ -168,16 +171,16 @@ class Evidence:
         return []
 
     def passes(self, experiment: str) -> Spread | None:
-        """How long a row was trained, in what its optimiser counts (:data:`PASSES`)."""
+        """Length of a row's training, in the unit that its optimiser counts (:data:`PASSES`)."""
         found = (self.spread(experiment, "", metric) for metric in PASSES)
         return next((s for s in found if s), None)
 
     def rows_of(self, table: str) -> list[Experiment]:
-        """The rows that a table shows, in order."""
+        """Experiments that a table shows, in order."""
         return [e for e in self.experiments.values() if e.table == table]
 
     def called(self, experiment: str) -> str:
-        """A row's name in a sentence; its id where no row has it."""
+        """Name of a row for use in a sentence; the id itself if there is no such row."""
         if experiment not in self.experiments:
             return experiment
         row = self.experiments[experiment]

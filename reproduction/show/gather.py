@@ -1,6 +1,6 @@
-"""Finished runs -> results/metrics.csv, and what figures need beside it.
+"""Gathering: collect finished runs into results/metrics.csv and the files that figures need.
 
-The errors are taken here, from the runs' predictions, by the one metric function.
+Error metrics are computed here from the runs' predictions, with the same function for all models.
 """
 
 import csv
@@ -26,9 +26,9 @@ from reproduction.show.evidence import PROVENANCE, TRIVIAL, Metrics, Value, read
 from reproduction.show.metrics import UNITS, errors
 
 COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
-# Beginnings of the names of arrays that are kept of every run.
+# Beginnings of the names of the arrays that are stored as curves.
 CURVES = ("curve_", "total_energy_", "frequencies_", "frame_force_", "covariance_")
-# Figure 2 shows the symmetry functions that this row's Amp used.
+# Figure 2 shows the symmetry functions that Amp used for this row.
 FINGERPRINTED = "table1/behler-10-10-10"
 
 
@@ -39,26 +39,27 @@ def gather(
     folder: Path,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[Metrics, list[str]]:
-    """Write metrics.csv and provenance.json from finished runs, and what figures need besides.
+    """Update a results folder from finished runs: metrics.csv, provenance.json, other files.
 
-    A row's numbers, predictions, curves and models are replaced together, when a run is there for
-    each seed that they are of, or for all of the row's. Else all of them stay. So they are of the
-    same runs, and a partial run never thins out what a full one gave. Rows whose data are not here
-    stay as they are.
+    A row's numbers, predictions, curves and models are replaced together, once there are runs for
+    all of the row's seeds, or at least for each seed that has stored numbers. Until then all of
+    them remain. So they always come from the same runs, and an incomplete set of runs never
+    replaces a complete one. Rows whose data are missing remain unchanged.
 
     Args:
         store: of the runs; none is replaced meanwhile.
-        experiments: all of them; rows of others are dropped.
-        datasets: those that are there, by name.
+        experiments: all experiments; stored rows of any others are dropped.
+        datasets: the available ones, by name.
         folder: of the results.
-        say: called with a sentence for each row that stays although something of it was run, and
-            for whatever else a reader of the numbers should know.
+        say: called with a sentence for each row that remains although some of it was run, and
+            for anything else that a reader of the numbers should know.
 
     Returns:
-        All numbers now in the folder, and the ids of the experiments whose rows are new.
+        All numbers now in the folder, and the ids of the experiments whose rows were updated.
 
     Raises:
-        ReproductionError: metrics.csv or provenance.json is not what the project writes.
+        ReproductionError: metrics.csv or provenance.json is not in the form that the project
+            writes.
     """
     experiments = list(experiments)
     old, about = Metrics.read(folder), read_provenance(folder)
@@ -85,7 +86,7 @@ def gather(
             try:
                 rows[name] = _row(experiment, store, runs, datasets)
             except ReproductionError as error:
-                say(f"{error}: what is stored of it stays, and --fresh runs it anew")
+                say(f"{error}: its stored results remain; --fresh runs it again")
                 continue
             about[name] = _origins(runs)
             fresh.append(name)
@@ -102,7 +103,7 @@ def gather(
     if unsealed:
         named = ", ".join(dict.fromkeys(unsealed))
         runs = f"{len(unsealed)} run{'s' if len(unsealed) > 1 else ''}"
-        say(f"made before checksums, and counted as they are: {runs} of {named}")
+        say(f"made before checksums were introduced, and accepted as they are: {runs} of {named}")
     folder.mkdir(parents=True, exist_ok=True)
     _write_csv(folder / "metrics.csv", metrics.rows)
     write_text(
@@ -127,10 +128,10 @@ def _row(
 
 
 def _origins(runs: dict[int, dict]) -> dict[str, dict]:
-    """What provenance.json says of a row's runs."""
+    """Entry of provenance.json for a row's runs."""
     return {
         str(seed): {
-            # Over run.json, which has the checksums of the run's files.
+            # Covers run.json, and through it the run's files, whose checksums it contains.
             **({"run_sha256": run["sha256"]} if is_sealed(run) else {}),
             "data_sha256": run["data_sha256"],
             "code_sha256": run["code_sha256"],
@@ -150,9 +151,9 @@ def _keep(
     runs: dict,
     datasets: Mapping[str, Dataset],
 ) -> None:
-    """What figures and users need of a row's runs; what is there of other runs goes."""
+    """Store the files of a row's runs for figures and users; remove those of earlier runs."""
     before = {path: path.stat().st_ino for path in standing.files_of(folder, experiment)}
-    # Of others the errors are kept, and nothing that is drawn.
+    # No figure shows the other rows.
     is_drawn = not experiment.trajectories and experiment.task != TRIVIAL
     if is_drawn and predictions.SEED in runs:
         predictions.write_predictions(folder, experiment, store, datasets[experiment.dataset])
@@ -166,17 +167,20 @@ def _keep(
         _keep_curves(folder, experiment, store, runs)
     if experiment.shipped:
         _keep_models(folder, experiment, store, runs)
-    # What was written again is another file.
+    # A file with its old inode was not rewritten: it is from earlier runs.
     for path, inode in before.items():
         if path.stat().st_ino == inode:
             path.unlink()
 
 
 def errors_of(experiment: Experiment, run: dict, arrays: dict, data: Dataset) -> list[dict]:
-    """Errors of a run's predictions; of several folds all together, and block by block.
+    """Errors of a run's predictions; for several folds over all of them, and block by block.
+
+    Returns:
+        Entries {"split", "metric", "value"}.
 
     Raises:
-        ReproductionError: the predictions are of other frames than the experiment's parts.
+        ReproductionError: the predictions are not for the frames of the experiment's parts.
     """
     parts = folds(data[: experiment.frames], experiment.partition, experiment.split)
     found = []
@@ -192,7 +196,9 @@ def errors_of(experiment: Experiment, run: dict, arrays: dict, data: Dataset) ->
             if f"{kind}_{split}" in arrays:
                 labels = part.energies if kind == "energy" else part.forces
                 if arrays[f"{kind}_{split}"].shape != labels.shape:
-                    raise ReproductionError(f"{experiment.id}: its predictions are of other frames")
+                    raise ReproductionError(
+                        f"{experiment.id}: its predictions are for other frames"
+                    )
                 for metric, value in errors(kind, arrays[f"{kind}_{split}"], labels).items():
                     found.append({"split": split, "metric": metric, "value": value})
     _check_parts(experiment, run, whole, found)
@@ -200,31 +206,31 @@ def errors_of(experiment: Experiment, run: dict, arrays: dict, data: Dataset) ->
 
 
 def _check_parts(experiment: Experiment, run: dict, parts, found: list[dict]) -> None:
-    """A split that reads other frames than the run did must not pass."""
+    """Raise ReproductionError if the experiment's parts are not those that the run used."""
     computed = {(m["split"], m["metric"]): m["value"] for m in found}
     same = run.get("parts_sha256") in (None, [part.checksum() for part in parts])
-    # Runs of 0.1.0 state their own errors instead.
+    # Runs of 0.1.0 have no checksums of their parts, but state the errors to compare with.
     for m in run["metrics"]:
         value = computed.get((m["split"], m["metric"]), m["value"])
         same = same and bool(np.isclose(m["value"], value, rtol=1e-9, atol=1e-15))
     if not same:
-        raise ReproductionError(f"{experiment.id}: its predictions are of other frames")
+        raise ReproductionError(f"{experiment.id}: its predictions are for other frames")
 
 
 def _measured(run: dict, computed: list[dict]) -> list[dict]:
-    """What the run itself measured. Runs of 0.1.0 hold errors as well: those are left out."""
+    """Metrics that the run itself measured, without the errors that runs of 0.1.0 also contain."""
     known = {(m["split"], m["metric"]) for m in computed}
     return [m for m in run["metrics"] if (m["split"], m["metric"]) not in known]
 
 
 def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> None:
-    """curves/<experiment>.npz: what was measured along the training, seeds first."""
+    """Store curves/<experiment>.npz: quantities along training or dynamics, with seeds first."""
     found = defaultdict(list)
     for seed in runs:
         for name, array in store.arrays(experiment.id, seed).items():
             if name.startswith(CURVES):
                 found[name].append(array.astype(np.float32))
-    # Dynamics that ended early have curves of another length: those are kept one by one.
+    # Curves of unequal length, from dynamics that ended early, are stored separately.
     arrays = {}
     for name, parts in found.items():
         if len({part.shape for part in parts}) == 1:
@@ -238,7 +244,7 @@ def _keep_curves(folder: Path, experiment: Experiment, store: Store, runs) -> No
 
 
 def _keep_models(folder: Path, experiment: Experiment, store: Store, runs) -> None:
-    """models/<name>/seed<k>.keras: trained models for users."""
+    """Store trained models for users as models/<name>/seed<k>.keras."""
     for seed in runs:
         model = store.run_folder(experiment.id, seed) / MODEL
         if model.is_file():
@@ -248,11 +254,11 @@ def _keep_models(folder: Path, experiment: Experiment, store: Store, runs) -> No
 
 
 def _late(arrays: dict[str, np.ndarray]) -> list[dict]:
-    """Median test RMSE over the measurements of the last quarter of the epochs.
+    """Median test RMSE over the last quarter of the epochs.
 
-    At a constant learning rate the error jumps from epoch to epoch: the last one is a draw from
-    a distribution, and this is its middle. Of a run of several folds (the last axis of its
-    curves), the root mean square of theirs.
+    At a constant learning rate the error fluctuates from epoch to epoch: the last value is a
+    draw from a distribution, and this is the distribution's centre. For several folds (the last
+    axis of the curves), it is the root mean square of theirs.
     """
     found = []
     for kind in ("energy", "force"):
@@ -269,7 +275,7 @@ def _write_csv(path: Path, rows: Iterable[Value]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for r in rows:
-            # Seven digits: more than any spread, and the same text on every machine.
+            # Seven digits: more precise than any spread, and the same text on every machine.
             writer.writerow(
                 (r.experiment, r.seed, r.split, r.metric, f"{r.value:.7g}", UNITS[r.metric])
             )

@@ -1,4 +1,4 @@
-"""What an error is, for every model, and how it spreads over seeds."""
+"""Error metrics, the same for every model, and statistics of their spread over seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ UNITS = {
     "twin_energy_difference": "eV",
     "twin_force_difference": "eV/Å",
     "best_step": "",
-    # what the MLPs learned: parts of a variance, but for
+    # what the MLPs learned: fractions of a variance, except
     "components_99": "",
     "components_999": "",
     "directions_99": "",
@@ -92,7 +92,7 @@ UNITS = {
     "analysis_seconds": "s",
     "compile_seconds": "s",
     "parameters": "",
-    # how long a row was trained, in what its optimiser counts
+    # length of the training, in the unit that the optimiser counts
     "epochs": "",
     "iterations": "",
     "loss_evaluations": "",
@@ -101,18 +101,21 @@ UNITS = {
 
 
 def errors(kind: str, predicted: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    """RMSE, MAE and largest error; of energies also what is systematic in the error.
+    """RMSE, MAE and largest error of predictions; for energies also the systematic error.
 
-    ``energy_bias`` is the mean error, eV; ``energy_slope`` the slope of the straight line through
-    error against reference: -0.1 where one tenth of every departure from the mean is missed.
+    ``energy_bias`` is the mean error, eV; ``energy_slope`` the slope of the regression line of
+    the error on the reference: -0.1 if one tenth of every deviation from the mean is missed.
 
     Args:
         kind: "energy" (n,), eV of the whole system, over samples; or "force" (n, N, 3), eV/Å,
             over samples, atoms and components.
         predicted, reference: of the same shape.
 
+    Returns:
+        {metric: value}, the names beginning with ``kind``.
+
     Raises:
-        ValueError: shapes differ (broadcasting would give a wrong number silently).
+        ValueError: the shapes differ (broadcasting would silently give a wrong number).
     """
     predicted, reference = np.asarray(predicted, float), np.asarray(reference, float)
     if predicted.shape != reference.shape:
@@ -133,9 +136,14 @@ def errors(kind: str, predicted: np.ndarray, reference: np.ndarray) -> dict[str,
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean over seeds, sample standard deviation and 95 % confidence half-width of the mean.
+    """Statistics of one metric over seeds.
 
-    With one value, ``std`` and ``ci95`` are NaN: nothing is known of the spread.
+    Attributes:
+        n: number of seeds.
+        mean: over seeds.
+        std: sample standard deviation; NaN for one seed.
+        ci95: half-width of the mean's 95 % confidence interval; NaN for one seed.
+        lowest, highest: value over seeds.
     """
 
     n: int
@@ -147,7 +155,7 @@ class Spread:
 
 
 def spread(values) -> Spread:
-    """Spread of one metric over seeds. Raises ValueError when there is no value."""
+    """Compute the spread of some values. Raises ValueError if there are none."""
     values = np.asarray(list(values), float)
     n = len(values)
     if n == 0:
@@ -158,26 +166,27 @@ def spread(values) -> Spread:
 
 
 class LogRatio(NamedTuple):
-    """ln(a / b) of two rows' values: mean, standard error, and degrees of freedom of the error."""
+    """Estimate of ln(a / b): mean, standard error, and degrees of freedom of the latter."""
 
     mean: float
     error: float
     freedom: float
 
     def bounds(self, confidence: float = 1 - SIGNIFICANCE) -> tuple[float, float]:
-        """a / b at least and at most, each one-sided with this confidence."""
+        """Lower and upper bound of a / b, each one-sided with this confidence."""
         half = stats.t.ppf(confidence, self.freedom) * self.error if self.error else 0.0
         return float(np.exp(self.mean - half)), float(np.exp(self.mean + half))
 
 
 def log_ratio(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
-    """Of two rows, on logarithms: values are positive, and their spread grows with them.
+    """Estimate the ratio of two rows' values, a over b, on a logarithmic scale.
 
-    Welch's standard error. A single value is taken as one more draw from the other side's spread
+    Logarithms suit positive values whose spread grows with their size. The standard error is
+    Welch's. A single value is treated as a further draw from the other side's distribution
     (Crawford and Howell, Clin. Neuropsychol. 12, 482, 1998).
 
     Returns:
-        None where neither side has a spread to judge by.
+        The estimate; None if both sides have only one value.
     """
     logs = [
         np.log(np.maximum(np.asarray(values, float), np.finfo(float).tiny)) for values in (a, b)
@@ -197,13 +206,14 @@ def log_ratio(a: Sequence[float], b: Sequence[float]) -> LogRatio | None:
 
 
 def compare(a: Sequence[float], b: Sequence[float]) -> int | None:
-    """Is a lower (-1) or higher (1) than b, or are they not told apart (0), given their spread?
+    """Test whether a is significantly lower or higher than b.
 
-    Welch's t-test of :func:`log_ratio`, two-sided at 5 %. Not told apart is not equal:
-    :func:`within` shows that.
+    Welch's t-test on :func:`log_ratio`, two-sided at 5 %. No significant difference does not mean
+    equality, for which there is :func:`within`.
 
     Returns:
-        -1, 0, 1, or None where neither side has a spread to judge by.
+        -1 for lower, 1 for higher, 0 for no significant difference; None if both sides have only
+        one value.
     """
     found = log_ratio(a, b)
     if found is None:
@@ -215,8 +225,9 @@ def compare(a: Sequence[float], b: Sequence[float]) -> int | None:
 
 
 def within(a: Sequence[float], b: Sequence[float], factor: float) -> bool:
-    """a and b are shown to be equal within a factor: two one-sided tests at 5 % (Schuirmann,
-    J. Pharmacokinet. Biopharm. 15, 657, 1987). False where that is not shown.
+    """Whether a and b are shown to be equal within a factor.
+
+    Two one-sided tests at 5 % (Schuirmann, J. Pharmacokinet. Biopharm. 15, 657, 1987).
     """
     found = log_ratio(a, b)
     if found is None:
@@ -226,16 +237,21 @@ def within(a: Sequence[float], b: Sequence[float], factor: float) -> bool:
 
 
 def _exponent(value: float) -> int:
-    """Of ten, as in scientific notation; 0 of 0."""
+    """Exponent of ten in scientific notation; 0 for zero."""
     return int(f"{value:e}".split("e")[1])
 
 
 def with_spread(s: Spread | None, scale: float = 1.0) -> str:
-    """Mean ± standard deviation in the digits that mean something; one value where all are alike.
+    """Format mean ± standard deviation with their significant digits; without spread, the mean.
 
-    Digits are two of the mean and at least one of the spread; of a mean below its spread, two of
-    the spread. Thousands are rounded likewise: "170,000 ± 120,000". What needs more than six
-    decimals is in scientific notation.
+    There are two digits of the mean, and more if needed to show one of the standard deviation; if
+    the mean is smaller than that, two digits of the standard deviation. Thousands are rounded
+    likewise: "170,000 ± 120,000". Numbers that need more than six decimals are in scientific
+    notation.
+
+    Args:
+        s: the spread; None gives :data:`NOT_RUN`.
+        scale: factor for both numbers.
     """
     if s is None:
         return NOT_RUN

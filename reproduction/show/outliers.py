@@ -1,6 +1,6 @@
-"""Whether one frame makes an error: what is left of a test RMSE without the frame that is most off.
+"""Test errors (RMSE) that are due to a single frame, and the notes below tables that report them.
 
-The rule, :data:`FACTOR`, and the sentences below tables that say where it is met.
+An error is due to its worst frame if it is more than :data:`FACTOR` times that of the others.
 """
 
 from collections.abc import Iterable
@@ -13,21 +13,21 @@ from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import UNITS, spread, with_spread
 from reproduction.show.predictions import SEED, Predictions, read_predictions
 
-# One frame makes an RMSE that is more than so many times the RMSE of all the other frames.
+# An RMSE is due to one frame if it exceeds this many times the RMSE of all other frames.
 FACTOR = 1.5
 SYMBOL = {"energy": "E", "force": "F"}
 
 
 @dataclass(frozen=True)
 class Worst:
-    """The frame of a test part that is most off, of one seed.
+    """The test frame with the largest error, for one seed.
 
     Attributes:
         seed: of the run.
-        rmse: over all frames, eV or eV/Å.
-        rest: over all but this one.
-        largest: its largest error, without sign, eV or eV/Å.
-        frame: its number in the trajectory, from 0; None where only the errors are known.
+        rmse: over all test frames, eV or eV/Å.
+        rest: RMSE over all test frames except this one.
+        largest: its largest absolute error, eV or eV/Å.
+        frame: its number in the trajectory, from 0; None if only the errors are known.
     """
 
     seed: int
@@ -38,28 +38,33 @@ class Worst:
 
     @property
     def makes_it(self) -> bool:
-        """Whether the RMSE is this frame's, by :data:`FACTOR`."""
+        """Whether the RMSE is due to this frame, by :data:`FACTOR`."""
         return self.rmse > FACTOR * self.rest
 
 
 def rest(rmse: float, off: float, n: int) -> float:
-    """RMSE over n - 1 frames of n, without the one whose own root mean square error is ``off``.
+    """RMSE over the remaining frames if one is left out.
 
-    Of one frame alone, 0: there is no other.
+    Args:
+        rmse: over all frames.
+        off: root mean square error of the frame to leave out.
+        n: number of frames; for one frame the result is 0.
     """
-    # Rounding may leave a little less than nothing where one frame is all of the error.
+    # If one frame makes up the whole error, rounding may give a slightly negative difference.
     return float(np.sqrt(max(n * rmse**2 - off**2, 0.0) / max(n - 1, 1)))
 
 
 def worst_kept(kept: Predictions, kind: str) -> Worst:
-    """Of the kept test predictions of E or F; a frame's error in F is over atoms and components.
+    """The worst frame in the stored test predictions of E or F.
+
+    A frame's error in F is the root mean square over atoms and components.
 
     Args:
-        kept: of a row, seed 0.
+        kept: stored predictions of a row, seed 0.
         kind: "energy" or "force".
 
     Raises:
-        KeyError: the row does not predict that.
+        KeyError: the row does not predict that quantity.
     """
     off = kept.predicted[kind]["test"] - kept.reference[kind]["test"]
     by_frame = np.sqrt((off.reshape(len(off), -1) ** 2).mean(axis=1))
@@ -75,11 +80,11 @@ def worst_kept(kept: Predictions, kind: str) -> Worst:
 
 
 def worst(evidence: Evidence, row: Experiment, kind: str) -> list[Worst]:
-    """The worst test frame of each seed of a row as far as it is known.
+    """The worst test frame for each seed of a row, as far as it is known.
 
-    Of energies it is known of all seeds, as metrics.csv has their RMSE and their largest error. Of
-    forces this does not tell what a whole frame adds; so it is known of the seed whose
-    predictions are kept.
+    For energies it follows from RMSE and largest error in metrics.csv, for all seeds. For forces
+    these do not give the error of a whole frame, so it is known only for the seed whose
+    predictions are stored.
     """
     if row.partition != "time":
         return []
@@ -89,10 +94,10 @@ def worst(evidence: Evidence, row: Experiment, kind: str) -> list[Worst]:
     kept = read_predictions(evidence.folder, row.id) if evidence.folder else None
     n, known = row.split[1], {}
     if kept and kind in kept.predicted:
-        # A quick run has fewer frames than its row says.
+        # A quick run has fewer frames than the row specifies.
         n = len(kept.predicted[kind]["test"])
         one = worst_kept(kept, kind)
-        # Of a row whose other seeds are still to be run, they may be newer than its numbers.
+        # The predictions may be of a newer run than the numbers, after an interrupted gathering.
         if np.isclose(one.rmse, rmse.get(SEED, np.nan), rtol=1e-4):
             known[SEED] = one
     if kind == "energy":
@@ -105,13 +110,13 @@ def worst(evidence: Evidence, row: Experiment, kind: str) -> list[Worst]:
 def said(
     evidence: Evidence, rows: Iterable[Experiment], kinds: Iterable[str], scale: float = 1.0
 ) -> str:
-    """Where one frame makes a test error that is shown, in sentences; empty where none does.
+    """Note on those test errors of a table that are due to a single frame; empty if none is.
 
     Args:
         evidence: the numbers.
-        rows: that are shown.
+        rows: of the table.
         kinds: "energy", "force", or both.
-        scale: errors are multiplied by it, 1000 for meV.
+        scale: factor for the errors, 1000 for meV.
     """
     kinds = tuple(kinds)
     found = [
@@ -127,7 +132,7 @@ def said(
 
 
 def _of_row(evidence: Evidence, row: Experiment, kind: str, scale: float) -> str:
-    """Of the seeds of a row, and what the mean over seeds is without these frames."""
+    """Sentence on the seeds of a row whose error is due to one frame; empty if there are none."""
     unit = ("m" if scale == 1000.0 else "") + UNITS[f"{kind}_rmse"]
     made = [one for one in worst(evidence, row, kind) if one.makes_it]
     if not made:

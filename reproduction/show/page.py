@@ -1,7 +1,7 @@
-"""results/report.html: verdicts, tables, figures and provenance on one page, from stored results.
+"""Generator of results/report.html: verdicts, tables, figures and provenance on one page.
 
-The page holds everything it shows: images are data URIs, nothing is loaded from anywhere. The
-same results give the same bytes.
+The page is self-contained: images are embedded as data URIs and nothing is loaded from elsewhere.
+It is made from stored results alone; the same results give the same bytes.
 """
 
 import ast
@@ -27,10 +27,10 @@ from reproduction.show.tables import Table
 from reproduction.show.words import FIGURES, TABLES, about, arranged, figure_numbers
 
 NAME = "report.html"
-# A drawing larger than this is shown as its picture instead, which is a third of the size.
+# Bytes; instead of a larger SVG the PNG is shown, which is a third of the size.
 LARGEST_SVG = 100_000
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
-# Tables of the report come first, then what goes past it.
+# Beginnings of the names of tables on the report itself; they come before those beyond it.
 OF_THE_REPORT = ("data", "table", "section", "appendix", "figure")
 MARKS = {
     claims.REPRODUCED: "full",
@@ -41,13 +41,13 @@ MARKS = {
     claims.NOT_RUN: "empty",
 }
 
-# HTML in the text is shown as text.
+# HTML in the text is escaped.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
 
 
 @dataclass(frozen=True)
 class Figure:
-    """An image of results/figures/ as the page shows it."""
+    """A figure on the page, from an image in results/figures/."""
 
     name: str
     uri: str
@@ -55,34 +55,34 @@ class Figure:
 
     @property
     def number(self) -> int | None:
-        """The report's; None of a figure of ours."""
+        """Its number in the report; None for a figure that the report does not have."""
         found = re.match(r"Figure (\d+)", self.caption)
         return int(found[1]) if found else None
 
     @property
     def label(self) -> str:
-        """In the navigation."""
+        """Its text in the navigation."""
         return f"Figure {self.number}" if self.number else FIGURES.get(self.name, self.name)
 
     @property
     def id(self) -> str:
-        """Anchor on the page: "figure-4"; "figure-nve" of one of ours."""
+        """Its anchor on the page: "figure-4", or "figure-nve" for one without a number."""
         return f"figure-{self.number or self.name}"
 
     @property
     def order(self) -> tuple:
-        """The report's figures by their numbers, then ours by name."""
+        """Sort key: first the report's figures by number, then the others by name."""
         return (0, self.number, self.name) if self.number else (1, 0, self.name)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A claim's verdict as the page shows it.
+    """A verdict on the page, with links to the tables and figures that its claim is about.
 
     Attributes:
         verdict: claim, status and numbers.
-        tables: names of the tables on the page that it is about.
-        figures: numbers of the figures on the page that it is about.
+        tables: names of tables on the page.
+        figures: numbers of figures on the page.
     """
 
     verdict: Verdict
@@ -91,22 +91,22 @@ class Entry:
 
     @property
     def claim(self) -> Claim:
-        """The report's words and the rule."""
+        """The claim: the report's words and the rule."""
         return self.verdict.claim
 
     @property
     def number(self) -> int:
-        """Of the claim, in the report's order."""
+        """Number of the claim, in the report's order."""
         return self.claim.number
 
     @property
     def numbers(self) -> str:
-        """The evidence in a sentence."""
+        """The evidence in one sentence."""
         return self.verdict.numbers
 
     @property
     def place(self) -> str:
-        """Section, without the tables and figures that are linked anyway."""
+        """Section of the claim, without tables and figures if these are linked."""
         section = self.claim.section
         if self.tables or self.figures:
             section = section.split(",")[0]
@@ -121,7 +121,7 @@ class Entry:
 def entries(
     judged: Sequence[Verdict], shown: list[Table], drawn: list[Figure], evidence: Evidence
 ) -> list[Entry]:
-    """Numbered verdicts, linked to those tables and figures that are on the page."""
+    """Verdicts with links to those tables and figures that are on the page."""
     names, numbers = {table.name for table in shown}, {figure.number for figure in drawn}
     return [
         Entry(
@@ -135,7 +135,7 @@ def entries(
 
 @dataclass(frozen=True)
 class Environment:
-    """A machine and the packages on it, by a number."""
+    """A numbered environment of runs: machine and package versions."""
 
     number: int
     machine: str
@@ -144,7 +144,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Origin:
-    """Runs of one commit in one environment, and the rows that they made."""
+    """Provenance of a set of runs: commit and environment, and the rows that they belong to."""
 
     commit: str
     uncommitted_changes: bool
@@ -155,7 +155,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Data:
-    """A trajectory by its checksum, and the rows that were trained on it."""
+    """A trajectory, identified by its checksum, and the rows that were trained on it."""
 
     name: str
     sha256: str
@@ -163,10 +163,11 @@ class Data:
 
 
 def caption(name: str, folder: Path = ROOT / "figures") -> str:
-    """The first paragraph of the docstring of the module that draws an image, or its name.
+    """Caption of an image: first docstring paragraph of the module that draws it, or its name.
 
-    The module is read and not imported: drawing needs packages that the page does not.
-    Where a module draws several images, their names begin with its own; the rest is added.
+    The module is parsed rather than imported, as drawing needs packages that the page does not.
+    If a module draws several images, their names begin with the module's; the rest of the name is
+    appended to the caption.
     """
     modules = [p for p in folder.glob("*.py") if name == p.stem or name.startswith(f"{p.stem}_")]
     if not modules:
@@ -179,7 +180,7 @@ def caption(name: str, folder: Path = ROOT / "figures") -> str:
 
 
 def figures(folder: Path) -> list[Figure]:
-    """Images of a results folder's ``figures/``, each once."""
+    """Figures of a results folder, each once even if there are several files."""
     found = []
     for name in sorted({path.stem for path in (folder / "figures").glob("*") if _is_image(path)}):
         paths = [folder / "figures" / f"{name}{suffix}" for suffix in TYPES]
@@ -196,7 +197,7 @@ def _is_image(path: Path) -> bool:
 
 
 def origins(evidence: Evidence) -> list[Origin]:
-    """provenance.json, brought down to what differs; the most runs first."""
+    """Summary of provenance.json: runs grouped by commit and environment, largest group first."""
     environments: dict[tuple[str, str], Environment] = {}
     rows: dict[tuple[str, bool, Environment], list[str]] = defaultdict(list)
     for experiment, runs in evidence.provenance.items():
@@ -211,7 +212,7 @@ def origins(evidence: Evidence) -> list[Origin]:
 
 
 def data(evidence: Evidence) -> list[Data]:
-    """Checksums of the trajectories that runs used."""
+    """Trajectories that runs used, with the rows that used them."""
     rows: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for experiment, runs in evidence.provenance.items():
         known = evidence.experiments.get(experiment)
@@ -222,12 +223,12 @@ def data(evidence: Evidence) -> list[Data]:
 
 
 def training_hours(metrics: Metrics) -> float:
-    """Hours of training of all rows and seeds together, as if one after the other."""
+    """Total training time of all rows and seeds, in hours."""
     return sum(row.value for row in metrics.rows if row.metric == "train_seconds") / 3600
 
 
 def markdown(text: str, deeper: int = 0) -> Markup:
-    """Markdown to HTML, its headings so many levels deeper."""
+    """Convert Markdown to HTML, with headings ``deeper`` levels down."""
     tokens = _MARKDOWN.parse(text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
@@ -236,12 +237,12 @@ def markdown(text: str, deeper: int = 0) -> Markup:
 
 
 def inline(text: str) -> Markup:
-    """Markdown within a line, as table cells and notes have it."""
+    """Convert inline Markdown, as in table cells and notes, to HTML."""
     return Markup(_MARKDOWN.renderInline(text))
 
 
 def by_section(judged: list[Entry]) -> list[tuple[str, list[Entry]]]:
-    """Verdicts in the report's order, under the number of their section or appendix."""
+    """Group verdicts, in the report's order, by section or appendix."""
 
     def heading(one: Entry) -> str:
         section = one.claim.section
@@ -256,13 +257,13 @@ def render(
     judged: Sequence[Verdict],
     is_quick: bool = False,
 ) -> str:
-    """The page of a results folder.
+    """Text of the page for a results folder.
 
     Args:
-        evidence: of the folder; what else is there is shown too.
+        evidence: the folder's numbers; its figures are shown too.
         tables: to show, by name.
         judged: the claims' verdicts.
-        is_quick: of a quick run, which has no verdicts and says so.
+        is_quick: mark the page as that of a quick run, and leave out the verdicts.
     """
     results, metrics = evidence.folder, evidence.metrics
     shown = list(tables.values())
@@ -304,7 +305,7 @@ def render(
 
 
 def _body(path: Path) -> str:
-    """A Markdown file without its title."""
+    """Text of a Markdown file without its title line."""
     return path.read_text(encoding="utf-8").split("\n", 1)[1]
 
 
@@ -314,7 +315,7 @@ def write(
     judged: Sequence[Verdict],
     is_quick: bool = False,
 ) -> Path:
-    """Make the page; returns where it is. Arguments as :func:`render`."""
+    """Write the page unless it is up to date; returns its path. Arguments as :func:`render`."""
     path = evidence.folder / NAME
     text = render(evidence, tables, judged, is_quick)
     if not path.is_file() or path.read_text(encoding="utf-8") != text:

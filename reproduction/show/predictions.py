@@ -1,18 +1,18 @@
-"""What figures need beside metrics.csv and curves: some predictions, and pieces of the data.
+"""Stored predictions and excerpts of the data, for figures.
 
-``results/predictions/`` holds what seed 0 predicts, of the rows that are split in time order:
+``results/predictions/`` contains predictions of seed 0, for rows that are split in time order:
 
-- ``<experiment>.npz``, "/" as "-": the predictions, ``energy_train`` and ``energy_test``
+- ``<experiment>.npz``, with "-" for "/": the predictions ``energy_train`` and ``energy_test``
   (frames,), eV, and ``force_train`` and ``force_test`` (frames, atoms, 3), eV/Å, as far as the
-  model gives them; and ``reference``, the name of a file beside it.
+  model gives them; and ``reference``, the name of the file with the reference.
 - ``reference-<dataset>-<training frames>-<test frames>-<checksum>.npz``: the reference under the
-  same four names, and under each name with ``_frames`` after it which frames of the trajectory they
-  are, counted from 0. Rows that share data and split share the file.
+  same four names, and the numbers of these frames in the trajectory, from 0, under each name
+  followed by ``_frames``. Rows with the same data and split share the file.
 
-All test frames are kept, and every few training frames. Energies are float64, as errors of 1e-5 eV
-on 5 eV need; forces float32, which resolves a thousandth of the smallest RMSE.
+All test frames are stored, but only every few training frames. Energies are float64, as needed
+for errors of 1e-5 eV on 5 eV; forces float32, which resolves a thousandth of the smallest RMSE.
 
-``results/data/<dataset>.npz`` holds energies along the trajectory and a few frames.
+``results/data/<dataset>.npz`` contains energies along the trajectory and a few frames.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ from reproduction.engine.experiment import Experiment
 from reproduction.engine.store import Store
 
 SEED = 0
-# Every so many frames of the training part; all of the test part.
+# Interval of the stored frames of the training part; all of the test part are stored.
 TRAIN_STRIDE = {"energy": 4, "force": 20}
 SPLITS = ("train", "test")
-# Beginning of the names of files that are no row's.
+# Beginning of the names of the reference files, which rows share.
 REFERENCE = "reference-"
 TYPES = {"energy": np.float64, "force": np.float32}
 FRAMES_KEPT = 6
@@ -40,12 +40,12 @@ FRAMES_KEPT = 6
 
 @dataclass(frozen=True)
 class Predictions:
-    """Seed 0 of one row, as far as it is kept.
+    """Stored predictions of seed 0 of a row, with the reference.
 
     Attributes:
         reference, predicted: {"energy" or "force": {"train" or "test": array}}, (n,) in eV and
             (n, N, 3) in eV/Å, float64.
-        frames: likewise (n,), numbers of the frames in the trajectory, from 0.
+        frames: likewise, (n,), numbers of the frames in the trajectory, from 0.
     """
 
     reference: dict[str, dict[str, np.ndarray]]
@@ -55,16 +55,16 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What is drawn of a dataset.
+    """Excerpt of a dataset, as figures show it.
 
     Attributes:
         energies: (n,), eV.
-        frames: (k,), which ones are kept whole.
-        positions: (k, N, 3), Å, of those.
+        frames: (k,), numbers of the frames whose positions are stored.
+        positions: (k, N, 3), Å, in those frames.
         numbers: (N,), atomic numbers.
         cell, pbc: as in :class:`~data_gen.dataset.Dataset`.
-        interval_ps: between frames; NaN where the data do not say.
-        n_train: frames of the largest training part.
+        interval_ps: time between frames; NaN if unknown.
+        n_train: number of frames of the largest training part.
     """
 
     energies: np.ndarray
@@ -78,17 +78,17 @@ class Trajectory:
 
 
 def file_name(experiment: str) -> str:
-    """Of an experiment's arrays: "table4/eq2" -> "table4-eq2.npz"."""
+    """Name of an experiment's array file: "table4/eq2" -> "table4-eq2.npz"."""
     return f"{experiment.replace('/', '-')}.npz"
 
 
 def write_predictions(folder: Path, experiment: Experiment, store: Store, data: Dataset) -> None:
-    """Store seed 0 of a row in a results folder.
+    """Store the predictions of seed 0 of a row in a results folder.
 
     Args:
         folder: of the results.
-        experiment: the row; those that are not split in time order are of no figure.
-        store: of its runs.
+        experiment: the row; ignored if not split in time order, as no figure shows it.
+        store: contains its runs.
         data: that it was trained on.
     """
     if experiment.partition != "time":
@@ -106,12 +106,12 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
 
 
 def _kept(kind: str, split: str) -> slice:
-    """Which frames of a part are kept."""
+    """The frames of a part that are stored."""
     return slice(None, None, TRAIN_STRIDE[kind] if split == "train" else 1)
 
 
 def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str:
-    """A row's reference on its parts; returns the file's name, which its content decides."""
+    """Store the reference for a row's parts under a content-addressed file name; returns it."""
     (parts,) = folds(data[: experiment.frames], experiment.partition, experiment.split)
     arrays = {}
     for split, part in zip(SPLITS, parts, strict=True):
@@ -130,7 +130,7 @@ def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str
 
 
 def sweep(folder: Path) -> None:
-    """Remove references that no row names any more."""
+    """Remove reference files that no row refers to any more."""
     stored = {path.name: path for path in (folder / "predictions").glob("*.npz")}
     named = set()
     for name, path in stored.items():
@@ -143,7 +143,7 @@ def sweep(folder: Path) -> None:
 
 
 def read_predictions(folder: Path, experiment: str) -> Predictions | None:
-    """Seed 0 of a row from a results folder; None where it is not there."""
+    """Read a row's predictions from a results folder; None if they are missing."""
     path = folder / "predictions" / file_name(experiment)
     if not path.is_file():
         return None
@@ -165,7 +165,14 @@ def read_predictions(folder: Path, experiment: str) -> Predictions | None:
 def write_trajectory(
     folder: Path, name: str, data: Dataset, experiments: Iterable[Experiment]
 ) -> None:
-    """data/<name>.npz: what is drawn of a dataset, whatever is run on it."""
+    """Store the excerpt of a dataset that figures show as data/<name>.npz.
+
+    Args:
+        folder: of the results.
+        name: of the dataset.
+        data: the dataset.
+        experiments: their largest training part on it is recorded.
+    """
     dynamics = data.metadata.get("dynamics") or {}
     frames = np.unique(np.linspace(0, len(data) - 1, FRAMES_KEPT).astype(int))
     _write(
@@ -182,7 +189,7 @@ def write_trajectory(
 
 
 def read_trajectory(folder: Path, name: str) -> Trajectory | None:
-    """From a results folder; None where it is not there."""
+    """Read the excerpt of a dataset from a results folder; None if it is missing."""
     path = folder / "data" / f"{name}.npz"
     if not path.is_file():
         return None
@@ -194,6 +201,6 @@ def read_trajectory(folder: Path, name: str) -> Trajectory | None:
 
 
 def _write(path: Path, **arrays) -> None:
-    """Whole or not at all; the same arrays give the same bytes."""
+    """Write arrays atomically; the same arrays give the same bytes."""
     with replacing(path) as scratch:
         np.savez_compressed(scratch, **arrays)

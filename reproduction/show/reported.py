@@ -1,11 +1,11 @@
-"""What the report prints, in its digits: errors and settings of reproduction/reported.csv."""
+"""Errors and settings printed in the report, digit for digit, from reproduction/reported.csv."""
 
 import csv
 from functools import cache
 from pathlib import Path
 
 REPORTED = Path(__file__).parents[1] / "reported.csv"
-# What a line gives besides an error: a setting, as printed.
+# Values of the column "metric" that mark a setting instead of an error.
 SETTINGS = ("architecture", "epochs", "frames")
 
 
@@ -16,7 +16,7 @@ def _lines() -> tuple[dict[str, str], ...]:
 
 
 def reported() -> dict[tuple[str, str, str], str]:
-    """The report's errors: (experiment id, split, metric) -> text, eV or eV/Å."""
+    """Errors printed in the report: {(experiment id, split, metric): text}, eV or eV/Å."""
     return {
         (line["experiment"], line["split"], line["metric"]): line["value"]
         for line in _lines()
@@ -25,7 +25,7 @@ def reported() -> dict[tuple[str, str, str], str]:
 
 
 def reported_settings() -> dict[str, dict[str, str]]:
-    """The report's settings: experiment id -> {"architecture", "epochs", "frames": text}."""
+    """Settings printed in the report: {experiment id: {setting: text}}; see :data:`SETTINGS`."""
     found: dict[str, dict[str, str]] = {}
     for line in _lines():
         if line["metric"] in SETTINGS:

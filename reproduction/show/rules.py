@@ -1,11 +1,11 @@
-"""Rules: how claims are judged, from which numbers, and within which tolerances.
+"""Basis of the rules that judge claims: tolerances, scores, and references to numbers.
 
-A rule is a handful of checks (:mod:`reproduction.show.checks`). A check scores 1 where it holds, 0
-where it does not and 1/2 where it holds in part; where the seeds can't tell, it has a lowest and a
+A rule consists of a few checks (:mod:`reproduction.show.checks`). A check scores 1 if it holds, 0
+if it does not and 1/2 if it holds in part; if the seeds leave this open, it has a lowest and a
 highest score. The tolerances are the constants below, the same for all claims.
 
-The rules of version 0.1.0 stand in ``first_rules.csv``, with the verdicts that they gave. Where a
-rule is another today, the page says so beside it.
+The rules of version 0.1.0 and their verdicts are in ``first_rules.csv``. If a rule has changed
+since then, the page says so.
 """
 
 import csv
@@ -17,33 +17,33 @@ from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import SIGNIFICANCE, UNITS, with_spread
 from reproduction.show.reported import reported
 
-# A printed number is met within this factor either way, and in part within the wider one. Two of
-# our own are as good as each other within it, too.
+# A number agrees with the printed one within this factor either way, and in part within the wider
+# one. Two numbers of our own are equally good within the first factor.
 TOLERANCE, WIDE = 1.5, 2.5
-# A test error this many times the training error is overfitting, and strongly so. The same two
-# factors say what a clear and a great difference is elsewhere.
+# Test error over training error from which on there is overfitting, and strong overfitting. The
+# same factors define a clear and a large difference elsewhere.
 CLEAR, MUCH = 2.0, 10.0
-# Of the RMSE: a largest error beyond it is an outlier. Of 2,000 normal errors one in 900 sets of
-# them has one so large.
+# A largest error of more than this many times the RMSE is an outlier. One in 900 sets of 2,000
+# normally distributed errors contains one that large.
 OUTLIER = 5.0
-# What would be seen in a plot: a mean error of half the RMSE, or a tenth of every departure missed.
+# Visible in a plot: a mean error of half the RMSE, or a tenth of every deviation missed.
 SEEN_BIAS, SEEN_SLOPE = 0.5, 0.1
-# Parts of a variance that are little, and not most of it.
+# Fractions of a variance that count as little, and as no more than half.
 LITTLE, SOME = 0.1, 0.5
-# Correlation coefficients that are far from 0, and not 0.
+# Correlation coefficients that count as strong, and as nonzero.
 CORRELATED, WEAKLY_CORRELATED = 0.5, 0.1
 
 PRINTED = (
     f"Every number within {TOLERANCE:g} times the printed one, either way; in part {WIDE:g}. A "
     "model that does not beat the trivial baseline meets none."
 )
-# Why all rules of printed numbers have changed.
+# Why all rules on printed numbers have changed.
 BASELINE = "A model that does no better than the trivial baseline could meet a number."
 PRINTED_WRONG = "the settings that the report does not print are others than the assumed ones"
 
 
 class Key(NamedTuple):
-    """One number of metrics.csv, but for the seed."""
+    """Reference to a number of metrics.csv, without the seed."""
 
     experiment: str
     split: str
@@ -51,34 +51,34 @@ class Key(NamedTuple):
 
 
 def energy(experiment: str, split: str = "test") -> Key:
-    """RMSE of E of a row."""
+    """Key of a row's RMSE of E."""
     return Key(experiment, split, "energy_rmse")
 
 
 def force(experiment: str, split: str = "test") -> Key:
-    """RMSE of F of a row."""
+    """Key of a row's RMSE of F."""
     return Key(experiment, split, "force_rmse")
 
 
 def seconds(experiment: str) -> Key:
-    """Training time of a row."""
+    """Key of a row's training time."""
     return Key(experiment, "", "train_seconds")
 
 
 def printed(key: Key) -> float:
-    """The report's own number."""
+    """The number that the report prints for a key."""
     return float(reported()[key])
 
 
 class Score(NamedTuple):
-    """From 0 to 1, at least and at most: the same where the numbers decide."""
+    """Lowest and highest score of a check, from 0 to 1; equal if the numbers decide."""
 
     low: float
     high: float
 
     @property
     def decided(self) -> bool:
-        """The seeds can tell."""
+        """Whether the numbers decide."""
         return self.low == self.high
 
 
@@ -86,12 +86,12 @@ HOLDS, FAILS, OPEN = Score(1, 1), Score(0, 0), Score(0, 1)
 
 
 class Finding(NamedTuple):
-    """What a check came to.
+    """Result of a check.
 
     Attributes:
         scores: one or more.
         text: the numbers.
-        subject: the text's beginning, said once for checks in a row that share it.
+        subject: beginning of the text; not repeated if consecutive checks share it.
     """
 
     scores: tuple[Score, ...]
@@ -100,20 +100,23 @@ class Finding(NamedTuple):
 
 
 class Check(Protocol):
-    """One condition on numbers of metrics.csv."""
+    """Interface of checks: a condition on numbers of metrics.csv."""
 
     @property
     def needs(self) -> tuple[Key, ...]:
-        """Numbers that must be there."""
+        """Keys of the numbers that the check needs."""
 
     def judge(self, evidence: Evidence) -> Finding:
-        """With all of them there."""
+        """Evaluate the condition; all needed numbers must be there."""
 
 
 def at_most(low: float, high: float, limit: float, wide: float | None = None) -> Score:
-    """Score of a number that is known to lie between two bounds, and should be at most a limit.
+    """Score of a number that lies between two bounds and should be at most a limit.
 
-    ``wide``: a higher limit, up to which it holds in part.
+    Args:
+        low, high: bounds of the number.
+        limit: for a score of 1.
+        wide: higher limit, for a score of 1/2.
     """
     ladder = [(1.0, limit), (0.5, wide)] if wide and wide > limit else [(1.0, limit)]
 
@@ -124,7 +127,13 @@ def at_most(low: float, high: float, limit: float, wide: float | None = None) ->
 
 
 def at_least(low: float, high: float, limit: float, wide: float | None = None) -> Score:
-    """As :func:`at_most`; ``wide`` is a lower limit."""
+    """Score of a number that lies between two bounds and should be at least a limit.
+
+    Args:
+        low, high: bounds of the number.
+        limit: for a score of 1.
+        wide: lower limit, for a score of 1/2.
+    """
     ladder = [(1.0, limit), (0.5, wide)] if wide and wide < limit else [(1.0, limit)]
 
     def of(value: float) -> float:
@@ -134,23 +143,23 @@ def at_least(low: float, high: float, limit: float, wide: float | None = None) -
 
 
 def shown(evidence: Evidence, key: Key) -> str:
-    """A row's name and number."""
+    """Text with a row's name and number."""
     return f"{evidence.called(key.experiment)} {with_spread(evidence.judged_spread(*key))}"
 
 
 def unit(key: Key) -> str:
-    """With a blank before it, where there is one."""
+    """Unit of a number, preceded by a space; empty if it has none."""
     return f" {UNITS[key.metric]}" if UNITS.get(key.metric) else ""
 
 
 def part(key: Key) -> str:
-    """Says that a number is of the training part; of the test part it goes without saying."""
+    """Text that marks a number as one of the training part; empty for the test part."""
     return " in training" if key.split == "train" else ""
 
 
 @cache
 def first_rules() -> dict[int, tuple[str, str]]:
-    """{claim's number: (rule, verdict)} of version 0.1.0."""
+    """Rules and verdicts of version 0.1.0: {number of the claim: (rule, verdict)}."""
     path = Path(__file__).parents[1] / "first_rules.csv"
     with open(path, newline="", encoding="utf-8") as file:
         return {int(r["claim"]): (r["rule"], r["verdict"]) for r in csv.DictReader(file)}

@@ -1,8 +1,8 @@
-"""Which stored rows give way to runs and which stay, and what is said of either.
+"""Decisions on which stored rows new runs replace, with messages on them, and clean-up of files.
 
-A row in results/ is its lines of metrics.csv and provenance.json and its files: all are of the same
-runs. A program that is killed while it gathers may leave files of newer runs than the lines; as
-those runs are still there, the next gathering replaces both.
+A row in results/ consists of lines in metrics.csv, an entry of provenance.json and files, all from
+the same runs. If a program is killed while gathering, the files may be from newer runs than the
+lines; as those runs still exist, the next gathering replaces both.
 """
 
 from collections import defaultdict
@@ -20,31 +20,47 @@ from reproduction.show.metrics import errors
 
 Say = Callable[[str], None]
 ARCHIVES = ("curves/*.npz", "predictions/*.npz", "data/*.npz", "models/*/*.keras")
-# Relative: stored forces are float32, stored numbers have seven digits.
+# Relative tolerance: stored forces are float32, stored numbers have seven digits.
 SAME = {"energy": 1e-4, "force": 1e-2}
 
 
 def keep_own_seeds(
     experiment: Experiment, rows: dict[str, list[Value]], about: dict[str, dict], say: Say
 ) -> None:
-    """Take what is stored of other seeds than the row's out of its numbers."""
+    """Drop stored numbers of seeds that are not the row's.
+
+    Args:
+        experiment: the row.
+        rows: stored numbers by row; changed in place.
+        about: provenance.json; changed in place.
+        say: called with a sentence if there are such numbers.
+    """
     name = experiment.id
     beside = sorted({r.seed for r in rows.get(name, ())} - set(experiment.seeds))
     if beside:
-        say(f"{name}: stored numbers of {_seeds(beside)}, not of the row, are left out")
+        say(f"{name}: stored numbers of {_seeds(beside)}, not in the row's list, are left out")
         rows[name] = [r for r in rows[name] if r.seed in experiment.seeds]
         about[name] = {k: run for k, run in about[name].items() if int(k) in experiment.seeds}
 
 
 def runs_of(store: Store, experiment: Experiment, checksums: Mapping[str, str]) -> dict[int, dict]:
-    """The runs that count for a row, by seed; ``checksums`` are of the datasets, by name."""
+    """The valid runs of a row, by seed.
+
+    Args:
+        store: of the runs.
+        experiment: the row.
+        checksums: of the datasets, by name.
+    """
     wanted = {seed: experiment.of_seed(seed) for seed in experiment.seeds}
     found = {seed: store.fits(one, seed, checksums[one.dataset]) for seed, one in wanted.items()}
     return {seed: run for seed, run in found.items() if run}
 
 
 def is_replaced(experiment: Experiment, runs: Collection[int], stored: Iterable[Value]) -> bool:
-    """Runs take the place of a row's stored numbers: none of those is lost by it."""
+    """Whether runs replace a row's stored numbers.
+
+    They do if all of the row's seeds were run, or at least all that have stored numbers.
+    """
     whole = len(runs) == len(experiment.seeds)
     return bool(runs) and (whole or {r.seed for r in stored} <= set(runs))
 
@@ -57,22 +73,22 @@ def explain(
     stored: Iterable[Value],
     say: Say,
 ) -> None:
-    """Say of a row that was run in part what becomes of it, and which runs do not count.
+    """Report what happens to an incomplete row and which of its runs are not used, and why.
 
     Args:
         store: of the runs.
         experiment: the row.
         checksums: of the datasets, by name.
-        runs: seeds of the runs that count.
-        stored: the row's numbers before.
-        say: called with a sentence.
+        runs: seeds of the valid runs.
+        stored: the row's stored numbers.
+        say: called with each sentence.
     """
     name, there = experiment.id, store.seeds(experiment.id)
     beside = sorted(set(there) - set(experiment.seeds))
     if beside:
-        say(f"{name}: {_seeds(beside)} not of the row, in runs/ alone and in no mean")
+        say(f"{name}: {_seeds(beside)} not in the row's list: only in runs/, not in any mean")
     missing = [seed for seed in experiment.seeds if seed not in runs]
-    # Of a row that was not run at all there is nothing to say.
+    # Rows of which nothing was run need no message.
     if not missing or not set(there) & set(experiment.seeds):
         return
     reasons = defaultdict(list)
@@ -81,12 +97,12 @@ def explain(
         reasons[store.why_not(one, seed, checksums[one.dataset])].append(seed)
     why = "; ".join(f"{_seeds(seeds)} {reason}" for reason, seeds in reasons.items())
     if is_replaced(experiment, runs, stored):
-        say(f"{name}: of {_seeds(list(runs))} alone; {why}")
+        say(f"{name}: only {_seeds(list(runs))}; {why}")
     elif stored:
-        what = "numbers, predictions, curves and models stay as they were stored"
-        say(f"{name}: {what}, until all its seeds are there; {why}")
+        what = "stored numbers, predictions, curves and models remain"
+        say(f"{name}: {what} until all its seeds are there; {why}")
     else:
-        say(f"{name}: no run that counts; {why}")
+        say(f"{name}: no valid run; {why}")
 
 
 def _seeds(seeds: Sequence[int]) -> str:
@@ -94,7 +110,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def files_of(folder: Path, experiment: Experiment) -> list[Path]:
-    """What a results folder has of a row besides its lines."""
+    """Files that a results folder has for a row: predictions, curves, shipped models."""
     name = predictions.file_name(experiment.id)
     found = [path for path in (folder / "predictions" / name, folder / "curves" / name)]
     if experiment.shipped:
@@ -103,7 +119,7 @@ def files_of(folder: Path, experiment: Experiment) -> list[Path]:
 
 
 def models(folder: Path, experiment: Experiment) -> Path:
-    """Where a shipped row's models are kept for users."""
+    """Folder of a shipped row's models, for users."""
     return folder / "models" / experiment.id.split("/")[1]
 
 
@@ -115,15 +131,17 @@ def draws(
     about: dict[str, dict],
     say: Say,
 ) -> bool:
-    """Data are drawn where no row is of other data of that name, or none are drawn yet.
+    """Whether a dataset's stored excerpt for figures is to be replaced.
+
+    It is unless there is one and stored rows are from other data of that name.
 
     Args:
         folder: of the results.
         name: of the dataset.
-        here: checksum of the data that are here.
+        here: checksum of the present data.
         experiments: all rows.
         about: provenance.json.
-        say: called with a sentence where they are not drawn.
+        say: called with a sentence if the answer is no.
     """
     path = folder / "data" / f"{name}.npz"
     other = {
@@ -134,18 +152,18 @@ def draws(
     }
     if other and path.is_file():
         count = f"{len(other)} row{'s are' if len(other) > 1 else ' is'}"
-        say(f"{path} stays as it was stored: {count} of other data than data/{name}.traj")
+        say(f"{path} remains as stored: {count} based on other data than data/{name}.traj")
         return False
     return True
 
 
 def remove_broken(folder: Path, say: Say) -> None:
-    """Remove stored files that cannot be read; figures then show that they are missing."""
+    """Remove unreadable stored files, which figures will then show as missing."""
     for pattern in ARCHIVES:
         for path in sorted(folder.glob(pattern)):
             if not path.name.startswith(".") and (why := archive_damage(path)):
                 path.unlink()
-                say(f"{path}: {why}; removed: take it from git, or run all seeds of its row")
+                say(f"{path}: {why}; removed: restore it from git, or run all seeds of its row")
 
 
 def remove_orphans(folder: Path, rows: Iterable[Experiment], say: Say) -> None:
@@ -155,11 +173,11 @@ def remove_orphans(folder: Path, rows: Iterable[Experiment], say: Say) -> None:
         for path in sorted(set(folder.glob(pattern)) - known):
             if not path.name.startswith((".", predictions.REFERENCE)):
                 path.unlink()
-                say(f"{path}: of no row that has numbers; removed")
+                say(f"{path}: removed, as its row has no numbers")
 
 
 def compare(folder: Path, metrics: Metrics, rows: Iterable[str], say: Say) -> None:
-    """Say which rows have stored predictions of other runs than their stored numbers are of."""
+    """Report rows whose stored predictions and stored numbers are from different runs."""
     stated = {
         (r.experiment, r.metric): r.value
         for r in metrics.rows
@@ -172,7 +190,7 @@ def compare(folder: Path, metrics: Metrics, rows: Iterable[str], say: Say) -> No
             found = errors(kind, parts["test"], kept.reference[kind]["test"])[metric]
             if not np.isclose(stated.get((name, metric), found), found, rtol=SAME[kind], atol=0):
                 say(
-                    f"{name}: its stored predictions are of another run than its stored numbers; "
+                    f"{name}: its stored predictions are from another run than its stored numbers; "
                     "runs of all its seeds replace both"
                 )
                 break

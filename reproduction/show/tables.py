@@ -1,4 +1,4 @@
-"""Tables from metrics.csv beside the report's numbers, for the terminal and for Markdown."""
+"""Tables of our numbers beside the report's, for the terminal and in Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from reproduction.show.reported import reported
 
 @dataclass(frozen=True)
 class Table:
-    """A table as text: title, column names, rows, and a note below."""
+    """A table of text cells, with title, column names and a note below."""
 
     name: str
     title: str
@@ -25,11 +25,11 @@ class Table:
     note: str
 
     def without_missing(self) -> "Table":
-        """Only the rows that have all their numbers, as for a quick run, which leaves rows out."""
+        """The table without incomplete rows, for quick runs, which leave out some rows."""
         return replace(self, rows=tuple(row for row in self.rows if NOT_RUN not in row))
 
     def markdown(self) -> str:
-        """For README.md and docs/results/."""
+        """The table in Markdown, for README.md and docs/results/."""
         lines = [f"**{self.title}**", ""]
         lines.append("| " + " | ".join(self.columns) + " |")
         lines.append("|" + "|".join(["---"] + ["---:"] * (len(self.columns) - 1)) + "|")
@@ -37,7 +37,7 @@ class Table:
         return "\n".join([*lines, "", self.note])
 
     def rich(self) -> RichTable:
-        """For the terminal."""
+        """The table for display on a terminal."""
         table = RichTable(title=self.title, caption=self.note, title_justify="left")
         for k, column in enumerate(self.columns):
             table.add_column(column, justify="left" if k == 0 else "right")
@@ -47,19 +47,19 @@ class Table:
 
 
 def seconds_text(s: Spread | None) -> str:
-    """Seconds of training, the mean over seeds."""
+    """Format seconds, the mean over seeds; empty if there are none."""
     if s is None:
         return ""
     return f"{s.mean:.1f}" if s.mean < 100 else f"{s.mean:.0f}"
 
 
 def times_text(ratio: float) -> str:
-    """A ratio with two decimals, or one digit where these would be zeros."""
+    """Format a ratio with two decimals, or with one digit if these would be zeros."""
     return f"{ratio:.2f}" if ratio >= 0.05 else f"{ratio:.1g}"
 
 
 def architecture(experiment: Experiment) -> str:
-    """Widths as the report's tables write them: (20,50,1),(1,50,20)."""
+    """Widths of the MLPs in the notation of the report's tables: (20,50,1),(1,50,20)."""
     return ",".join(f"({','.join(map(str, mlp))})" for mlp in experiment.widths or ()) or "-"
 
 
@@ -75,24 +75,24 @@ def rmse_table(
     count: str = "epochs",
     architectures: bool = True,
 ) -> Table:
-    """Errors of the registry's rows of one table, beside the report's where it has any.
+    """Table of a registry table's errors, beside the report's if it has any.
 
     Args:
         evidence: our numbers and rows.
         name: of the table in the registry.
         title: of the table.
-        kinds: {metric: how its column is called}.
-        note: below the table; there, too, stands where one frame makes a test error.
-        splits: {split: how its column is called}.
-        scale: errors are multiplied by it, 1000 for meV.
-        late: a column with the median over the last quarter of the epochs.
-        count: what the passes over the data are called.
-        architectures: a column with the widths of the MLPs, where labels do not say them.
+        kinds: {metric: beginning of the names of its columns}.
+        note: below the table; a remark on test errors due to a single frame is appended.
+        splits: {split: end of the names of its columns}.
+        scale: factor for the errors, 1000 for meV.
+        late: add a column with the median over the last quarter of the epochs.
+        count: name of the column with the length of the training.
+        architectures: add a column with the widths of the MLPs, for rows whose labels lack them.
     """
     printed = reported()
     experiments = evidence.rows_of(name)
     ids = {e.id for e in experiments}
-    # Of which errors the report has any.
+    # Metrics of which the report prints at least one value.
     compared = {metric for row, _, metric in printed if row in ids}
     columns = ["model", *(["MLP architecture"] if architectures else []), count, "seeds"]
     for metric, called in kinds.items():
@@ -158,12 +158,12 @@ STEPS_NOTE = (
 
 
 def behler_table(evidence: Evidence, name: str, title: str, note: str = STEPS_NOTE) -> Table:
-    """Errors of E and F of Amp's rows and their twins', and how many seeds ended in which way.
+    """Table of errors of E and F by Amp and its twins, with the ways in which training ended.
 
     Args:
         evidence: our numbers and rows.
         name, title: of the table.
-        note: more to say below it.
+        note: appended to the general note below the table.
     """
     kinds = {"energy_rmse": "E, ", "force_rmse": "F, "}
     note = f"{SPREAD_NOTE if name == 'why' else OURS_NOTE} {note}"
@@ -181,7 +181,7 @@ def behler_table(evidence: Evidence, name: str, title: str, note: str = STEPS_NO
 
 
 def ratio(a: Spread | None, b: Spread | None) -> str:
-    """Mean over mean, with its standard error where seeds give one."""
+    """Format the ratio of two means, with its standard error if both have several seeds."""
     if not (a and b):
         return NOT_RUN
     value = a.mean / b.mean
@@ -192,7 +192,7 @@ def ratio(a: Spread | None, b: Spread | None) -> str:
 
 
 def claims_table(judged: Sequence[Verdict]) -> Table:
-    """Verdicts; the page says by which rules, and with which numbers."""
+    """Table of verdicts; rules and numbers are on the report page."""
     return Table(
         "claims",
         summary(judged),
@@ -207,10 +207,14 @@ def claims_table(judged: Sequence[Verdict]) -> Table:
 
 
 def fill(text: str, tables: dict[str, Table]) -> str:
-    """Replace what stands between ``<!-- name:begin -->`` and ``<!-- name:end -->``.
+    """Replace the text between ``<!-- name:begin -->`` and ``<!-- name:end -->`` by tables.
+
+    Args:
+        text: with markers.
+        tables: by the name of their markers; those without markers in the text are ignored.
 
     Raises:
-        ValueError: a begin without its end.
+        ValueError: a begin marker without its end marker.
     """
     for name, table in tables.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"

@@ -1,4 +1,4 @@
-"""The words in which README, docs/results and the page speak of claims, tables and figures."""
+"""Names and column order of tables and figures, shared by README, docs/results and the page."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from reproduction.show.claims import Claim
 from reproduction.show.evidence import Evidence
 from reproduction.show.tables import Table
 
-# Claims that are about a figure, by the beginnings of their ids.
+# {figure: beginnings of the ids of the claims about it}.
 OF_FIGURES = {
     3: ("figure3/",),
     4: ("figure4/", "section7/"),
@@ -48,7 +48,7 @@ FIGURES = {
     "parity_force_pt8au2": "Predicted F, Pt8Au2",
     "parity_force_pt8au2-hot": "Predicted F, hot slab",
 }
-# Columns that matter less stand last: results beside the point, then how a row was run.
+# Less important columns come last: first secondary results, then settings of the run.
 _MINOR_RESULT = re.compile(r".*last quarter|the same.*|F, (train|test)")
 _MINOR_SETTING = re.compile(
     r"MLP architecture|steps|epochs|iterations or epochs|seeds|seconds.*|ended.*|ms a step"
@@ -59,8 +59,8 @@ _FORCES_MATTER = ("why", "gradient")
 def about(claim: Claim, evidence: Evidence) -> tuple[str, ...]:
     """Names of the tables that a claim is about.
 
-    The table of the report that it belongs to, and those of ours that its rule reads; all tables
-    that its rule reads where it belongs to none.
+    These are the report's table that it belongs to, and further tables of ours that its rule
+    reads; if it belongs to none of the report's, all tables that its rule reads.
     """
     own = claim.id.split("/")[0]
     known = evidence.experiments
@@ -71,12 +71,12 @@ def about(claim: Claim, evidence: Evidence) -> tuple[str, ...]:
 
 
 def figure_numbers(claim: Claim) -> tuple[int, ...]:
-    """The report's figures that a claim is about."""
+    """Numbers of the report's figures that a claim is about."""
     return tuple(k for k, beginnings in OF_FIGURES.items() if claim.id.startswith(beginnings))
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """ "1, 3-5" of 1, 3, 4, 5."""
+    """Format numbers with ranges: 1, 3, 4, 5 -> "1, 3-5"."""
     found: list[list[int]] = []
     for number in sorted(numbers):
         if found and number == found[-1][-1] + 1:
@@ -87,7 +87,7 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def is_minor(table: str, column: str) -> bool:
-    """Whether a column may be hidden where there is little room."""
+    """Whether a table's column may be hidden if there is little room."""
     forces = column.startswith("F, ")
     if forces and table in _FORCES_MATTER:
         return False
@@ -95,10 +95,10 @@ def is_minor(table: str, column: str) -> bool:
 
 
 def arranged(table: Table) -> tuple[Table, int]:
-    """The table with the columns that matter first.
+    """Reorder a table's columns, the most important ones first.
 
-    After the rows' names come test errors where the table has printed ones, then the other results,
-    and the minor columns last.
+    The names of the rows come first. If the table compares with printed numbers, its columns on
+    the training part come after the other results. Minor columns come last.
 
     Returns:
         The table, and how many of its columns are not minor.

@@ -1,18 +1,18 @@
-"""What each task does: an experiment, its data and its seeds -> predictions.
+"""Tasks: the kinds of computation that experiments perform, from data and seeds to predictions.
 
-A task is a module here whose ``run`` takes a :class:`~reproduction.engine.tasks.common.Job` and
-returns, for each of its seeds, a :class:`~reproduction.engine.store.RunResult` or the exception it
-failed with.
+A task is a module of this package. Its function ``run`` takes a
+:class:`~reproduction.engine.tasks.common.Job` and returns for each seed a
+:class:`~reproduction.engine.store.RunResult`, or the exception that made it fail.
 """
 
 from importlib import import_module
 
 
 def module_name(task: str) -> str:
-    """The module of a task: "pair-floor" -> "reproduction.engine.tasks.pair_floor"."""
+    """Module name of a task: "pair-floor" -> "reproduction.engine.tasks.pair_floor"."""
     return f"{__name__}.{task.replace('-', '_')}"
 
 
 def perform(job) -> list:
-    """Do a job by its experiment's task."""
+    """Run a job with the task of its experiment; returns one result or exception per seed."""
     return import_module(module_name(job.experiment.task)).run(job)

@@ -1,4 +1,4 @@
-"""Section 3: the Behler-Parrinello model by Amp, each run checked by its Keras twin."""
+"""Task "amp": Behler-Parrinello models trained with Amp, verified by Keras twins (section 3)."""
 
 import shutil
 from pathlib import Path
@@ -15,19 +15,19 @@ from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
 from reproduction.errors import ReproductionError
 
-# The two implementations add in another order; more than this is another function.
+# The implementations sum in different orders; a larger difference means that one is wrong.
 SAME = 1e-6  # eV and eV/Å
 CURVE_POINTS = 200
 
 
 def run(job: Job) -> list[RunResult]:
-    """Amp trains and predicts energies; forces of all frames are its twin's."""
+    """Train with Amp and predict energies with it; predict forces with its Keras twin."""
     return [_one(job, seed) for seed in job.seeds]
 
 
 def _one(job: Job, seed: int) -> RunResult:
     folder = job.checkpoint.with_name(f".amp-seed{seed}")
-    # The checkpoint only says what the folder is of; without it (--fresh) nothing is taken up.
+    # The checkpoint only identifies the folder; without it (--fresh) Amp starts from scratch.
     checkpoint = Checkpoint(job.checkpoint, job.stamp())
     if checkpoint.load() is None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -51,7 +51,7 @@ def _one(job: Job, seed: int) -> RunResult:
             ("", "twin_energy_difference"): differences[0],
             ("", "twin_force_difference"): differences[1],
         },
-        # Per atom in Amp's log, of the whole system here.
+        # Amp logs the energy RMSE per atom; here it is that of the whole system.
         {"curve_train_energy": history[:, 1] * len(job.train.numbers), "curve_loss": history[:, 0]},
         {
             "ended": made.ended,
@@ -64,10 +64,10 @@ def _one(job: Job, seed: int) -> RunResult:
 
 
 def _twin(job: Job, made: AmpRun):
-    """The same potential in Keras, its forces, and how far it is from Amp where Amp was asked.
+    """The same potential in Keras, its forces, and its largest differences from Amp.
 
-    Amp's Python takes a quarter of a second for the forces of ten atoms: it is asked for some
-    frames, and the twin for all.
+    Amp's Python code takes a quarter of a second for the forces of ten atoms, so Amp computes
+    only those of some frames, for comparison, and the twin those of all.
     """
     data: Dataset = job.train
     parameters = AmpPotential(Path(made.potential)).parameters()

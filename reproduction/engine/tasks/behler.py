@@ -1,4 +1,4 @@
-"""Eq. 1 trained by the project's own second-order method, on fingerprints computed beforehand."""
+"""Task "behler": Eq. 1 trained in Keras by a second-order method, on precomputed fingerprints."""
 
 from collections.abc import Callable
 
@@ -11,31 +11,35 @@ Features = tuple[np.ndarray, ...]
 
 
 class LastFeatures:
-    """The features of the last job: those of the next seed of the same data are the same."""
+    """Cache for the features of the last job, which all seeds on the same data share."""
 
     def __init__(self) -> None:
         self._key: tuple | None = None
         self._features: Features = ()
 
     def get(self, key: tuple, make: Callable[[], Features]) -> Features:
-        """Those of a key, made anew where the last ones were of another."""
+        """The features for a key, computed with ``make`` unless they are the cached ones."""
         if key != self._key:
-            self._key, self._features = None, ()  # not two sets at a time: they are large
+            self._key, self._features = None, ()  # never two sets in memory: they are large
             self._features, self._key = make(), key
         return self._features
 
 
-# A worker process does one job after the other.
+# Shared by all jobs of a worker process, which does them one after the other.
 LAST = LastFeatures()
 
 
 def run(job: Job, last: LastFeatures = LAST) -> list:
-    """Options: those of :func:`keras_models.behler.behler`, and the name of a set of functions."""
+    """Train a Behler-Parrinello model for each seed.
+
+    Options: those of :func:`keras_models.behler.behler`, and ``functions``, the name of a set of
+    symmetry functions.
+    """
     return fit_job(job, fit_settings(job.experiment, "behler"), features_of(job, last))
 
 
 def features_of(job: Job, last: LastFeatures) -> Features:
-    """Of training and test part."""
+    """Fingerprints of training and test part, from the cache if possible."""
     e = job.experiment
     settings = fit_settings(e, "behler")
     forces = settings.loss_weights[1] > 0.0

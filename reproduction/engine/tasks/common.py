@@ -1,4 +1,4 @@
-"""What the tasks share: the job they are given, and training as a row says."""
+"""Shared code of the tasks: the job that they receive, and training by an experiment's settings."""
 
 import json
 from collections.abc import Callable
@@ -18,15 +18,16 @@ from reproduction.errors import Diverged
 
 @dataclass(frozen=True)
 class Job:
-    """One group of seeds of one experiment.
+    """Input of a task: one group of seeds of one experiment, with its data.
 
     Attributes:
         experiment, seeds: what to run.
-        train, test: its data.
-        data_sha256: of the whole data; of a partition with several folds, with the block's number.
-        checkpoint: file for unfinished work.
+        train, test: training and test part.
+        data_sha256: checksum of the whole dataset; if the partition has several folds, followed
+            by the number of the block.
+        checkpoint: file for the state of unfinished work.
         runs: folder of all runs, for tasks that use trained models.
-        report: called with (fraction done, a short text); raises to stop the job.
+        report: called with (fraction done, short text); raises an exception to stop the job.
     """
 
     experiment: Experiment
@@ -45,7 +46,15 @@ class Job:
 
 
 def fit_settings(experiment: Experiment, model: str = "") -> FitSettings:
-    """A row's recipe; the option ``copies``, of turned copies, is not the builder's."""
+    """Settings for :func:`keras_models.fit.fit` from those of an experiment.
+
+    The option ``copies``, the number of rotated copies of the training part, is separated from
+    those of the model's builder.
+
+    Args:
+        experiment: defines the training.
+        model: replaces the experiment's model name.
+    """
     options = dict(experiment.options)
     return FitSettings(
         model or experiment.model,
@@ -60,7 +69,7 @@ def fit_settings(experiment: Experiment, model: str = "") -> FitSettings:
 
 
 def fit_job(job: Job, settings: FitSettings | None = None, features=None) -> list:
-    """Train as the row says: a RunResult for each seed, or Diverged in its place."""
+    """Train by the experiment's settings: for each seed a RunResult, or Diverged in its place."""
     settings = settings or fit_settings(job.experiment)
     found = fit(
         job.train,
@@ -76,7 +85,7 @@ def fit_job(job: Job, settings: FitSettings | None = None, features=None) -> lis
 
 
 def as_result(fitted: Fitted) -> RunResult:
-    """A fit as the store keeps it."""
+    """Convert a fit to the form in which the store takes it."""
     return RunResult(
         fitted.seed,
         fitted.predictions,

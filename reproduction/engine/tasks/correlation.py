@@ -1,4 +1,4 @@
-"""Task "correlation": how much of a trajectory is new (appendix A)."""
+"""Task "correlation": correlation times and independent samples of a trajectory (appendix A)."""
 
 import numpy as np
 
@@ -8,7 +8,10 @@ from reproduction.engine.tasks.common import Job
 
 
 def run(job: Job) -> list[RunResult]:
-    """Training and test part as one series: nothing may lie between them. Nothing is random."""
+    """Analyse training and test part as one series. Deterministic: independent of the seed.
+
+    There must be no frames between the two parts.
+    """
     interval = frame_interval_ps(job.train)
     sizes = {"train": len(job.train), "test": len(job.test)}
     n = sum(sizes.values())
@@ -24,7 +27,7 @@ def run(job: Job) -> list[RunResult]:
         }
         for split, frames in {"": n, **sizes}.items():
             metrics[split, f"{name}_independent_samples"] = found.independent_samples(frames)
-        # Beyond half the frames there is next to nothing to average over.
+        # At lags beyond half the frames there is little to average over.
         arrays[f"covariance_{name}"] = found.covariance[: n // 2]
     info = {"ended": "solved", "windows_in_frames": windows}
     return [RunResult(seed, {}, metrics, arrays, info) for seed in job.seeds]

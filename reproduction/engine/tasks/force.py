@@ -1,4 +1,4 @@
-"""Section 5: Eq. 6 to 9, forces learned directly."""
+"""Task "force": Eq. 6 to 9, which learn forces directly (section 5)."""
 
 from keras_models.prediction import predict
 from keras_models.rotations import random_turns, turned
@@ -6,11 +6,13 @@ from reproduction.engine.tasks.common import Job, fit_job, rmse
 
 
 def run(job: Job) -> list:
-    """Eq. 6 to 9 on forces, without or with rotated copies of the training part.
+    """Train on forces for each seed, with or without rotated copies of the training part.
 
-    Options: those of the builder, and ``copies``: the training part so many times over, each
-    frame of each further copy turned at random (statistics are those of the first). The test
-    part is also predicted with each frame turned at random, as split "rotated".
+    The test part is also predicted with each frame rotated at random, as split "rotated".
+
+    Options: those of the model's builder, and ``copies``, how many times the training part is
+    used: unchanged, then with each frame rotated at random (statistics for scaling are those of
+    the unchanged part).
     """
     results = fit_job(job)
     turns = random_turns(len(job.test), seed=0)

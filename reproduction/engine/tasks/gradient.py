@@ -1,8 +1,8 @@
-"""Past the report: energy models trained so that their gradient gives the forces."""
+"""Task "gradient": energy models whose gradient is trained on forces (not in the report)."""
 
 from reproduction.engine.tasks.common import Job, fit_job
 
 
 def run(job: Job) -> list:
-    """Eq. 2 to 5 and the distance network on energies and forces, by Adam or quasi-Newton."""
+    """Train Eq. 2 to 5 or the distance network on energies and forces, for each seed."""
     return fit_job(job)

@@ -1,4 +1,4 @@
-"""Section 6: graph networks on energies."""
+"""Task "graph": graph networks trained on energies (section 6)."""
 
 from keras_models.prediction import predict
 from keras_models.rotations import random_turns, turned
@@ -6,9 +6,9 @@ from reproduction.engine.tasks.common import Job, fit_job, rmse
 
 
 def run(job: Job) -> list:
-    """Eq. 10 and 11, or the network on distances, on energies alone.
+    """Train Eq. 10 and 11, or the network on distances, on energies alone for each seed.
 
-    The test part is also predicted with each frame turned at random about its centroid, as split
+    The test part is also predicted with each frame rotated at random about its centroid, as split
     "rotated".
     """
     results = fit_job(job)

@@ -1,4 +1,4 @@
-"""Task "learned": the trained models of another row taken apart and held against EMT."""
+"""Task "learned": inner functions of another row's trained models compared with EMT's."""
 
 import time
 
@@ -13,7 +13,10 @@ from reproduction.engine.tasks.trained import elements, model_path
 
 
 def run(job: Job) -> list[RunResult]:
-    """Each seed's model on the training part, or EMT itself beside Behler's functions."""
+    """Compare each seed's model with EMT on the training part.
+
+    For model "emt", EMT itself is compared with Behler's radial functions.
+    """
     (symbol,) = elements(job)
     reference = Reference(job.train.positions, job.train.energies, EmtFunctions.of(symbol))
     what = {"emt": _emt, "eq2": _eq2, "eq3": _eq3}[job.experiment.model]

@@ -10,7 +10,7 @@ from reproduction.engine.tasks.trained import calculator, emt
 
 
 def run(job: Job) -> list[RunResult]:
-    """From evenly chosen test frames, on EMT and on each seed's model."""
+    """Relax evenly spaced test frames with EMT and with each seed's model."""
     return [_one(job, seed) for seed in job.seeds]
 
 

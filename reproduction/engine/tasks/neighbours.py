@@ -1,4 +1,4 @@
-"""Task "neighbours": E as the mean of the two nearest training frames (appendix A)."""
+"""Task "neighbours": predict E as the mean of the two nearest training frames (appendix A)."""
 
 import time
 
@@ -8,7 +8,10 @@ from reproduction.engine.tasks.common import Job
 
 
 def run(job: Job) -> list[RunResult]:
-    """Each training frame is predicted without itself. Nothing is random."""
+    """Predict both parts; a training frame is not its own neighbour.
+
+    Deterministic: independent of the seed.
+    """
     begin = time.perf_counter()
     place = COORDINATES[job.experiment.model]
     known, labels = place(job.train), job.train.energies

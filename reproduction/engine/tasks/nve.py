@@ -1,4 +1,4 @@
-"""Task "nve": dynamics at constant energy with the models of another row."""
+"""Task "nve": constant-energy dynamics with the trained models of another row."""
 
 import time
 
@@ -10,7 +10,7 @@ from reproduction.engine.tasks.trained import calculator, emt
 
 
 def run(job: Job) -> list[RunResult]:
-    """From the test part's first frame, judged by EMT. Seeds are those of the models."""
+    """Run dynamics with each seed's model from the first test frame, evaluated along by EMT."""
     return [_one(job, seed) for seed in job.seeds]
 
 

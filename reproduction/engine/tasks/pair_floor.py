@@ -1,4 +1,4 @@
-"""Task "pair-floor": the best pair-only energy, which bounds Eq. 3 (Table 4)."""
+"""Task "pair-floor": the best purely pairwise energy, a bound for Eq. 3 (Table 4)."""
 
 import time
 
@@ -8,7 +8,7 @@ from reproduction.engine.tasks.common import Job
 
 
 def run(job: Job) -> list[RunResult]:
-    """Least squares on the training part. Nothing is random."""
+    """Fit by least squares on the training part. Deterministic: independent of the seed."""
     begin = time.perf_counter()
     model = PairFloor.fit(job.train.positions, job.train.energies)
     seconds = time.perf_counter() - begin

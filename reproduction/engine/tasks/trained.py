@@ -1,4 +1,4 @@
-"""The trained models of another row, as files or as ASE calculators."""
+"""Access to the trained models of another experiment, as files or as ASE calculators."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from reproduction.errors import ReproductionError
 
 
 def model_path(job: Job, seed: int) -> Path:
-    """The trained model of the experiment that the job's options name.
+    """File of one seed's trained model of the job's ``models_of`` experiment.
 
     Raises:
-        ReproductionError: it has not been trained.
+        ReproductionError: the model has not been trained.
     """
     name = job.experiment.models_of
     path = job.runs / name / f"seed{seed}" / "model.keras"
@@ -29,16 +29,19 @@ def elements(job: Job) -> list[str]:
 
 
 def calculator(job: Job, seed: int) -> KerasCalculator:
-    """The trained model of one seed in ASE. Raises as :func:`model_path`."""
+    """ASE calculator for the trained model of one seed. Raises as :func:`model_path`."""
     return KerasCalculator(model_path(job, seed), elements=elements(job))
 
 
 def ensemble(job: Job) -> KerasCalculator:
-    """The trained models of the seeds in the option ``ensemble``. Raises as :func:`model_path`."""
+    """ASE calculator for the ensemble of the models of several seeds, the option ``ensemble``.
+
+    Raises as :func:`model_path`.
+    """
     seeds = job.experiment.options["ensemble"]
     return KerasCalculator([model_path(job, seed) for seed in seeds], elements=elements(job))
 
 
 def emt() -> asap3.EMT:
-    """The potential that the data come from."""
+    """ASE calculator for EMT, the potential that generated the data."""
     return asap3.EMT()

@@ -1,4 +1,4 @@
-"""Task "trivial": what costs nothing, the training part's mean energy and no force at all."""
+"""Task "trivial": the baseline that predicts the mean training energy and zero forces."""
 
 import time
 
@@ -9,7 +9,7 @@ from reproduction.engine.tasks.common import Job
 
 
 def run(job: Job) -> list[RunResult]:
-    """Nothing is random."""
+    """Predict constants for both parts. Deterministic: independent of the seed."""
     begin = time.perf_counter()
     parts = (job.train, job.test)
     mean = job.train.energies.mean()

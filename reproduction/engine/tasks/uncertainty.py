@@ -1,4 +1,4 @@
-"""Task "uncertainty": an ensemble's spread and error along dynamics hotter than its data."""
+"""Task "uncertainty": spread and error of an ensemble along dynamics hotter than its data."""
 
 import time
 
@@ -12,11 +12,11 @@ from reproduction.engine.tasks.trained import ensemble
 from reproduction.show.metrics import errors
 
 STEPS = 20_000  # of EMT dynamics, 20 ps
-FIRST_SEED = 100  # of its velocities: others than those of the data
+FIRST_SEED = 100  # of its velocities, different from those of the data
 
 
 def run(job: Job) -> list[RunResult]:
-    """EMT dynamics started at the option's temperature. Seeds are those of its velocities."""
+    """Predict EMT dynamics at the temperature in the options; seeds are for its velocities."""
     calculator = ensemble(job)
     return [_one(job, seed, calculator) for seed in job.seeds]
 

@@ -1,4 +1,4 @@
-"""Task "vibrations": frequencies by the models of another row beside EMT's."""
+"""Task "vibrations": vibrational frequencies of another row's trained models against EMT's."""
 
 import time
 
@@ -10,11 +10,11 @@ from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
 from reproduction.engine.tasks.trained import calculator, emt
 
-STARTS = 20  # test frames that EMT's lowest minimum is looked for from
+STARTS = 20  # test frames from which EMT's lowest minimum is searched
 
 
 def run(job: Job) -> list[RunResult]:
-    """Each potential at its own minimum next to EMT's lowest."""
+    """Compute each model's frequencies at its own minimum, the one next to EMT's lowest."""
     lowest = lowest_minimum(evenly_chosen(job.test, STARTS), emt())
     reference = frequencies(lowest)
     return [_one(job, seed, lowest, reference) for seed in job.seeds]
