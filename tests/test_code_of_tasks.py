@@ -69,8 +69,8 @@ def test_amp_trains_in_another_process_whose_code_counts(checkout):
 
 
 def test_a_module_of_this_repository_may_be_renamed(checkout):
-    (checkout / "data_gen/dataset.py").rename(checkout / "data_gen/frames.py")
-    assert rewrite(checkout, ["**/*.py"], r"\bdata_gen\.dataset\b", "data_gen.frames") > 10
+    (checkout / "data_gen/dataset.py").rename(checkout / "data_gen/renamed.py")
+    assert rewrite(checkout, ["**/*.py"], r"\bdata_gen\.dataset\b", "data_gen.renamed") > 10
     assert really_changed(checkout) == set()
 
 

@@ -20,6 +20,7 @@ from checks.audit import errors, pages, rerun, tolerances, trajectory
 from checks.audit.machine import about_machine
 from checks.audit.report import Part
 from data_gen.dataset import Dataset
+from data_gen.files import write_text
 from reproduction import cli
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
@@ -138,7 +139,7 @@ def main(argv: list[str]) -> int:
             "tolerances": {k: v for k, v in vars(tolerances).items() if k.isupper()},
             "parts": {part.name[0]: part.as_json() for part in parts},
         }
-        arguments.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        write_text(arguments.json, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     return 0 if good else cli.EXIT_FAILED
 
 
