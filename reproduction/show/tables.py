@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 
 from reproduction.engine.experiment import Experiment
 from reproduction.show.claims import Verdict, summary
-from reproduction.show.evidence import Evidence
+from reproduction.show.evidence import TRIVIAL, Evidence
 from reproduction.show.metrics import NOT_RUN, Spread, with_spread
 from reproduction.show.outliers import said
 from reproduction.show.reported import reported
@@ -122,7 +122,10 @@ def rmse_table(
             for split in splits:
                 if has_printed and split != "rotated":
                     cells.append(printed.get((experiment.id, split, metric), ""))
-                cells.append(with_spread(evidence.spread(experiment.id, split, metric), scale))
+                found = evidence.spread(experiment.id, split, metric)
+                # The mean energy and no force are the same however frames are turned.
+                turned = split == "rotated" and experiment.task == TRIVIAL
+                cells.append("-" if turned else with_spread(found, scale))
             value = printed.get((experiment.id, "test", metric))
             tests = evidence.spread(experiment.id, "test", metric)
             if has_printed:
