@@ -373,7 +373,7 @@ def test_verdicts_change_with_metrics_csv(tmp_path):
         with open(tmp_path / "metrics.csv", "w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows(
                 [*row[:4], float(row[4]) * factor, row[5]]
-                if row[0] == "table4/eq2" and row[3] == "energy_rmse"
+                if row[0] == "beyond/eq2-trajectories" and row[3] == "energy_rmse"
                 else row
                 for row in rows
             )

@@ -390,6 +390,6 @@ def test_eq2_can_be_built_with_fewer_inner_functions(statistics):
     assert model.count_params() == (1 * 50 + 50) + (50 * 2 + 2) + (2 * 50 + 50) + (50 + 1)
     rows = [Value("beyond/eq2-inner-2", k, "test", "energy_rmse", 0.01) for k in range(2)]
     lines = inner(Evidence(Metrics(rows), EXPERIMENTS)).rows
-    assert [row[0] for row in lines] == ["1", "2", "3", "5", "20"]
+    assert [row[0] for row in lines[:5]] == ["1", "2", "3", "5", "20"]
     assert lines[1][2] == "0.0100 ± 0.0000" or lines[1][2].startswith("0.010")
     assert lines[0][2] == "not run yet"

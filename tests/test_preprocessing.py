@@ -15,7 +15,13 @@ from reproduction.sections import EXPERIMENTS
 
 MODELS = ("eq2", "eq3", "eq4", "eq5")
 # All that the registry runs.
-KINDS = sorted({e.options["preprocessing"] for e in EXPERIMENTS.values() if "appendix-b" in e.id})
+KINDS = sorted(
+    {
+        e.options["preprocessing"]
+        for e in EXPERIMENTS.values()
+        if e.table == "appendix-b" and e.training
+    }
+)
 EVERY = [(name, kind) for name in MODELS for kind in KINDS]
 # Each treatment once on pairs, and the one that triplets treat in a layer of their own.
 FEW = [*(("eq2", kind) for kind in KINDS), ("eq4", "no-diagonal")]

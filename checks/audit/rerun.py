@@ -60,7 +60,9 @@ def choose(
         seconds: of each, by id.
         budget: in seconds.
     """
-    decisive = {key[0] for key in OF_VERDICTS}
+    # Verdicts rest on rows over several trajectories where there are any, and else on the row.
+    instead = {row.repeats: row.id for row in EXPERIMENTS.values() if row.repeats}
+    decisive = {instead.get(key[0], key[0]) for key in OF_VERDICTS}
     waiting = sorted(rows, key=lambda row: (row.id not in decisive, seconds[row.id], row.id))
     chosen: list[Experiment] = []
     left = budget
@@ -138,7 +140,7 @@ def run_rows(
         workers: processes of one thread each.
         say: gets lines for people.
     """
-    for name in dict.fromkeys(row.dataset for row in rows):
+    for name in dict.fromkeys(source.name for row in rows for source in row.sources):
         if name not in datasets:
             say(f"  {name}: dynamics")
             datasets[name] = run_dynamics(SOURCES[name].dynamics)
@@ -183,9 +185,11 @@ def audit(
         part.faults.append(f"{name} failed here: {why}")
     compared = []
     for row in rows:
-        sha256 = datasets[row.dataset].checksum()
-        about = evidence.provenance.get(row.id, {}).values()
-        same_data = all(run["data_sha256"] == sha256 for run in about)
+        about = evidence.provenance.get(row.id, {})
+        same_data = all(
+            run["data_sha256"] == datasets[row.of_seed(int(seed)).dataset].checksum()
+            for seed, run in about.items()
+        )
         compared += compare(row, here, evidence.metrics, same_data)
     judged = [one for one in compared if one.judged]
     outside = [said(one) for one in judged if one.outcome == OUTSIDE]
