@@ -92,7 +92,7 @@ def trajectories(evidence: Evidence) -> Table:
         one = evidence.spread(row.repeats, "test", metric)
         many = evidence.spread(row.id, "test", metric)
         ratios = [
-            f"{getattr(many, what) / getattr(one, what):.2g}"
+            f"{float(f'{getattr(many, what) / getattr(one, what):.2g}'):,g}"
             if one and many and np.isfinite(getattr(one, what)) and getattr(one, what) > 0
             else "-"
             for what in ("mean", "std")

@@ -222,7 +222,39 @@ LEARNED = {
         r.mean(*learned(name, "pair_unexplained_best")) < 0.01 for name in ("eq3", "eq3-longer")
     ),
 }
+
+
+def again(row: str, rmse: str = "energy_rmse") -> Key:
+    """The same row over five trajectories."""
+    return Key(f"beyond/{row.split('/')[1]}-trajectories", "test", rmse)
+
+
+def _relative(r: Results, key: Key) -> float:
+    values = np.array(r.values(key))
+    return values.std(ddof=1) / values.mean()
+
+
+TRAJECTORIES = {
+    "At the report's epochs the spread of Eq. 2, 4 and 5 over trajectories is about as large as "
+    "that over first weights alone, and their means agree within a quarter.": lambda r: all(
+        0.5 < _relative(r, again(row)) / _relative(r, E(row)) < 2
+        and 0.75 < r.ratio(again(row), E(row)) < 1.25
+        for row in THREE
+    ),
+    "Eq. 3, trained longer, comes to the same error from any first weights, but to another one on "
+    "another trajectory.": lambda r: (
+        _relative(r, again(EQ3_LONGER)) > 5 * _relative(r, E(EQ3_LONGER))
+    ),
+    "Section 6's network does no better than the mean of the training energies on these "
+    "trajectories, either.": lambda r: (
+        not r.lower(
+            again(GRAPH), Key("beyond/trivial-appendix-b-trajectories", "test", "energy_rmse")
+        )
+    ),
+}
+
 PAGES = {
+    "docs/results/trajectories.md": TRAJECTORIES,
     "docs/results/table4.md": TABLE4,
     "docs/results/section6.md": SECTION6,
     "docs/results/appendix-a.md": APPENDIX_A,
