@@ -23,6 +23,9 @@ from keras_models.symmetry_functions import (
     default_symmetry_functions,
 )
 
+# The part between fingerprints and atom energies, as a layer of the whole model.
+NETWORKS = "atom_networks"
+
 
 @register
 class ScaledFingerprints(keras.layers.Layer):
@@ -129,20 +132,25 @@ def behler(
     fingerprints = SymmetryFunctions(functions, cutoff, name="symmetry_functions")(
         [nest[name] for name in ("positions", "numbers", "neighbours", "shifts")]
     )
+    # A model of its own: what is trained on fingerprints that are computed beforehand.
+    values = keras.Input((len(functions),), name="fingerprints")
+    numbers = keras.Input((), name="atomic_numbers", dtype="int32")
     energies = []
     for element in sorted(ranges):
         low, high = np.asarray(ranges[element], float).T
-        x = ScaledFingerprints(low, high, name=f"scaled_{element}")(fingerprints)
+        x = ScaledFingerprints(low, high, name=f"scaled_{element}")(values)
         widths = (len(functions), *hidden_layers, 1)
         x = mlp(x, widths, activation, f"mlp_{element}")
         if output_activation:
             x = keras.layers.Activation(output_activation, name=f"bounded_{element}")(x)
         x = SlopeIntercept(slope, intercept, name=f"energy_{element}")(x)
-        numbers = [x, nest["numbers"]]
-        energies.append(OfElement(atomic_numbers[element], name=f"of_{element}")(numbers))
+        of_element = OfElement(atomic_numbers[element], name=f"of_{element}")
+        energies.append(of_element([x, numbers]))
     atom_energies = (
         keras.layers.Add(name="atom_energies")(energies) if energies[1:] else energies[0]
     )
+    networks = keras.Model([values, numbers], atom_energies, name=NETWORKS)
+    atom_energies = networks([fingerprints, nest["numbers"]])
     total = SumOfStructure(name="energy")([atom_energies, nest["sample"], nest["sizes"]])
     return keras.Model(nest, total, name="behler")
 
@@ -173,8 +181,8 @@ def from_amp(parameters: Mapping) -> keras.Model:
     for element, e in elements.items():
         names = [f"mlp_{element}_hidden_{k + 1}" for k in range(len(layers[0]))]
         for name, w in zip([*names, f"mlp_{element}_output"], e["weights"], strict=True):
-            model.get_layer(name).set_weights([w[:-1], w[-1]])
-        model.get_layer(f"energy_{element}").set_weights(
+            network(model).get_layer(name).set_weights([w[:-1], w[-1]])
+        network(model).get_layer(f"energy_{element}").set_weights(
             [np.array([e["slope"]]), np.array([e["intercept"]])]
         )
     return model
@@ -185,9 +193,7 @@ def network(model: keras.Model) -> keras.Model:
 
     Its inputs are fingerprints (A, G) and numbers (A,), its output (A, 1) in eV.
     """
-    fingerprints = model.get_layer("symmetry_functions").output
-    atom_energies = model.get_layer("energy").input[0]
-    return keras.Model([fingerprints, model.input["numbers"]], atom_energies)
+    return model.get_layer(NETWORKS)
 
 
 def network_energies(network: keras.Model, weights, fingerprints, numbers):

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from data_gen.dataset import Dataset
 from data_gen.dynamics import DynamicsSettings, run_dynamics
 from keras_models import behler, symmetry_functions
 from keras_models.prediction import EnergyForcePredictor
+from reproduction.engine.tasks import amp as amp_task
 
 # In one worker of `make test`, for what its tests share takes long.
 pytestmark = pytest.mark.xdist_group("amp")
@@ -82,6 +84,17 @@ def test_amp_and_its_twin_are_the_same(trained, name):
     np.testing.assert_allclose(found[0], energies, rtol=0, atol=1e-6)
     np.testing.assert_allclose(found[1], forces, rtol=0, atol=1e-6)
     assert np.ptp(energies) > 1e-3 and abs(forces).max() > 1e-2  # not both nothing
+
+
+@needs_amp
+@pytest.mark.parametrize("name", ["au6", "pt8au2"])
+def test_the_task_takes_its_forces_from_the_twin(trained, name):
+    data, made = trained[name]
+    n = len(data) - 5
+    job = SimpleNamespace(train=data[:n], test=data[n:])
+    model, forces, (off_e, off_f) = amp_task._twin(job, made)
+    assert model.name == "behler" and [len(f) for f in forces] == [n, 5]
+    assert max(off_e, off_f) < 1e-6
 
 
 @needs_amp

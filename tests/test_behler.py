@@ -11,7 +11,7 @@ from twins.behler import fingerprint
 from data_gen.frames import Structure
 from keras_models import behler, load_model
 from keras_models.backend import tf
-from keras_models.building import build_seeded, flat_weights, precision
+from keras_models.building import build_seeded, flat_weights, precision, set_flat_weights
 from keras_models.calculator import KerasCalculator
 from keras_models.objective import FullBatch
 from keras_models.prediction import EnergyForcePredictor
@@ -139,6 +139,21 @@ def test_gradient_of_the_loss_is_right(rng):
             step[k] = 1e-5
             slope = (batch(theta + step)[0] - batch(theta - step)[0]) / 2e-5
             assert slope == pytest.approx(gradient[k], rel=1e-5, abs=1e-8)
+
+
+def test_a_trained_model_is_saved_whole(rng, tmp_path):
+    """Its trained part is a layer of it: taking it out by surgery broke saving."""
+    atoms = shaken("slab", rng)
+    model = model_for(elements_of(atoms))
+    network = behler.network(model)
+    set_flat_weights(network, flat_weights(network) + 0.1)
+    wanted = EnergyForcePredictor(model).of([atoms])
+    save_model(model, tmp_path / "m.keras", ["Au", "Pt"])
+    again = EnergyForcePredictor(load_model(tmp_path / "m.keras")).of([atoms])
+    np.testing.assert_array_equal(again[0], wanted[0])
+    assert (
+        abs(wanted[0] - EnergyForcePredictor(model_for(elements_of(atoms))).of([atoms])[0]) > 1e-3
+    )
 
 
 def test_calculator_knows_elements_images_and_other_cells(rng, tmp_path):

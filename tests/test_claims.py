@@ -222,7 +222,9 @@ def test_a_model_that_does_not_beat_the_mean_meets_no_number(baseline, expected)
     evidence = with_baseline(values, "energy_rmse", "section6/gnn", baseline)
     one = verdict(of(AsPrinted("section6")), evidence)
     assert one.status == expected
-    assert ("does not beat the mean of training" in one.numbers) == (expected == NOT_REPRODUCED)
+    assert ("is not shown to beat the mean of training" in one.numbers) == (
+        expected == NOT_REPRODUCED
+    )
 
 
 def test_a_model_that_learned_nothing_has_no_gap():

@@ -109,7 +109,7 @@ def trajectories(evidence: Evidence) -> Table:
             "five trajectories",
             "five / one",
             "spread, five / one",
-            "seeds",
+            "seeds, five",
         ),
         tuple(rows),
         "Mean ± standard deviation over seeds: of first weights alone on one trajectory, of "

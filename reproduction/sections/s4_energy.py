@@ -143,7 +143,7 @@ CLAIMS = (
         "E_ij = h(r_ij)",
         "The atom energies of Eq. 2, trained on E and F without being shown any, are those of "
         f"this form: at most {LITTLE:g} of their variance is left unexplained; in part {SOME:g}.",
-        "total energies and forces alone fixed the atom energies of any model of this kind",
+        "any model of this form came to the same atom energies, whatever EMT's source says",
         (AtMost(Key("beyond/learned-eq2-gradient", "train", "atom_unexplained"), LITTLE, SOME),),
     ),
     Claim(

@@ -154,10 +154,10 @@ CLAIMS = (
         "5.2",
         'as ... we are "cheating", an almost perfect accuracy is to be expected',
         "The report's own cheating model, Eq. 9, has a test error of at most "
-        f"1/{MUCH:g} of that of zero forces; in part 1/{CLEAR:g}.",
+        f"1/{MUCH:g} of that of zero forces.",
         "the expectation were of the form alone: F = -dE/dX of the same form is almost perfect "
         "(claim 33)",
-        (AtMost(force(EQ9), 1 / MUCH, 1 / CLEAR, of=force("beyond/trivial-table5")),),
+        (AtMost(force(EQ9), 1 / MUCH, of=force("beyond/trivial-table5")),),
         "It was judged on our gradient model, and is about the report's.",
     ),
     Claim(
@@ -167,7 +167,7 @@ CLAIMS = (
         "training F requires much longer training time (hours instead of minutes) compared to E",
         f"Eq. 9 trains at least {MUCH:g} times as long as each model of Table 4; in part "
         f"{CLEAR:g} times. Seconds of the processor, on one thread.",
-        "fewer epochs came to the same error",
+        "fewer epochs came to the same error; hours and minutes then are minutes and seconds here",
         tuple(Times(seconds(EQ9), seconds(row), MUCH, CLEAR) for row in (EQ2, EQ3, EQ4, EQ5)),
         "Seconds were by the clock, on a machine that did other work; now they are the "
         "processor's, and their spread decides.",

@@ -85,7 +85,9 @@ def _no_better(evidence: Evidence, key: Key) -> str:
         return ""
     trivial = spread(evidence.trivial(*key._replace(split="test"))).mean
     what = "the mean of training" if key.metric == "energy_rmse" else "zero forces"
-    return f"{evidence.called(key.experiment)} does not beat {what} ({trivial:.3g}{unit(key)})"
+    return (
+        f"{evidence.called(key.experiment)} is not shown to beat {what} ({trivial:.3g}{unit(key)})"
+    )
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,10 @@ class Verdict:
             text += f", by another rule: {rule}"
         why = self.claim.why_changed
         if not why and status != self.status:
-            why = "Other numbers, and rows that are not told apart are no longer told equal."
+            why = (
+                "The rule is the same. What is not told apart counts neither for nor against it "
+                "now, and numbers are over five trajectories where there are any."
+            )
         return f"{text.rstrip('.')}. {why}".strip()
 
 

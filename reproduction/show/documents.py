@@ -12,6 +12,7 @@ from reproduction.show.evidence import TRIVIAL, Evidence
 from reproduction.show.metrics import with_spread
 from reproduction.show.outliers import said
 from reproduction.show.reported import reported
+from reproduction.show.rules import first_rules
 from reproduction.show.tables import Table, fill
 from reproduction.show.words import TABLES, about, arranged, ranges
 
@@ -132,8 +133,17 @@ def _with_outliers(
 
 def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:
     """All claims, each with its words, verdict, evidence, rule and links to its tables."""
-    rows = [(_link(one, ""), one.claim.section, one.status) for one in judged]
-    lines = [_rows(("claim", "section", "verdict"), rows)]
+    old = {number: status for number, (_, status) in first_rules().items()}
+    rows = [
+        (
+            _link(one, ""),
+            one.claim.section,
+            one.status,
+            "" if old.get(one.claim.number, one.status) == one.status else old[one.claim.number],
+        )
+        for one in judged
+    ]
+    lines = [_rows(("claim", "section", "verdict", "in 0.1.0, where another"), rows)]
     for one in judged:
         found = [
             f"[{TABLES[name]}]({PAGES[name]}.md)"

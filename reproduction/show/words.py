@@ -65,6 +65,8 @@ def about(claim: Claim, evidence: Evidence) -> tuple[str, ...]:
     own = claim.id.split("/")[0]
     known = evidence.experiments
     read = dict.fromkeys(known[row].table for row in claim.rows if row in known)
+    again = {row.repeats: row.table for row in known.values() if row.repeats}
+    read |= dict.fromkeys(again[row] for row in claim.rows if row in again)
     if not own.startswith(OF_THE_REPORT):
         return tuple(read)
     return (own, *(name for name in read if not name.startswith((own, *OF_THE_REPORT))))

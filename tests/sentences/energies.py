@@ -65,12 +65,14 @@ TABLE4 = {
     "fitted by linear least squares, has the same error.": lambda r: all(
         r.alike([E(EQ3, split), E(EQ3_LONGER, split), E(PAIR_FLOOR, split)], 1.1) for split in BOTH
     ),
-    "So the report's own trajectory must have been another one.": lambda r: (
-        r.mean(*E(PAIR_FLOOR, "train")) > 1.25 * r.printed(E(EQ3, "train"))
+    "So the report's own trajectory must have been a tamer one; other first velocities alone do "
+    "not make it so.": lambda r: (
+        min(r.values(E(PAIR_FLOOR, "train")) + r.values(again(PAIR_FLOOR)))
+        > 1.25 * r.printed(E(EQ3, "train"))
     ),
     'Training stopped early. With 1,000 epochs and a learning rate that decays ("longer"), Eq. 2, '
-    "4 and 5 come to a fraction of their errors, all three alike, and below the best printed "
-    "one.": lambda r: (
+    "4 and 5 come to a fraction of their errors, within a small factor of each other, and below "
+    "the best printed one.": lambda r: (
         all(r.ratio(E(long), E(row)) < 0.5 for long, row in zip(LONGER, THREE, strict=True))
         and r.alike(map(E, LONGER), 1.5)
         and all(r.mean(*E(long)) < r.printed(E(EQ4)) for long in LONGER)
@@ -80,13 +82,14 @@ TABLE4 = {
 BEHLER = (SMALL, MIDDLE, LARGE)
 INNER = tuple(f"beyond/eq2-inner-{n}" for n in (1, 2, 3, 5))
 SECTION6 = {
-    "The report's network does no better on the test part than the mean of the training energies, "
+    "The report's network is not shown to do better on the test part than the mean of the training "
+    "energies, "
     "which costs nothing.": lambda r: r.mean(*E(GRAPH)) > 0.9 * r.spread_of_data("au6-2000-500"),
     "So its test error is no sign of learning, although it is near the printed one (claim "
     "34).": lambda r: r.as_printed(E(GRAPH)),
-    "More training lowers the training error alone.": lambda r: (
+    "More training lowers the training error, and the test error by little.": lambda r: (
         r.lower(E(GRAPH_LONGER, "train"), E(GRAPH, "train"))
-        and not r.lower(E(GRAPH_LONGER), E(GRAPH))
+        and r.ratio(E(GRAPH_LONGER), E(GRAPH)) > 0.9
     ),
     "It is worse than every model of Tables 1 and 4, as the report means (it writes "
     '"lower").': lambda r: all(r.lower(E(row), E(GRAPH)) for row in (*BEHLER, EQ2, EQ3, EQ4, EQ5)),
@@ -95,7 +98,7 @@ SECTION6 = {
     "37).": lambda r: all(
         r.ratio(E(GRAPH_LONGER, "train"), E(row, "train")) > 5 for row in (DISTANCE_GRAPH, EQ2, EQ4)
     ),
-    "Centring the coordinates changes little.": lambda r: all(
+    "Centring the coordinates changes the test error little.": lambda r: all(
         1 / 1.5 < r.ratio(E("beyond/gnn-raw", split), E(GRAPH, split)) < 1.5 for split in BOTH
     ),
     "Turning the test set changes nothing": lambda r: all(
@@ -106,8 +109,8 @@ SECTION6 = {
     "Keras with Eq. 2's widths and two steps, does about as well as Eq. 2": lambda r: r.alike(
         [E(DISTANCE_GRAPH), E(EQ2)], 1.5
     ),
-    "and with a decaying learning rate it is the best model of E here that was trained on energies "
-    "by Adam.": lambda r: all(
+    "and with a decaying learning rate it has the lowest mean error of the models here that were "
+    "trained on energies by Adam.": lambda r: all(
         r.ratio(E(f"{DISTANCE_GRAPH}-longer"), E(row)) < 1
         for row in (*LONGER, *THREE, *INNER, EQ3, EQ3_LONGER, GRAPH, DISTANCE_GRAPH)
     ),
@@ -164,11 +167,9 @@ APPENDIX_B = {
     "Eq. 4 suffers least.": lambda r: all(
         _to_table4(r, 4, how) < min(_to_table4(r, k, how) for k in (2, 5)) for how in _RANGES
     ),
-    "R in place of 1/R costs accuracy for Eq. 2 and 5 (claim 46)": lambda r: all(
-        r.lower(E(f"table4/eq{k}"), E(f"appendix-b/eq{k}-distances")) for k in (2, 5)
-    ),
-    "and by medians of the last quarter for Eq. 4, too.": lambda r: r.lower(
-        late(EQ4), late("appendix-b/eq4-distances")
+    "R in place of 1/R costs accuracy for Eq. 2, 4 and 5, over five trajectories (claim "
+    "46).": lambda r: all(
+        r.lower(again(f"table4/eq{k}"), again(f"appendix-b/eq{k}-distances")) for k in (2, 4, 5)
     ),
     "What becomes of the diagonal matters little by medians of the last quarter (claim "
     "45).": lambda r: all(
@@ -245,7 +246,7 @@ TRAJECTORIES = {
     "another trajectory.": lambda r: (
         _relative(r, again(EQ3_LONGER)) > 5 * _relative(r, E(EQ3_LONGER))
     ),
-    "Section 6's network does no better than the mean of the training energies on these "
+    "Section 6's network is not shown to do better than the mean of the training energies on these "
     "trajectories, either.": lambda r: (
         not r.lower(
             again(GRAPH), Key("beyond/trivial-appendix-b-trajectories", "test", "energy_rmse")

@@ -246,8 +246,8 @@ README = {
     "Forces learned directly are worse than printed": lambda r: all(
         r.to_printed(F(row, split)) > 1 for row in FORCES for split in BOTH
     ),
-    "But F is not inherently hard to learn, as the report suspects: the same Eq. 2, with F as its "
-    "gradient, is far better than the printed number and ours": far_better,
+    "But F is not hard to learn as such: the same Eq. 2, with F as its gradient, is far better "
+    "than both": far_better,
 }
 PAGES = {
     "README.md": README,

@@ -7,7 +7,6 @@ import numpy as np
 
 from amp_baseline.potential import AmpPotential
 from amp_baseline.training import AmpRun, train
-from data_gen.dataset import Dataset
 from keras_models.behler import from_amp
 from keras_models.checkpoints import Checkpoint
 from keras_models.problems import behler_predictions
@@ -69,9 +68,7 @@ def _twin(job: Job, made: AmpRun):
     Amp's Python code takes a quarter of a second for the forces of ten atoms, so Amp computes
     only those of some frames, for comparison, and the twin those of all.
     """
-    data: Dataset = job.train
-    parameters = AmpPotential(Path(made.potential)).parameters()
-    model = from_amp(parameters, data.numbers, data.cell, data.pbc)
+    model = from_amp(AmpPotential(Path(made.potential)).parameters())
     found = behler_predictions(model, (job.train, job.test))
     energies, forces = found["energy"], found["force"]
     off_e = max(abs(e - a).max() for e, a in zip(energies, made.energies, strict=True))
