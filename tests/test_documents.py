@@ -192,7 +192,11 @@ def test_every_claim_with_a_rule_is_about_a_table():
         assert set(found) <= set(documents.PAGES)
     by_id = {claim.id: claim for claim in CLAIMS}
     assert words.about(by_id["table4/eq3-fails"], EVIDENCE) == ("table4", "trajectories")
-    assert words.about(by_id["table5/difficult"], EVIDENCE) == ("table5", "gradient", "trajectories")
+    assert words.about(by_id["table5/difficult"], EVIDENCE) == (
+        "table5",
+        "gradient",
+        "trajectories",
+    )
     assert words.about(by_id["section4.1/form"], EVIDENCE) == ("learned",)
     assert words.figure_numbers(by_id["section7/eq4-best"]) == (4,)
 
