@@ -8,6 +8,8 @@ from made_results import FORCES, HEADER, REFERENCE, ROW, array, edit_value, make
 
 from checks.audit import errors, tolerances, trajectory
 from data_gen.errors import DataError
+from reproduction.engine.provenance import ROOT
+from reproduction.sections import SOURCES
 
 
 @pytest.fixture
@@ -91,6 +93,12 @@ def test_nan_does_not_agree():
 def audit_of(results, data, monkeypatch):
     monkeypatch.setattr(trajectory, "run_dynamics", lambda _: data)
     return trajectory.audit(results)[0]
+
+
+def test_the_committed_rows_of_a_dataset_are_of_one_trajectory():
+    """Seeds of rows over several trajectories each count for their own."""
+    found = {trajectory.committed_checksum(ROOT / "results", name) for name in SOURCES}
+    assert len(found) == len(SOURCES)
 
 
 def test_the_same_trajectory_passes(results, au6, monkeypatch):

@@ -32,8 +32,9 @@ def committed_checksum(results: Path, name: str) -> str:
     found = {
         run["data_sha256"]
         for row, runs in about.items()
-        if row in EXPERIMENTS and EXPERIMENTS[row].dataset == name
-        for run in runs.values()
+        if row in EXPERIMENTS
+        for seed, run in runs.items()
+        if EXPERIMENTS[row].of_seed(int(seed)).dataset == name
     }
     if len(found) != 1:
         raise ValueError(f"provenance.json: rows on {name} have {len(found)} trajectories, not one")
