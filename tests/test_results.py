@@ -64,7 +64,8 @@ def test_a_figure_comes_from_stored_curves_alone(tmp_path):
 def test_spread_by_hand():
     s = spread([1.0, 2.0, 3.0])
     assert (s.n, s.mean, s.std) == (3, 2.0, 1.0)
-    assert s.ci95 == pytest.approx(4.302652729911275 / math.sqrt(3))
+    half = 4.302652729911275 / math.sqrt(3)
+    assert s.bounds(0.975) == pytest.approx((2.0 - half, 2.0 + half))
     assert math.isnan(spread([1.0]).std)
     with pytest.raises(ValueError):
         spread([])

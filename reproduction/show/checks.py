@@ -7,11 +7,9 @@ leaves the answer open, the score has different bounds; see :class:`rules.Score`
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import (
-    SIGNIFICANCE,
     compare,
     log_ratio,
     spread,
@@ -53,8 +51,7 @@ def bounds(evidence: Evidence, key: Key, values: list[float]) -> tuple[float, fl
     """
     s = spread(values)
     if s.n > 1:
-        half = float(stats.t.ppf(1 - SIGNIFICANCE, s.n - 1)) * s.std / s.n**0.5
-        return s.mean - half, s.mean + half
+        return s.bounds()
     row = evidence.experiments.get(key.experiment)
     if row is None or row.deterministic:
         return s.mean, s.mean
@@ -75,8 +72,7 @@ def beats_trivial(evidence: Evidence, key: Key) -> bool | None:
     logs = spread(np.log(np.asarray(values) / np.asarray(trivial)))
     if logs.n == 1:
         return logs.mean < 0
-    half = float(stats.t.ppf(1 - SIGNIFICANCE, logs.n - 1)) * logs.std / logs.n**0.5
-    return logs.mean + half < 0
+    return logs.bounds()[1] < 0
 
 
 def _no_better(evidence: Evidence, key: Key) -> str:
@@ -219,8 +215,7 @@ class Gap:
                 return Finding((OPEN,), text + ONE_SEED, subject)
             ends = ratio / TOLERANCE, ratio * TOLERANCE
         else:
-            half = float(stats.t.ppf(1 - SIGNIFICANCE, logs.n - 1)) * logs.std / logs.n**0.5
-            ends = float(np.exp(logs.mean - half)), float(np.exp(logs.mean + half))
+            ends = tuple(float(np.exp(end)) for end in logs.bounds())
         below = at_most(*ends, self.high)
         above = at_least(*ends, 1.0 if self.low is None else self.low, self.wide)
         score = Score(min(below.low, above.low), min(below.high, above.high))

@@ -8,7 +8,7 @@ from pathlib import Path
 from data_gen.files import write_text
 from reproduction.show import claims
 from reproduction.show.claims import Verdict
-from reproduction.show.evidence import TRIVIAL, Evidence
+from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import with_spread
 from reproduction.show.outliers import said
 from reproduction.show.reported import reported
@@ -112,12 +112,8 @@ def _trivial_cells(
 ) -> tuple[str, ...]:
     """Row with the trivial baseline for a row's frames, for the two tables above."""
     known = evidence.experiments
-    same = [
-        one.id
-        for one in known.values()
-        if row in known and one.task == TRIVIAL and one.frames_key == known[row].frames_key
-    ]
-    found = [evidence.spread(same[0], s, metric) if same else None for s in ("train", "test")]
+    same = evidence.baselines(known[row]) if row in known else []
+    found = [evidence.spread(same[0].id, s, metric) if same else None for s in ("train", "test")]
     train, test = (with_spread(one, scale) for one in found)
     return label, "", train, "", test
 

@@ -162,13 +162,20 @@ class Evidence:
         again = self._repeats.get(experiment, "")
         if again and values == self.metrics.by_seed(again, split, metric):
             row = self.experiments[again]
-        for one in self.experiments.values():
-            if one.task == TRIVIAL and one.frames_key == row.frames_key:
-                found = self.metrics.by_seed(one.id, split, metric)
-                n = len(one.trajectories) or 1
-                if {seed % n for seed in values} <= set(found):
-                    return [found[seed % n] for seed in values]
+        for one in self.baselines(row):
+            found = self.metrics.by_seed(one.id, split, metric)
+            n = len(one.trajectories) or 1
+            if {seed % n for seed in values} <= set(found):
+                return [found[seed % n] for seed in values]
         return []
+
+    def baselines(self, row: Experiment) -> list[Experiment]:
+        """Trivial baselines on the same frames as a row."""
+        return [
+            one
+            for one in self.experiments.values()
+            if one.task == TRIVIAL and one.frames_key == row.frames_key
+        ]
 
     def passes(self, experiment: str) -> Spread | None:
         """Length of a row's training, in the unit that its optimiser counts (:data:`PASSES`)."""

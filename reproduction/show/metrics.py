@@ -142,16 +142,19 @@ class Spread:
         n: number of seeds.
         mean: over seeds.
         std: sample standard deviation; NaN for one seed.
-        ci95: half-width of the mean's 95 % confidence interval; NaN for one seed.
         lowest, highest: value over seeds.
     """
 
     n: int
     mean: float
     std: float
-    ci95: float
     lowest: float
     highest: float
+
+    def bounds(self, confidence: float = 1 - SIGNIFICANCE) -> tuple[float, float]:
+        """Lower and upper bound of the mean, each one-sided with this confidence; NaN for one."""
+        half = float(stats.t.ppf(confidence, self.n - 1)) * self.std / self.n**0.5
+        return self.mean - half, self.mean + half
 
 
 def spread(values) -> Spread:
@@ -161,8 +164,7 @@ def spread(values) -> Spread:
     if n == 0:
         raise ValueError("no values to take the spread of")
     std = float(values.std(ddof=1)) if n > 1 else float("nan")
-    half = float(stats.t.ppf(0.975, n - 1) * std / np.sqrt(n)) if n > 1 else float("nan")
-    return Spread(n, float(values.mean()), std, half, float(values.min()), float(values.max()))
+    return Spread(n, float(values.mean()), std, float(values.min()), float(values.max()))
 
 
 class LogRatio(NamedTuple):

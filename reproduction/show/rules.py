@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from reproduction.show.evidence import Evidence
-from reproduction.show.metrics import SIGNIFICANCE, UNITS, with_spread
+from reproduction.show.metrics import UNITS, with_spread
 from reproduction.show.reported import reported
 
 # A number agrees with the printed one within this factor either way, and in part within the wider
@@ -163,6 +163,3 @@ def first_rules() -> dict[int, tuple[str, str]]:
     path = Path(__file__).parents[1] / "first_rules.csv"
     with open(path, newline="", encoding="utf-8") as file:
         return {int(r["claim"]): (r["rule"], r["verdict"]) for r in csv.DictReader(file)}
-
-
-CONFIDENCE = f"{100 * (1 - SIGNIFICANCE):g} %"
