@@ -149,20 +149,42 @@ def vectors(positions, statistics: Statistics, kind: str):
         statistics: of the training part.
         kind: "inverse_square": x_j - x_i divided by r_ij^2, the vector form of appendix B's 1/R;
             "raw": x_j - x_i in Å. Both are then divided by the root mean square of their
-            components in the training part.
+            components in the training part. "inverse_cube": x_j - x_i divided by r_ij^3, then by
+            the mean of its length, 1/r^2, over sqrt(3).
 
     Raises:
-        ValueError: ``kind`` is neither.
+        ValueError: ``kind`` is none of these.
     """
     a = apply(displacements, positions, "displacements")
     if kind == "inverse_square":
         a = apply(over_squared_length, a, "over_squared_length")
-        rms = statistics.inverse_displacement_rms
+        scale = statistics.inverse_displacement_rms
+    elif kind == "inverse_cube":
+        a = apply(over_cubed_length, a, "over_cubed_length")
+        # The mean of 1/r^2 over all i and j is three times this square.
+        scale = 3**0.5 * statistics.inverse_displacement_rms**2
     elif kind == "raw":
-        rms = statistics.displacement_rms
+        scale = statistics.displacement_rms
     else:
-        raise ValueError(f'vectors="{kind}": must be "inverse_square" or "raw"')
-    return Affine(1.0 / rms, 0.0, name="scaled_vectors")(a)
+        raise ValueError(
+            f'vectors="{kind}": must be "inverse_square", "inverse_cube" or "raw"'
+        )
+    return Affine(1.0 / scale, 0.0, name="scaled_vectors")(a)
+
+
+def vectors_and_c2(positions, statistics: Statistics, kind: str):
+    """Scaled vectors, with appendix B's C2 as a fourth entry: (B, N, 3) -> (B, N, N, 4).
+
+    C2 = 1/R is standardised with the diagonal, which is then 0, as the vectors' is. Returns
+    (vectors alone, vectors with C2).
+
+    Args:
+        positions, statistics, kind: see :func:`vectors`.
+    """
+    a = vectors(positions, statistics, kind)
+    p = replace(Preprocessing.standard(statistics), diagonal="zero")
+    c2 = apply(with_feature_axis, all_pairs(positions, p), "c2")
+    return a, keras.layers.Concatenate(name="vectors_and_c2")([a, c2])
 
 
 @register
@@ -251,9 +273,22 @@ def over_squared_length(vectors):
 
     The diagonal is 0 with zero gradient.
     """
+    return vectors / _squared_lengths(vectors)
+
+
+@register
+def over_cubed_length(vectors):
+    """Vectors v / |v|^3 of length 1/r^2, Coulomb's law. (B, N, N, 3) Å -> 1/Å^2.
+
+    The diagonal is 0 with zero gradient.
+    """
+    return vectors / _squared_lengths(vectors) ** 1.5
+
+
+def _squared_lengths(vectors):
+    """Squared lengths, 1 on the diagonal: (B, N, N, 3) -> (B, N, N, 1)."""
     diagonal = tf.eye(natom(vectors), dtype=tf.bool)[:, :, None]
-    squares = K.sum(vectors * vectors, axis=-1, keepdims=True)
-    return vectors / K.where(diagonal, 1.0, squares)
+    return K.where(diagonal, 1.0, K.sum(vectors * vectors, axis=-1, keepdims=True))
 
 
 @register

@@ -13,11 +13,15 @@ meaningful. Shapes in comments are for the report's widths. Arguments of all bui
   last is taken as the inner MLP, and the first two as blocks that are chained to the outer MLP,
   joined, as in Eq. 3, by the linear output of the block that comes first in the computation.
 * activation: of the hidden layers; output layers are linear.
-* vectors: "inverse_square" or "raw", see :func:`keras_models.features.vectors`.
+* vectors: "inverse_square", "inverse_cube" or "raw", see :func:`keras_models.features.vectors`.
+* c2: whether appendix B's scalar 1/r stands beside the vectors, as a fourth entry: "none", as the
+  equations are printed; "all"; in Eq. 8 and 9 also "outer": beside the vectors x_i - x_k alone,
+  which meet the environment of atom i, and not beside those that the environment is made of.
 * form: "literal" for exactly these tensors, or "fast" for the equivalent but faster form of
   :mod:`keras_models.sums`, which is the same function of the same weights.
 
-They raise ValueError if ``vectors`` or ``form`` is invalid, or the widths do not end in 3.
+They raise ValueError if ``vectors``, ``c2`` or ``form`` is invalid, or the widths do not end in 3.
+In shapes, V is the width of the vectors: 3, or 4 with C2.
 """
 
 from data_gen.dataset import Statistics
@@ -32,11 +36,21 @@ from keras_models.sums import (
     vary_with_j,
 )
 
+# Where C2 may stand in Eq. 8 and 9.
+EITHER = ("none", "outer", "all")
 
-def _prepare(statistics, vectors, form):
-    """The form of the sums, the input (B, N, 3) Å, and scaled vectors along x_j - x_i."""
+
+def _prepare(statistics, vectors, c2, form, allowed=("none", "all")):
+    """The form of the sums, the input (B, N, 3) Å, and the inner and outer vectors (B, N, N, V)."""
+    if c2 not in allowed:
+        raise ValueError(f"c2={c2!r}: must be one of {', '.join(map(repr, allowed))}")
     positions = features.positions_input()
-    return form_of(form), positions, features.vectors(positions, statistics, vectors)
+    if c2 == "none":
+        inner = outer = features.vectors(positions, statistics, vectors)
+    else:
+        inner, outer = features.vectors_and_c2(positions, statistics, vectors)
+        inner = outer if c2 == "all" else inner
+    return form_of(form), positions, inner, outer
 
 
 def _model(positions, standardised, statistics, f, name):
@@ -53,12 +67,13 @@ def eq6(
     widths,
     activation,
     vectors: str = "inverse_square",
+    c2: str = "none",
     form: str = "fast",
 ) -> keras.Model:
     """Eq. 6, an atom's force from its environment: f_i = MLP( sum_j MLP(x_j - x_i) )."""
     force_widths, atom_widths, pair_widths = widths
-    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
-    pair = f.mlp(a, (3, *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
+    f, positions, a, _ = _prepare(statistics, vectors, c2, form)  # a: (B, N, N, V)
+    pair = f.mlp(a, (a.shape[-1], *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
     environment = f.sum_pairs(pair, "sum_over_j")  # (B, N, 20)
     atom = f.mlp(environment, (pair_widths[-1], *atom_widths), activation, "atom_mlp")
     force = f.mlp(atom, (atom_widths[-1], *force_widths), activation, "force_mlp")  # (B, N, 3)
@@ -70,6 +85,7 @@ def eq7(
     widths,
     activation,
     vectors: str = "inverse_square",
+    c2: str = "none",
     form: str = "fast",
 ) -> keras.Model:
     """Eq. 7 as derived: f_k = sum_i MLP( sum_j MLP(x_i - x_k, x_j - x_k) ).
@@ -78,11 +94,12 @@ def eq7(
     printed. For Au6 the inner MLP is evaluated for 6 x 6 x 6 terms.
     """
     force_widths, pair_widths, triplet_widths = widths
-    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
-    a_ki = apply(vary_with_i, a, "vectors_k_to_i")  # (B, N, N, 1, 3)
-    a_kj = apply(vary_with_j, a, "vectors_k_to_j")  # (B, N, 1, N, 3)
-    both = f.concat(a_ki, a_kj, "concat")  # (B, N, N, N, 6)
-    triplet = f.mlp(both, (6, *triplet_widths), activation, "triplet_mlp")  # (B, N, N, N, 20)
+    f, positions, a, _ = _prepare(statistics, vectors, c2, form)  # a: (B, N, N, V)
+    a_ki = apply(vary_with_i, a, "vectors_k_to_i")  # (B, N, N, 1, V)
+    a_kj = apply(vary_with_j, a, "vectors_k_to_j")  # (B, N, 1, N, V)
+    both = f.concat(a_ki, a_kj, "concat")  # (B, N, N, N, 2 V)
+    widths_in = (2 * a.shape[-1], *triplet_widths)
+    triplet = f.mlp(both, widths_in, activation, "triplet_mlp")  # (B, N, N, N, 20)
     environment = f.sum_triplets(triplet, "sum_over_j")  # (B, N, N, 20)
     pair = f.mlp(environment, (triplet_widths[-1], *pair_widths), activation, "pair_mlp")
     force = f.mlp(pair, (pair_widths[-1], *force_widths), activation, "force_mlp")  # (B, N, N, 3)
@@ -95,6 +112,7 @@ def eq7_as_printed(
     widths,
     activation,
     vectors: str = "inverse_square",
+    c2: str = "none",
     form: str = "fast",
 ) -> keras.Model:
     """Eq. 7 exactly as printed: f = sum_i MLP( sum_j MLP(x_j - x_i) ), the same for every atom.
@@ -104,8 +122,8 @@ def eq7_as_printed(
     demonstrate this.
     """
     force_widths, atom_widths, pair_widths = widths
-    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
-    pair = f.mlp(a, (3, *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
+    f, positions, a, _ = _prepare(statistics, vectors, c2, form)  # a: (B, N, N, V)
+    pair = f.mlp(a, (a.shape[-1], *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
     environment = f.sum_pairs(pair, "sum_over_j")  # (B, N, 20)
     atom = f.mlp(environment, (pair_widths[-1], *atom_widths), activation, "atom_mlp")
     force = f.mlp(atom, (atom_widths[-1], *force_widths), activation, "force_mlp")  # (B, N, 3)
@@ -118,6 +136,7 @@ def eq8(
     widths,
     activation,
     vectors: str = "inverse_square",
+    c2: str = "none",
     form: str = "fast",
 ) -> keras.Model:
     """Eq. 8: f_k = MLP( sum_i MLP(x_i - x_k, s_i) ), s_i = sum_j MLP(x_j - x_i).
@@ -125,12 +144,12 @@ def eq8(
     The printed left-hand side, f_i, is taken as f_k, because i is summed over.
     """
     force_widths, atom_widths, pair_widths = widths
-    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
-    pair = f.mlp(a, (3, *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
+    f, positions, a, b = _prepare(statistics, vectors, c2, form, EITHER)  # (B, N, N, V)
+    pair = f.mlp(a, (a.shape[-1], *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
     s = f.sum_pairs(pair, "sum_over_j")  # (B, N, 20)
     s_i = apply(for_every_atom, s, "environments")  # (B, 1, N, 20)
-    both = f.concat(a, s_i, "concat")  # (B, N, N, 23)
-    atom = f.mlp(both, (3 + pair_widths[-1], *atom_widths), activation, "atom_mlp")
+    both = f.concat(b, s_i, "concat")  # (B, N, N, V + 20)
+    atom = f.mlp(both, (b.shape[-1] + pair_widths[-1], *atom_widths), activation, "atom_mlp")
     environment = f.sum_pairs(atom, "sum_over_i")  # (B, N, 20)
     force = f.mlp(environment, (atom_widths[-1], *force_widths), activation, "force_mlp")
     return _model(positions, force, statistics, f, "eq8")
@@ -141,6 +160,7 @@ def eq9(
     widths,
     activation,
     vectors: str = "inverse_square",
+    c2: str = "none",
     form: str = "fast",
 ) -> keras.Model:
     """Eq. 9, as EMT's structure: f_k = sum_i MLP(x_i - x_k, MLP(s_i)), s_i = sum_j MLP(x_j - x_i).
@@ -149,12 +169,12 @@ def eq9(
     MLP; (50,20,20) has two hidden layers.
     """
     force_widths, atom_widths, pair_widths = widths
-    f, positions, a = _prepare(statistics, vectors, form)  # a: (B, N, N, 3)
-    pair = f.mlp(a, (3, *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
+    f, positions, a, b = _prepare(statistics, vectors, c2, form, EITHER)  # (B, N, N, V)
+    pair = f.mlp(a, (a.shape[-1], *pair_widths), activation, "pair_mlp")  # (B, N, N, 20)
     s = f.sum_pairs(pair, "sum_over_j")  # (B, N, 20)
     atom = f.mlp(s, (pair_widths[-1], *atom_widths), activation, "atom_mlp")  # (B, N, 20)
     atom_i = apply(for_every_atom, f.tensor(atom), "environments")  # (B, 1, N, 20)
-    both = f.concat(a, atom_i, "concat")  # (B, N, N, 23)
-    force = f.mlp(both, (3 + atom_widths[-1], *force_widths), activation, "force_mlp")
+    both = f.concat(b, atom_i, "concat")  # (B, N, N, V + 20)
+    force = f.mlp(both, (b.shape[-1] + atom_widths[-1], *force_widths), activation, "force_mlp")
     total = f.sum_pairs(force, "sum_over_i")  # (B, N, 3)
     return _model(positions, total, statistics, f, "eq9")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import STATISTICS, cluster
 
-from data_gen.dataset import Statistics
+from data_gen.dataset import Statistics, inverse_distances
 from keras_models import catalogue, features
 from keras_models.backend import keras, tf
 from keras_models.fit import FitSettings, fit
@@ -20,7 +20,7 @@ def test_pair_indices_in_closed_form(n):
 
 
 def test_statistics_scale_both_vectors_to_one(au6):
-    """Against plain loops, and as what the networks see."""
+    """Against plain loops, and as what the networks see; v / r^3 by its mean length."""
     part = au6[:20]
     found = Statistics.of(part)
     raw, inverse_square = [], []
@@ -41,6 +41,28 @@ def test_statistics_scale_both_vectors_to_one(au6):
         a = predict(seen, part.positions)
         assert np.sqrt(np.mean(a**2)) == pytest.approx(1.0, rel=1e-12)
         assert not a[:, range(6), range(6)].any()
+    model = catalogue.build("eq6", found, options={"vectors": "inverse_cube"}, dtype="float64")
+    seen = keras.Model(model.input, model.get_layer("scaled_vectors").output)
+    a = predict(seen, part.positions)
+    assert np.linalg.norm(a, axis=-1).mean() == pytest.approx(3**0.5, rel=1e-12)
+    assert not a[:, range(6), range(6)].any()
+
+
+def test_the_scalar_beside_the_vectors_is_appendix_bs(au6):
+    """Standardised over all i and j, and zero for i = j, whatever the vectors."""
+    part = au6[:20]
+    found = Statistics.of(part)
+    c2 = inverse_distances(part.positions)
+    expected = (c2 - c2.mean()) / c2.std()
+    expected[:, range(6), range(6)] = 0.0
+    for vectors in ("raw", "inverse_square", "inverse_cube"):
+        options = {"vectors": vectors, "c2": "all"}
+        model = catalogue.build("eq6", found, options=options, dtype="float64")
+        seen = keras.Model(model.input, model.get_layer("vectors_and_c2").output)
+        alone = keras.Model(model.input, model.get_layer("scaled_vectors").output)
+        a = predict(seen, part.positions)
+        np.testing.assert_allclose(a[..., 3], expected, rtol=0, atol=1e-12)
+        np.testing.assert_array_equal(a[..., :3], predict(alone, part.positions))
 
 
 def test_coordinates_are_scaled_to_one(au6):

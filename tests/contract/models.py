@@ -21,10 +21,18 @@ VARIANTS: dict[str, tuple[str, dict]] = {
     for form in ("fast", "literal")
 }
 VARIANTS |= {
-    f"{name}-{vectors}-{form}": (name, {"vectors": vectors, "form": form})
+    f"{name}-{vectors}-{c2}-{form}": (name, {"vectors": vectors, "c2": c2, "form": form})
     for name in ("eq6", "eq7", "eq7_as_printed", "eq8", "eq9")
-    for vectors in ("inverse_square", "raw")
+    for vectors, c2 in (
+        ("inverse_square", "none"),
+        ("raw", "none"),
+        ("inverse_cube", "none"),
+        ("inverse_square", "all"),
+        ("raw", "all"),
+        ("inverse_square", "outer"),
+    )
     for form in ("fast", "literal")
+    if c2 != "outer" or name in ("eq8", "eq9")
 }
 VARIANTS |= {
     "graph_network-centred": ("graph_network", {"centre": True}),

@@ -88,6 +88,8 @@ def test_equals_its_slow_twin(variant, activation, rng):
     more = {k: v for k, v in options.items() if k != "form"}
     for n_atoms in (2, 5, 6):
         x = cluster(rng, n_atoms)
+        # A force's twin takes its options as one argument, since they go through to its vectors.
+        more = {"o": options} if force else more
         expected = np.array(twin(x.tolist(), weights, STATISTICS, activation, **more))
         found = answers(model, x[None])[0]
         np.testing.assert_allclose(
@@ -252,6 +254,8 @@ def test_a_smooth_activation_makes_the_energy_twice_differentiable(rng):
         ("eq2", {"widths": ((20, 50, 1), (1, 50, 19))}, "is 19 wide, not 20"),
         ("eq2", {"options": {"form": "quick"}}, "'literal' or 'fast'"),
         ("eq6", {"options": {"vectors": "inverse"}}, "must be"),
+        ("eq6", {"options": {"c2": "outer"}}, "'none', 'all'"),
+        ("eq9", {"options": {"c2": "inner"}}, "'none', 'outer', 'all'"),
         ("eq9", {"widths": ((50, 1), (50, 20, 20), (50, 20, 20))}, "3 components, not 1"),
         ("graph_network", {"widths": ((6, 12, 1), (12, 6), (6, 12))}, "is 24 wide, not 12"),
         (
