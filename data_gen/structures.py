@@ -1,11 +1,15 @@
 """Starting structures of the dynamics, by name."""
 
 import difflib
+from functools import partial
 
+import asap3
+import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate, fcc110
 from ase.cluster import Octahedron
 from ase.constraints import FixAtoms
+from ase.optimize import BFGS
 
 from data_gen.errors import DataError
 
@@ -14,16 +18,48 @@ VACUUM = 20.0
 SLAB_VACUUM = 10.0  # Å on each side of a slab, which is not periodic in that direction
 
 
-def au6_octahedron() -> Atoms:
+# Å. ASE's for gold, and the one at which a crystal of asap3's EMT has no stress.
+LATTICE_CONSTANT, EMT_LATTICE_CONSTANT = 4.08, 4.0559
+# Pieces of six atoms of an fcc crystal, in units of half the lattice constant. Up to symmetry, one
+# has 12 nearest-neighbour bonds, the octahedron, and these two have 11; all others have fewer.
+ELEVEN_BONDS = (
+    ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 2), (1, 2, 1)),
+    ((0, 0, 0), (0, 0, 2), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 2)),
+)
+
+
+def au6_octahedron(lattice_constant: float | None = None) -> Atoms:
     """The Au6 octahedron, cut out of fcc gold and unrelaxed (report, section 2).
 
-    The lattice constant is ASE's (4.08 Å). The atoms are centred in a non-periodic box with
-    ``VACUUM`` Å on each side.
+    The atoms are centred in a non-periodic box with ``VACUUM`` Å on each side.
+
+    Args:
+        lattice_constant: Å; None for ASE's, 4.08.
     """
-    atoms = Octahedron("Au", 2)
+    atoms = Octahedron("Au", 2, latticeconstant=lattice_constant)
     # As plain Atoms, without the crystallographic data of ASE's cluster class.
     atoms = Atoms(atoms.numbers, positions=atoms.positions)
     atoms.center(vacuum=VACUUM)
+    return atoms
+
+
+def au6_piece(points) -> Atoms:
+    """Six atoms of fcc gold, unrelaxed, at ASE's lattice constant, in the octahedron's box.
+
+    Args:
+        points: of the crystal, in units of half the lattice constant.
+    """
+    atoms = Atoms("Au6", positions=np.array(points) * LATTICE_CONSTANT / 2)
+    atoms.center(vacuum=VACUUM)
+    return atoms
+
+
+def au6_relaxed() -> Atoms:
+    """The octahedron, relaxed with EMT to 0.001 eV/Å."""
+    atoms = au6_octahedron()
+    atoms.calc = asap3.EMT()
+    BFGS(atoms, logfile=None).run(fmax=0.001)
+    atoms.calc = None
     return atoms
 
 
@@ -56,6 +92,12 @@ def pt8au2_slab_high() -> Atoms:
 
 STRUCTURES = {
     "au6-octahedron": au6_octahedron,
+    "au6-octahedron-4.056": partial(au6_octahedron, EMT_LATTICE_CONSTANT),
+    "au6-octahedron-4.02": partial(au6_octahedron, 4.02),
+    "au6-octahedron-3.98": partial(au6_octahedron, 3.98),
+    "au6-11-bonds-a": partial(au6_piece, ELEVEN_BONDS[0]),
+    "au6-11-bonds-b": partial(au6_piece, ELEVEN_BONDS[1]),
+    "au6-relaxed": au6_relaxed,
     "pt8au2-slab": pt8au2_slab,
     "pt8au2-slab-high": pt8au2_slab_high,
 }

@@ -166,9 +166,7 @@ def vectors(positions, statistics: Statistics, kind: str):
     elif kind == "raw":
         scale = statistics.displacement_rms
     else:
-        raise ValueError(
-            f'vectors="{kind}": must be "inverse_square", "inverse_cube" or "raw"'
-        )
+        raise ValueError(f'vectors="{kind}": must be "inverse_square", "inverse_cube" or "raw"')
     return Affine(1.0 / scale, 0.0, name="scaled_vectors")(a)
 
 

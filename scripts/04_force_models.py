@@ -2,7 +2,7 @@
 
 from reproduction import cli
 
-SECTIONS = ("s5_forces",)
+SECTIONS = ("s5_forces", "s5_readings")
 
 
 def main(argv):

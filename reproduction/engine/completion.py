@@ -9,7 +9,7 @@ import json
 # Defaults of 0.1.0 by task, and by task and model.
 _OPTIONS = {
     "energy": {"preprocessing": "standardised", "form": "fast"},
-    "force": {"vectors": "inverse_square", "copies": 1, "form": "fast"},
+    "force": {"vectors": "inverse_square", "c2": "none", "copies": 1, "form": "fast"},
     "behler": {"functions": "default", "output_activation": "tanh"},
     ("graph", "graph_network"): {"centre": True},
     ("graph", "distance_graph_network"): {"steps": 2},

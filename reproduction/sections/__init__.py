@@ -25,6 +25,7 @@ from reproduction.sections import (
     s4_energy,
     s4_learned,
     s5_forces,
+    s5_readings,
     s6_graph,
     s7_summary,
 )
@@ -43,6 +44,7 @@ SECTIONS = {
         s3_forces,
         s4_energy,
         s5_forces,
+        s5_readings,
         s6_graph,
         s7_summary,
         appendix_a,
