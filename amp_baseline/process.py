@@ -43,6 +43,7 @@ def main(folder: Path) -> None:
     _end_with_parent()
     about = json.loads(Path("job.json").read_text())
     settings, seed = AmpSettings(**about["settings"]), about["seed"]
+    functions = about["functions"]
     with np.load("job.npz") as stored:
         arrays = dict(stored)
     train, test = (
@@ -57,7 +58,7 @@ def main(folder: Path) -> None:
     state = _State.read()
     try:
         with quiet():
-            trained = _train(train, settings, seed, state, stop)
+            trained = _train(train, settings, seed, functions, state, stop)
             predicted = _predict(train, test, trained, stop)
     except Stopped:
         if state.steps:
@@ -103,7 +104,14 @@ class _State:
         os.replace(".state.npz", "state.npz")
 
 
-def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop: threading.Event):
+def _train(
+    train: Dataset,
+    settings: AmpSettings,
+    seed: int,
+    functions: list[dict] | None,
+    state: _State,
+    stop: threading.Event,
+):
     """Train from a state, and write potential.amp with the weights of the lowest loss.
 
     Raises:
@@ -161,7 +169,10 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop
         randomseed=seed,
         regressor=Regressor(optimizer=bfgs) if settings.optimiser == "rank-two" else None,
     )
-    descriptor = Gaussian(fortran=fortran)
+    elements = sorted(set(frames(train[:1])[0].symbols))
+    descriptor = Gaussian(
+        Gs=functions and {element: functions for element in elements}, fortran=fortran
+    )
     amp = Amp(descriptor, model, label=LABEL, cores=1)
 
     def told(word: str, k: int, n: int) -> None:
@@ -169,7 +180,7 @@ def _train(train: Dataset, settings: AmpSettings, seed: int, state: _State, stop
         if stop.is_set():
             raise Stopped("asked to")
 
-    in_memory(descriptor, sorted(set(frames(train[:1])[0].symbols)), told)
+    in_memory(descriptor, elements, told)
     images = _training_images(train)
     begin, kept = time.process_time(), time.monotonic()
     before = float(state.seconds)

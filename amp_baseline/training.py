@@ -63,6 +63,7 @@ def train(
     seed: int,
     folder: Path,
     report: Callable[[float, str], None] = lambda fraction, text: None,
+    functions: list[dict] | None = None,
 ) -> AmpRun:
     """Train Amp and predict both parts; resumes if an earlier call in the folder was stopped.
 
@@ -73,6 +74,8 @@ def train(
         folder: used by this training alone; Amp writes nowhere else.
         report: called with (fraction of the time limit, short text); if it raises an exception,
             Amp saves its state and stops, and the exception is passed on.
+        functions: symmetry functions of every element, as Amp's dictionaries; None for Amp's
+            default ones.
 
     Raises:
         AmpError: Amp is not installed, or its process died; the message has its last output.
@@ -80,7 +83,7 @@ def train(
     backend()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").unlink(missing_ok=True)
-    _write_job(train, test, settings, seed, folder)
+    _write_job(train, test, settings, seed, functions, folder)
     with open(folder / "process-output.txt", "w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", child.__name__, str(folder)],
@@ -101,14 +104,15 @@ def train(
     return _read(folder, process.returncode)
 
 
-def _write_job(train, test, settings, seed, folder: Path) -> None:
+def _write_job(train, test, settings, seed, functions, folder: Path) -> None:
     arrays = {
         f"{name}_{part}": getattr(data, name)
         for part, data in (("train", train), ("test", test))
         for name in ("positions", "numbers", "energies", "forces", "cell", "pbc")
     }
     np.savez(folder / "job.npz", **arrays)
-    (folder / "job.json").write_text(json.dumps({"settings": asdict(settings), "seed": seed}))
+    about = {"settings": asdict(settings), "seed": seed, "functions": functions}
+    (folder / "job.json").write_text(json.dumps(about))
 
 
 def _watch(process, settings: AmpSettings, folder: Path, report) -> None:

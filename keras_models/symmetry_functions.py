@@ -10,6 +10,7 @@ neighbours counts once.
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
@@ -21,17 +22,29 @@ from keras_models.batch import batches, tensors_of
 CUTOFF = 6.5  # Å, Amp's default
 
 
-def default_symmetry_functions(elements: Sequence[str]) -> list[dict]:
+# Radial etas of Amp's default functions, to be divided by the squared cutoff: of release 1.0.1,
+# which is used here, and of release 0.6.1 of 2018, the latest when the report was written.
+RADIAL_ETAS = tuple(np.logspace(np.log10(0.05), np.log10(5.0), 4).tolist())
+RADIAL_ETAS_2018 = (0.05, 4.0, 20.0, 80.0)
+
+
+def default_symmetry_functions(
+    elements: Sequence[str], radial_etas: Sequence[float] = RADIAL_ETAS
+) -> list[dict]:
     """Amp's default functions, in its order: 4 radial per element, 4 angular per pair of elements.
 
     The report uses "a sensible default set" of Amp's (section 3.2): four radial functions with etas
     from 0.05 to 5 (divided by the squared cutoff), and angular ones with eta = 0.005, zeta = 1, 4
     and lambda (Amp's gamma) = +1, -1.
+
+    Args:
+        elements: symbols.
+        radial_etas: of the radial functions; :data:`RADIAL_ETAS_2018` for Amp 0.6.1's defaults.
     """
     elements = sorted(elements)
     functions = [
         {"type": "G2", "element": element, "eta": float(eta), "offset": 0.0}
-        for eta in np.logspace(np.log10(0.05), np.log10(5.0), 4)
+        for eta in radial_etas
         for element in elements
     ]
     return functions + [
@@ -65,7 +78,11 @@ def shifted_symmetry_functions(elements: Sequence[str], cutoff: float = CUTOFF) 
 
 
 # By name, so that options can be plain JSON.
-FUNCTION_SETS = {"default": default_symmetry_functions, "shifted": shifted_symmetry_functions}
+FUNCTION_SETS = {
+    "default": default_symmetry_functions,
+    "amp-0.6": partial(default_symmetry_functions, radial_etas=RADIAL_ETAS_2018),
+    "shifted": shifted_symmetry_functions,
+}
 
 
 def cosine_cutoff(r, cutoff):

@@ -18,13 +18,15 @@ from scipy.optimize import minimize, rosen, rosen_der
 
 from amp_baseline import AmpError, log, training
 from amp_baseline.optimiser import bfgs
-from amp_baseline.potential import AmpPotential, backend
+from amp_baseline.potential import AmpPotential, backend, read_descriptor
 from amp_baseline.settings import AmpSettings
 from data_gen.dataset import Dataset
 from data_gen.dynamics import DynamicsSettings, run_dynamics
 from keras_models import behler, symmetry_functions
 from keras_models.prediction import EnergyForcePredictor
+from keras_models.symmetry_functions import default_symmetry_functions
 from reproduction.engine.tasks import amp as amp_task
+from reproduction.sections import EXPERIMENTS
 
 # In one worker of `make test`, for what its tests share takes long.
 pytestmark = pytest.mark.xdist_group("amp")
@@ -95,6 +97,30 @@ def test_the_task_takes_its_forces_from_the_twin(trained, name):
     model, forces, (off_e, off_f) = amp_task._twin(job, made)
     assert model.name == "behler" and [len(f) for f in forces] == [n, 5]
     assert max(off_e, off_f) < 1e-6
+
+
+@needs_amp
+def test_the_task_trains_with_the_functions_of_its_row(slab, tmp_path):
+    """Those of Amp 0.6.1, in Amp and in the twin that checks it."""
+    row = EXPERIMENTS["beyond/amp-0.6-250-5-5-forces"]
+    row = replace(row, training=replace(SHORT, max_steps=3))
+    done = amp_task.run(
+        SimpleNamespace(
+            experiment=row,
+            seeds=(0,),
+            train=slab[:20],
+            test=slab[20:],
+            checkpoint=tmp_path / "checkpoint.npz",
+            stamp=lambda: "",
+            report=lambda *_: None,
+        )
+    )[0]
+    functions = done.model.get_layer("symmetry_functions").functions
+    assert functions == default_symmetry_functions(("Au", "Pt"), (0.05, 4.0, 20.0, 80.0))
+    stored = read_descriptor(done.info["potential"])["functions"]
+    for element in ("Au", "Pt"):
+        etas = [f["eta"] for f in stored[element] if f["type"] == "G2"]
+        assert etas == [0.05, 0.05, 4.0, 4.0, 20.0, 20.0, 80.0, 80.0]
 
 
 @needs_amp
@@ -252,7 +278,8 @@ def test_killed_process_is_an_error_that_says_so(clusters, tmp_path):
 @needs_amp
 def test_process_ends_with_its_parent(clusters, tmp_path):
     """A parent that is killed leaves nothing running."""
-    training._write_job(clusters[:40], clusters[40:], replace(SHORT, max_steps=10**6), 0, tmp_path)
+    endless = replace(SHORT, max_steps=10**6)
+    training._write_job(clusters[:40], clusters[40:], endless, 0, None, tmp_path)
     code = (
         "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-m', "
         f"'amp_baseline.process', {str(tmp_path)!r}]); print(p.pid, flush=True); time.sleep(60)"

@@ -8,6 +8,7 @@ import numpy as np
 from amp_baseline.potential import AmpPotential
 from amp_baseline.training import AmpRun, train
 from keras_models.behler import from_amp
+from keras_models.catalogue import function_set
 from keras_models.checkpoints import Checkpoint
 from keras_models.problems import behler_predictions
 from reproduction.engine.store import RunResult
@@ -20,7 +21,10 @@ CURVE_POINTS = 200
 
 
 def run(job: Job) -> list[RunResult]:
-    """Train with Amp and predict energies with it; predict forces with its Keras twin."""
+    """Train with Amp and predict energies with it; predict forces with its Keras twin.
+
+    Options: ``functions``, the name of a set of symmetry functions; without it, Amp's own default.
+    """
     return [_one(job, seed) for seed in job.seeds]
 
 
@@ -31,7 +35,9 @@ def _one(job: Job, seed: int) -> RunResult:
     if checkpoint.load() is None:
         shutil.rmtree(folder, ignore_errors=True)
         checkpoint.save()
-    made = train(job.train, job.test, job.experiment.training, seed, folder, job.report)
+    settings, named = job.experiment.training, job.experiment.options.get("functions")
+    functions = named and function_set(job.train, named)
+    made = train(job.train, job.test, settings, seed, folder, job.report, functions)
     text = made.potential.read_text()
     job.report(0.99, "forces by the twin")
     model, forces, differences = _twin(job, made)
