@@ -9,6 +9,7 @@ SECTIONS = (
     "s4_learned",
     "s2_data",
     "beyond_trajectories",
+    "s2_starts",
 )
 
 

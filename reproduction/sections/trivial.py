@@ -7,7 +7,8 @@ whatever its error; by :mod:`reproduction.show.checks` it cannot reproduce a num
 from reproduction.engine.experiment import Experiment
 
 
-def _one(table: str, row: Experiment, name: str, label: str) -> Experiment:
+def baseline(table: str, row: Experiment, name: str, label: str) -> Experiment:
+    """The baseline for the frames that a row is trained and tested on."""
     return Experiment(
         f"beyond/trivial-{name}",
         table,
@@ -45,6 +46,6 @@ def with_trivial(*rows: Experiment) -> tuple[Experiment, ...]:
             if len({r.partition for r in same}) > 1:
                 name.append(row.partition)
                 label += f", {row.partition}"
-            found.append(_one(row.table, row, "-".join(name), label))
+            found.append(baseline(row.table, row, "-".join(name), label))
         found.append(row)
     return tuple(found)
