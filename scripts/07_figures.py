@@ -7,11 +7,13 @@ from figures import (
     figure4_energy_rmse,
     figure5_correlation,
     force_rmse,
+    functions,
     learned,
     learning_curves,
     nve,
     parity,
     style,
+    unprinted,
 )
 from reproduction import cli
 
@@ -26,6 +28,8 @@ DRAW = (
     force_rmse.draw,
     learned.draw,
     nve.draw,
+    functions.draw,
+    unprinted.draw,
 )
 
 

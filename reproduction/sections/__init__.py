@@ -30,6 +30,7 @@ from reproduction.sections import (
     s5_readings,
     s6_graph,
     s7_summary,
+    unprinted,
 )
 from reproduction.sections.s2_data import SOURCES
 from reproduction.show.claims import Claim, verdicts
@@ -59,6 +60,7 @@ SECTIONS = {
         s4_learned,
         beyond_trajectories,
         beyond_speed,
+        unprinted,
     )
 }
 EXPERIMENTS: dict[str, Experiment] = {

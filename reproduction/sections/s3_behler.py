@@ -194,6 +194,14 @@ ROWS = with_trivial(
 LINES2 = tuple(
     f"table2/{row}" for row in ("250-10-10", "2500-10-10", "2500-10-10-10", "25000-10-10-10")
 )
+# {row of Tables 1 to 3: its twin}.
+TWIN_OF = {
+    **{f"table1/behler-{name}": f"beyond/twin-{name}" for name in ("5-5", "10-10-10")},
+    LARGE: "beyond/twin-50-25-10-10",
+    **{row: f"beyond/twin-{row.split('/')[1]}" for row in LINES2},
+    "table3/250-5-5": "beyond/twin-250-5-5-forces",
+    "table3/2500-10-10-10": "beyond/twin-2500-10-10-10-forces",
+}
 LINES3 = ("table3/250-5-5", "table3/2500-10-10-10")
 
 

@@ -47,6 +47,7 @@ def _older(row: Experiment) -> Experiment:
     )
 
 
+OLDER_ROWS = tuple(row.id for row in _AMP)
 ROWS = with_trivial(*map(_older, (*_AMP, *_TWINS)))
 
 

@@ -32,6 +32,7 @@ PAGES = {
     "latency": "speed",
     "behler-speed": "speed",
     "trajectories": "trajectories",
+    **{name: "unprinted" for name in ("evidence", "nearest", "inputs", "starts", "functions")},
 }
 
 

@@ -34,9 +34,15 @@ TABLES = {
     "latency": "Speed of a call",
     "behler-speed": "Speed of Amp",
     "trajectories": "Trajectories",
+    "inputs": "Table 5's inputs",
+    "starts": "Starts of Au6",
+    "functions": "Amp's functions of 2018",
+    "evidence": "Unprinted settings",
+    "nearest": "Every printed number",
 }
 FIGURES = {
     "force_rmse": "Errors of F",
+    "functions": "Amp's functions of 2018",
     "learned": "What was learned",
     "learning_curves_energy": "Learning curves of E",
     "learning_curves_force": "Learning curves of F",
@@ -47,6 +53,7 @@ FIGURES = {
     "parity_force_au6": "Predicted F, Au6",
     "parity_force_pt8au2": "Predicted F, Pt8Au2",
     "parity_force_pt8au2-hot": "Predicted F, hot slab",
+    "unprinted": "Unprinted settings",
 }
 # Less important columns come last: first secondary results, then settings of the run.
 _MINOR_RESULT = re.compile(r".*last quarter|the same.*|F, (train|test)")

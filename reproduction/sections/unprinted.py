@@ -1,0 +1,211 @@
+"""What the report left unprinted: its settings, the readings tried, and the evidence for each.
+
+Rule, fixed before the runs: of the readings of a setting, the rows of the report's tables take the
+one that is closest to the printed *training* errors. The printed test errors then are the check.
+The rule is not applied to the start of Au6, on whose trajectory all rows of the report rest, unless
+another start can be told from it.
+"""
+
+from reproduction.sections.names import LARGE
+from reproduction.sections.s2_data import AU6
+from reproduction.sections.s2_starts import COMPARED, LABELS, on_start
+from reproduction.sections.s3_behler import TWIN_OF
+from reproduction.sections.s3_functions import OLDER_ROWS, older
+from reproduction.sections.s5_forces import CHOSEN, LITERAL, PRINTED_ROWS, READINGS, row_of
+from reproduction.show.metrics import NOT_RUN, with_spread
+from reproduction.show.readings import (
+    CAP,
+    Reading,
+    Setting,
+    distances,
+    nearest,
+    sum_text,
+    told_apart,
+)
+from reproduction.show.reported import reported
+from reproduction.show.rules import TOLERANCE
+from reproduction.show.tables import Evidence, Table, times_text
+
+_TABLE5 = [f"table5/{model}-{epochs}" for model, epochs in PRINTED_ROWS]
+
+
+def _of_table5(reading: str) -> dict[str, str]:
+    return {row: row_of(*own, reading) for row, own in zip(_TABLE5, PRINTED_ROWS, strict=True)}
+
+
+INPUTS = Setting(
+    "inputs",
+    "Table 5: inputs of Eq. 6 to 9",
+    tuple(Reading(name, label, _of_table5(name)) for name, (label, _) in READINGS.items()),
+    CHOSEN,
+)
+RMSE_OR_MSE = Setting(
+    "rmse-or-mse",
+    "Table 5: what is printed",
+    (
+        Reading("rmse", "RMSE", _of_table5(CHOSEN)),
+        Reading("rmse-literal", "RMSE, v/r² alone", _of_table5(LITERAL)),
+        Reading("mse", "mean squared error", _of_table5(CHOSEN), squared=True),
+        Reading("mse-literal", "mean squared error, v/r² alone", _of_table5(LITERAL), squared=True),
+    ),
+    "rmse",
+)
+START = Setting(
+    "start",
+    "Au6: which six atoms, and how far apart",
+    tuple(
+        Reading(start, label, {row: on_start(row, start) for row in COMPARED})
+        for start, label in LABELS.items()
+        if start != "au6-relaxed"
+    ),
+    AU6.name,
+)
+FUNCTIONS = Setting(
+    "functions",
+    "Tables 1 to 3: Amp's default symmetry functions",
+    (
+        Reading("1.0.1", "functions of Amp 1.0.1", {row: row for row in OLDER_ROWS}),
+        Reading("0.6.1", "functions of Amp 0.6.1", {row: older(row) for row in OLDER_ROWS}),
+    ),
+    "1.0.1",
+)
+FUNCTIONS_OF_TWINS = Setting(
+    "functions-twins",
+    "The same, by the Keras twin",
+    (
+        Reading("1.0.1", "twin, functions of Amp 1.0.1", dict(TWIN_OF)),
+        Reading(
+            "0.6.1",
+            "twin, functions of Amp 0.6.1",
+            {row: older(twin) for row, twin in TWIN_OF.items()},
+        ),
+    ),
+    "1.0.1",
+)
+CRITERION = Setting(
+    "criterion",
+    "Table 2, lines 1 and 3: when Amp stops",
+    (
+        Reading(
+            "default",
+            "below 0.001 eV per atom, Amp's default",
+            {row: row for row in ("table2/250-10-10", "table2/2500-10-10-10")},
+        ),
+        Reading(
+            "none",
+            "when Amp's optimiser gives up",
+            {
+                "table2/250-10-10": "beyond/amp-250-10-10-on",
+                "table2/2500-10-10-10": "beyond/amp-2500-10-10-10-on",
+            },
+        ),
+        Reading(
+            "twin",
+            "never: the twin, 3,000 iterations",
+            {row: TWIN_OF[row] for row in ("table2/250-10-10", "table2/2500-10-10-10")},
+        ),
+    ),
+    "default",
+)
+LENGTH = Setting(
+    "length",
+    "Table 1, (50, 25, 10, 10): how long",
+    tuple(
+        Reading(name, label, {LARGE: row})
+        for name, label, row in (
+            ("3 minutes", "3 minutes", LARGE),
+            ("30 minutes", "30 minutes", "beyond/amp-50-25-10-10-longer"),
+            ("twin", "twin, 2,000 iterations", TWIN_OF[LARGE]),
+            ("twin-longer", "twin, 10,000 iterations", "beyond/twin-50-25-10-10-longer"),
+        )
+    ),
+    "3 minutes",
+)
+SETTINGS = (INPUTS, RMSE_OR_MSE, START, FUNCTIONS, FUNCTIONS_OF_TWINS, CRITERION, LENGTH)
+# Settings whose reading the rule chooses.
+BY_RULE = (INPUTS,)
+NAMES = {"energy_rmse": "E", "force_rmse": "F"}
+
+
+def evidence_table(evidence: Evidence) -> Table:
+    """The readings of each setting and their distances from the printed numbers."""
+    rows = []
+    for setting in SETTINGS:
+        found = distances(evidence, setting)
+        best = min((d.total for d in found.values()), key=lambda s: s.mean, default=None)
+        for reading in setting.readings:
+            label = f"{reading.label} (the tables')" if reading.name == setting.assumed else ""
+            cells = [setting.label, label or reading.label]
+            d = found.get(reading.name)
+            if d is None:
+                rows.append((*cells, *[NOT_RUN] * 6))
+                continue
+            told = "closest" if d.total == best else "yes" if told_apart(d.total, best) else "no"
+            sums = map(sum_text, (d.train, d.test, d.total))
+            rows.append((*cells, str(d.numbers), *sums, times_text(d.furthest), told))
+    return Table(
+        "evidence",
+        "Unprinted settings: sums of squared ln(here / printed) over the numbers concerned",
+        (
+            "setting",
+            "reading",
+            "numbers",
+            "training",
+            "test",
+            "all",
+            "furthest number, factor",
+            "told from the closest",
+        ),
+        tuple(rows),
+        "Mean ± standard deviation over seeds, of a sum for each seed. Told apart: the sums over "
+        "all numbers differ by more than twice the standard deviation of a difference between two "
+        "runs. A factor of 1.5 in one number adds 0.16. A number that is further off than a factor "
+        f"of {CAP:g} counts as that.",
+    )
+
+
+def nearest_table(evidence: Evidence) -> Table:
+    """For each printed number: ours, and the reading that comes nearest to it."""
+    rows = []
+    for key, text in reported().items():
+        row, split, metric = key
+        own, value = evidence.spread(*key), float(text)
+        label = evidence.called(row)
+        name = f"{_table(row)}: {label}, {NAMES[metric]}, {split}"
+        found = nearest(evidence, SETTINGS, key)
+        if own is None:
+            rows.append((name, text, NOT_RUN, "", "", "", ""))
+            continue
+        cells = [name, text, with_spread(own), times_text(own.mean / value)]
+        if found and abs(found[2].mean - value) < abs(own.mean - value):
+            _, reading, best = found
+            cells += [reading.label, with_spread(best), times_text(best.mean / value)]
+        else:
+            cells += ["-", "", ""]
+        rows.append(tuple(cells))
+    return Table(
+        "nearest",
+        "Every printed number: ours, and the nearest of all readings tried",
+        (
+            "number",
+            "printed",
+            "here",
+            "here / printed",
+            "nearest reading",
+            "its number",
+            "its number / printed",
+        ),
+        tuple(rows),
+        f"Within a factor of {TOLERANCE:g} is what the rules take for agreement. Each number may "
+        "have another nearest reading: a table of what is possible, not of what was.",
+    )
+
+
+def _table(row: str) -> str:
+    name = row.split("/")[0]
+    return f"Table {name[5:]}" if name.startswith("table") else "Section 6"
+
+
+ROWS = ()
+TABLES = (evidence_table, nearest_table)
+CLAIMS = ()
