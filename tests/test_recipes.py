@@ -196,8 +196,8 @@ def test_turned_copies_train_on_turned_frames(parts):
 def test_amp_is_asked_for_what_its_row_says(parts, tmp_path, monkeypatch):
     asked = []
 
-    def stopped(train, test, settings, seed, folder, report):
-        asked.append((len(train), len(test), settings, seed))
+    def stopped(train, test, settings, seed, folder, report, functions):
+        asked.append((len(train), len(test), settings, seed, functions))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(amp_task, "train", stopped)
@@ -205,5 +205,5 @@ def test_amp_is_asked_for_what_its_row_says(parts, tmp_path, monkeypatch):
     args = (*parts, "data", tmp_path / "c.npz", tmp_path, lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         amp_task.run(Job(row, (0,), *args))
-    assert asked == [(40, 10, row.training, 0)]
+    assert asked == [(40, 10, row.training, 0, None)]
     assert row.training.forces and row.training.hidden_layers == (10, 10, 10)

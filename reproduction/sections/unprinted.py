@@ -114,7 +114,7 @@ LENGTH = Setting(
         Reading(name, label, {LARGE: row})
         for name, label, row in (
             ("3 minutes", "3 minutes", LARGE),
-            ("30 minutes", "30 minutes", "beyond/amp-50-25-10-10-longer"),
+            ("15 minutes", "15 minutes", "beyond/amp-50-25-10-10-longer"),
             ("twin", "twin, 2,000 iterations", TWIN_OF[LARGE]),
             ("twin-longer", "twin, 10,000 iterations", "beyond/twin-50-25-10-10-longer"),
         )

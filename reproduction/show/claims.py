@@ -87,7 +87,9 @@ class Verdict:
     @property
     def before(self) -> str:
         """Verdict and rule of version 0.1.0, if either has changed since then; else empty."""
-        rule, status = first_rules().get(self.claim.number, (self.claim.rule, self.status))
+        if self.claim.number not in first_rules():
+            return "New: not judged in 0.1.0."
+        rule, status = first_rules()[self.claim.number]
         if rule == self.claim.rule and status == self.status:
             return ""
         text = f"Before (0.1.0): {status}"
