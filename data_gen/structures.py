@@ -90,6 +90,9 @@ def pt8au2_slab_high() -> Atoms:
     return pt8au2_slab(1.8)
 
 
+# Å above the upper layer: places of the gold other than that of the crystal's next layer, 1.386 Å.
+GOLD_HEIGHTS = (0.7, 0.9, 2.2)
+
 STRUCTURES = {
     "au6-octahedron": au6_octahedron,
     "au6-octahedron-4.056": partial(au6_octahedron, EMT_LATTICE_CONSTANT),
@@ -100,6 +103,7 @@ STRUCTURES = {
     "au6-relaxed": au6_relaxed,
     "pt8au2-slab": pt8au2_slab,
     "pt8au2-slab-high": pt8au2_slab_high,
+    **{f"pt8au2-slab-{height}": partial(pt8au2_slab, height) for height in GOLD_HEIGHTS},
 }
 
 

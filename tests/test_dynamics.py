@@ -18,8 +18,9 @@ from conftest import SHORT, frames_of
 from data_gen.dataset import Dataset, load, save
 from data_gen.dynamics import DynamicsSettings, run_dynamics
 from data_gen.errors import DataError
-from data_gen.structures import build_structure
+from data_gen.structures import GOLD_HEIGHTS, build_structure
 from reproduction.errors import ReproductionError
+from reproduction.sections.s2_data import PT8AU2_HEIGHTS
 
 generate = runpy.run_path(str(Path(__file__).parent.parent / "scripts/01_generate_data.py"))["main"]
 SLAB = DynamicsSettings("pt8au2-slab", steps=2000, max_displacement_A=1.385)
@@ -108,6 +109,20 @@ def test_atom_that_leaves_its_place_is_an_error():
         run_dynamics(settings)
     high = DynamicsSettings("pt8au2-slab-high", steps=2000)
     assert run_dynamics(high).energies[0] > run_dynamics(replace(SLAB, steps=50)).energies[0] + 1.0
+
+
+@pytest.mark.parametrize("height", GOLD_HEIGHTS)
+def test_gold_starts_at_other_heights_above_the_layer(height):
+    """Its energy is higher than that of the slab, and the dynamics keeps it."""
+    atoms, own = build_structure(f"pt8au2-slab-{height}"), build_structure("pt8au2-slab")
+    z = atoms.positions[:, 2]
+    np.testing.assert_allclose(z[8:] - z[4:8].max(), height, atol=1e-12)
+    x, y = atoms.positions[:, :2].T
+    np.testing.assert_allclose([x, y], own.positions[:, :2].T, atol=1e-12)
+    source = PT8AU2_HEIGHTS[height]
+    assert source.name == source.dynamics.structure == f"pt8au2-slab-{height}"
+    short = run_dynamics(replace(source.dynamics, steps=500))
+    assert short.energies[0] > run_dynamics(replace(SLAB, steps=50)).energies[0] + 1.0
 
 
 def test_unknown_structure_names_the_close_ones():

@@ -12,6 +12,8 @@ from reproduction.show.evidence import Evidence, Metrics, Value
 from reproduction.show.outliers import FACTOR, Worst, rest, said, worst, worst_kept
 from reproduction.show.predictions import SEED, Predictions, read_predictions
 
+# Its own columns show the worst frame of every row (tests/test_unprinted_slab.py).
+IN_COLUMNS = "slab"
 ROW = EXPERIMENTS["beyond/twin-10-10-10"]
 COMMITTED = Evidence.read(ROOT / "results", EXPERIMENTS)
 
@@ -78,6 +80,9 @@ def test_energies_are_known_of_every_seed_and_forces_of_the_kept_one(monkeypatch
     assert second.rest == pytest.approx(np.sqrt((500 * 4 - 16) / 499))
     assert worst(known, ROW, "force") == []
     assert worst(known, replace(ROW, partition="random"), "energy") == []
+    first_tested = replace(ROW, partition="test first")
+    assert worst(known, first_tested, "energy") == [first, second]
+    assert first.share == pytest.approx(1.0) and second.share == pytest.approx(16 / 2000)
 
 
 def test_predictions_of_newer_runs_than_the_numbers_are_left_out(monkeypatch, tmp_path):
@@ -122,6 +127,7 @@ def test_every_table_says_where_one_frame_makes_an_error_that_it_shows():
     found = [
         (row, kind, one)
         for row in EXPERIMENTS.values()
+        if row.table != IN_COLUMNS
         for kind in outliers.SYMBOL
         for one in worst(COMMITTED, row, kind)
         if one.makes_it

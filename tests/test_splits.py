@@ -1,10 +1,12 @@
-"""Which frames train and test: in time order, at random, block by block (appendix A)."""
+"""Which frames train and test: in time order, test first, by strides, at random, in blocks."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from data_gen.errors import DataError
-from data_gen.splits import GAP_FRAMES, RANDOM_SEED, folds
+from data_gen.splits import GAP_FRAMES, IN_TIME_ORDER, PARTITIONS, RANDOM_SEED, folds
 
 SPLIT = (320, 80)
 
@@ -20,6 +22,40 @@ def test_time_order_is_the_data_s_own_split(au6):
     ((train, test),) = folds(au6, "time", SPLIT)
     for mine, own in zip((train, test), au6.split(*SPLIT), strict=True):
         assert mine.checksum() == own.checksum()
+
+
+def test_the_test_part_may_come_first(au6):
+    """The start of the trajectory is tested; frames that no part needs are those at the end."""
+    assert frames(au6, "test first") == [(list(range(80, 400)), list(range(80)))]
+    assert frames(au6, "test first", (200, 50)) == [(list(range(50, 250)), list(range(50)))]
+    # As the rows on 250 frames have it: the first ones of a longer trajectory.
+    assert frames(au6[:250], "test first", (200, 50)) == frames(au6, "test first", (200, 50))
+
+
+def test_strides_go_over_the_whole_trajectory(au6):
+    ((train, test),) = frames(au6, "strides", (32, 8))
+    assert train + test == list(range(0, 400, 10)) and len(test) == 8
+    assert frames(au6, "strides", (320, 80)) == frames(au6, "time", (320, 80))
+    # Where they do not divide the trajectory, its end is left out.
+    ((train, test),) = frames(au6, "strides", (100, 50))
+    assert train + test == list(range(0, 300, 2))
+
+
+def test_sets_by_strides_are_contained_in_larger_ones(au6):
+    """Each part in its larger counterpart: the report's sizes, 1:10:100, on 400 frames."""
+    sizes = ((4, 1), (32, 8), (320, 80))
+    found = [frames(au6, "strides", size)[0] for size in sizes]
+    for small, large in pairwise(found):
+        assert all(set(few) <= set(many) for few, many in zip(small, large, strict=True))
+
+
+@pytest.mark.parametrize("part", IN_TIME_ORDER)
+def test_parts_in_time_order_are_one_fold_and_share_no_frame(au6, part):
+    ((train, test),) = frames(au6, part, (200, 50))
+    assert (len(train), len(test)) == (200, 50) and not set(train) & set(test)
+    for one in (train, test):
+        assert one == sorted(one)
+    assert max(train) < min(test) or max(test) < min(train)
 
 
 def test_random_parts_have_the_sizes_and_share_no_frame(au6):
@@ -42,7 +78,7 @@ def test_blocks_are_tested_once_each_far_from_what_trained(au6):
 
 
 def test_parts_are_the_frames_that_they_say(au6):
-    for part in ("time", "random", "blocked"):
+    for part in PARTITIONS:
         for fold in folds(au6, part, SPLIT):
             for side in fold:
                 np.testing.assert_array_equal(side.energies, au6.energies[side.metadata["frames"]])
@@ -51,7 +87,7 @@ def test_parts_are_the_frames_that_they_say(au6):
                 )
 
 
-@pytest.mark.parametrize("part", ["time", "random", "blocked"])
+@pytest.mark.parametrize("part", PARTITIONS)
 def test_too_few_frames_are_refused(au6, part):
     with pytest.raises(DataError, match="needs 401"):
         folds(au6, part, (320, 81))

@@ -31,6 +31,7 @@ from reproduction.sections import (
     s6_graph,
     s7_summary,
     unprinted,
+    unprinted_slab,
 )
 from reproduction.sections.s2_data import SOURCES
 from reproduction.show.claims import Claim, verdicts
@@ -45,6 +46,7 @@ SECTIONS = {
         s2_data,
         s3_behler,
         s3_forces,
+        unprinted_slab,
         s3_functions,
         s4_energy,
         s5_forces,

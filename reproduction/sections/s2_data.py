@@ -1,6 +1,7 @@
 """Section 2, Figures 1 and 5: the trajectories, and the number of independent samples."""
 
 from data_gen.dynamics import DynamicsSettings
+from data_gen.structures import GOLD_HEIGHTS
 from reproduction.engine.experiment import DataSource, Experiment
 from reproduction.sections.names import CORRELATION
 from reproduction.show.metrics import NOT_RUN, with_spread
@@ -13,6 +14,16 @@ PT8AU2 = DataSource(
 )
 # Hotter than in the report: gold and platinum change places.
 PT8AU2_HOT = DataSource("pt8au2-hot", DynamicsSettings("pt8au2-slab-high", max_distance_A=100.0))
+# The same slab with the gold at other heights above the layer, for as long as the hot one. From
+# 0.7 Å, the lowest, the gold leaves the slab late in the run; from 0.5 Å it leaves at once, and the
+# total energy drifts by more than the limit.
+PT8AU2_HEIGHTS = {
+    height: DataSource(
+        f"pt8au2-slab-{height}",
+        DynamicsSettings(f"pt8au2-slab-{height}", max_distance_A=1000.0 if height < 0.8 else 100.0),
+    )
+    for height in GOLD_HEIGHTS
+}
 # The report's data, and four trajectories with other initial velocities; with seed 3 the cluster
 # comes apart.
 AU6_TRAJECTORIES = (
@@ -30,7 +41,14 @@ AU6_STARTS = (
 AU6_RELAXED = DataSource("au6-relaxed", DynamicsSettings("au6-relaxed"))
 SOURCES = {
     source.name: source
-    for source in (*AU6_TRAJECTORIES, *AU6_STARTS, AU6_RELAXED, PT8AU2, PT8AU2_HOT)
+    for source in (
+        *AU6_TRAJECTORIES,
+        *AU6_STARTS,
+        AU6_RELAXED,
+        PT8AU2,
+        PT8AU2_HOT,
+        *PT8AU2_HEIGHTS.values(),
+    )
 }
 
 ROWS = (

@@ -21,7 +21,7 @@ def baseline(table: str, row: Experiment, name: str, label: str) -> Experiment:
         seeds=(0,),
         deterministic=True,
         assumed=("data",),
-        quick=table in ("table4", "appendix-a"),
+        quick=table in ("table4", "appendix-a") or (table == "slab" and row.quick),
         quick_split=row.quick_split,
     )
 
@@ -44,7 +44,7 @@ def with_trivial(*rows: Experiment) -> tuple[Experiment, ...]:
                 name.append(str(row.split[0]))
                 label += f", {row.split[0]:,} training frames"
             if len({r.partition for r in same}) > 1:
-                name.append(row.partition)
+                name.append(row.partition.replace(" ", "-"))
                 label += f", {row.partition}"
             found.append(baseline(row.table, row, "-".join(name), label))
         found.append(row)

@@ -24,6 +24,7 @@ PAGES = {
     "gradient": "gradient",
     "elsewhere": "gradient",
     "why": "why-forces-fail",
+    **dict.fromkeys(("slab", "slab-worst", "one-frame"), "unprinted"),
     "frames": "table5",
     "nve": "applications",
     "minima": "applications",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data_gen.splits import IN_TIME_ORDER
 from reproduction.engine.experiment import Experiment
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import UNITS, spread, with_spread
@@ -28,6 +29,7 @@ class Worst:
         rest: RMSE over all test frames except this one.
         largest: its largest absolute error, eV or eV/Å.
         frame: its number in the trajectory, from 0; None if only the errors are known.
+        n: number of test frames.
     """
 
     seed: int
@@ -35,11 +37,22 @@ class Worst:
     rest: float
     largest: float
     frame: int | None = None
+    n: int = 1
 
     @property
     def makes_it(self) -> bool:
         """Whether the RMSE is due to this frame, by :data:`FACTOR`."""
         return self.rmse > FACTOR * self.rest
+
+    @property
+    def off(self) -> float:
+        """Its root mean square error, eV or eV/Å; for E its absolute error."""
+        return float(np.sqrt(max(self.n * self.rmse**2 - (self.n - 1) * self.rest**2, 0.0)))
+
+    @property
+    def share(self) -> float:
+        """Its part of the sum of squared errors of all test frames; 0 if nothing is off."""
+        return self.off**2 / (self.n * self.rmse**2) if self.rmse else 0.0
 
 
 def rest(rmse: float, off: float, n: int) -> float:
@@ -76,6 +89,7 @@ def worst_kept(kept: Predictions, kind: str) -> Worst:
         rest(rmse, float(by_frame[k]), len(off)),
         float(np.abs(off[k]).max()),
         int(kept.frames[kind]["test"][k]),
+        len(off),
     )
 
 
@@ -86,7 +100,7 @@ def worst(evidence: Evidence, row: Experiment, kind: str) -> list[Worst]:
     these do not give the error of a whole frame, so it is known only for the seed whose
     predictions are stored.
     """
-    if row.partition != "time":
+    if row.partition not in IN_TIME_ORDER:
         return []
     rmse, largest = (
         evidence.metrics.by_seed(row.id, "test", f"{kind}_{name}") for name in ("rmse", "max")
@@ -103,7 +117,7 @@ def worst(evidence: Evidence, row: Experiment, kind: str) -> list[Worst]:
     if kind == "energy":
         for seed in rmse.keys() & largest.keys() - known.keys():
             left = rest(rmse[seed], largest[seed], n)
-            known[seed] = Worst(seed, rmse[seed], left, largest[seed])
+            known[seed] = Worst(seed, rmse[seed], left, largest[seed], n=n)
     return [known[seed] for seed in sorted(known)]
 
 

@@ -1,6 +1,6 @@
 """Stored predictions and excerpts of the data, for figures.
 
-``results/predictions/`` contains predictions of seed 0, for rows that are split in time order:
+``results/predictions/`` contains predictions of seed 0, for rows whose parts are in time order:
 
 - ``<experiment>.npz``, with "-" for "/": the predictions ``energy_train`` and ``energy_test``
   (frames,), eV, and ``force_train`` and ``force_test`` (frames, atoms, 3), eV/Å, as far as the
@@ -24,7 +24,7 @@ import numpy as np
 
 from data_gen.dataset import Dataset
 from data_gen.files import replacing
-from data_gen.splits import folds
+from data_gen.splits import IN_TIME_ORDER, folds
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.store import Store
 
@@ -87,11 +87,11 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
 
     Args:
         folder: of the results.
-        experiment: the row; ignored if not split in time order, as no figure shows it.
+        experiment: the row; ignored if its parts are not in time order, as nothing shows them.
         store: contains its runs.
         data: that it was trained on.
     """
-    if experiment.partition != "time":
+    if experiment.partition not in IN_TIME_ORDER:
         return
     arrays = store.arrays(experiment.id, SEED)
     predicted = {
