@@ -22,7 +22,7 @@ from reproduction.sections.s3_behler import (
 from reproduction.sections.s3_behler import ROWS as PRINTED_ROWS
 from reproduction.sections.trivial import with_trivial
 from reproduction.show.metrics import NOT_RUN, spread, with_spread
-from reproduction.show.outliers import worst
+from reproduction.show.outliers import Worst, worst
 from reproduction.show.reported import reported
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table
 
@@ -188,9 +188,9 @@ def worst_frames(evidence: Evidence) -> Table:
         (
             "printed, if one frame made it",
             *(
-                f"100 % ({with_spread(spread([low]))} to {with_spread(spread([high]))})"
+                f"100 % ({_between(*needed(printed[line.printed, 'test', metric], n_test))})"
                 for line, metric in _COLUMNS
-                for low, high in [needed(printed[line.printed, "test", metric], line.frames // 5)]
+                for n_test in [slab(line.frames)["split"][1]]
             ),
         )
     ]
@@ -211,13 +211,20 @@ def worst_frames(evidence: Evidence) -> Table:
     )
 
 
-def _worst_cell(found) -> str:
+def _worst_cell(found: list[Worst]) -> str:
+    """Mean part over seeds; frame and error of the first seed."""
     if not found:
         return NOT_RUN
     share = sum(one.share for one in found) / len(found)
     first = found[0]
     frame = "" if first.frame is None else f"frame {first.frame}: "
     return f"{100 * share:.0f} % ({frame}{with_spread(spread([first.off]))})"
+
+
+def _between(low: float, high: float) -> str:
+    """Format two close numbers with the digits that tell them apart."""
+    digits = 2 if high < 10 else 0
+    return f"{low:,.{digits}f} to {high:,.{digits}f}"
 
 
 def needed(text: str, n: int) -> tuple[float, float]:
@@ -235,14 +242,10 @@ def needed(text: str, n: int) -> tuple[float, float]:
     return (float(text) - half) * n**0.5, (float(text) + half) * n**0.5
 
 
-def one_frame(evidence: Evidence) -> Table:
+def one_frame(_: Evidence) -> Table:
     """The report's own test errors, times the root of the number of test frames."""
     printed = reported()
     known = {row.id: row for row in PRINTED_ROWS}
-
-    def between(low: float, high: float) -> str:
-        return f"{with_spread(spread([low]))} to {with_spread(spread([high]))}"
-
     rows = []
     for k, lines in ((2, LINES2), (3, LINES3)):
         for number, name in enumerate(lines, start=1):
@@ -250,12 +253,12 @@ def one_frame(evidence: Evidence) -> Table:
             n = row.split[1]
             cells = [f"Table {k}, line {number}: {row.label}", f"{n:,}"]
             energy = printed[name, "test", "energy_rmse"]
-            cells += [energy, between(*needed(energy, n))]
+            cells += [energy, _between(*needed(energy, n))]
             force = printed.get((name, "test", "force_rmse"), "")
             if force:
                 low, high = needed(force, n)
-                cells += [force, between(low, high)]
-                cells.append(between(low * (3 * ATOMS) ** 0.5, high * (3 * ATOMS) ** 0.5))
+                cells += [force, _between(low, high)]
+                cells.append(_between(low * (3 * ATOMS) ** 0.5, high * (3 * ATOMS) ** 0.5))
             else:
                 cells += ["", "", ""]
             rows.append(tuple(cells))
