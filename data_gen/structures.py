@@ -90,8 +90,9 @@ def pt8au2_slab_high() -> Atoms:
     return pt8au2_slab(1.8)
 
 
-# Å above the upper layer: places of the gold other than that of the crystal's next layer, 1.386 Å.
-GOLD_HEIGHTS = (0.7, 0.9, 2.2)
+# Å above the upper layer: a place of the gold other than that of the crystal's next layer, 1.386 Å.
+# From 0.7 Å or less, the gold leaves the slab during the run.
+GOLD_HEIGHTS = (0.9,)
 
 STRUCTURES = {
     "au6-octahedron": au6_octahedron,

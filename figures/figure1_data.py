@@ -9,7 +9,7 @@ from ase.data.colors import jmol_colors
 from ase.neighborlist import neighbor_list
 
 from figures.style import TEST, TRAIN, WIDTH, plt, save
-from reproduction.sections import SOURCES
+from reproduction.sections.s2_data import AU6, PT8AU2, PT8AU2_HOT
 from reproduction.show.predictions import Trajectory, read_trajectory
 
 # Rotated a little, so that no atom of an octahedron hides another.
@@ -18,10 +18,12 @@ VIEW = np.array([[0.89, -0.41, 0.19], [0.24, 0.80, 0.55], [-0.38, -0.44, 0.81]])
 SLAB_VIEW = np.array([[0.97, 0.26, 0.0], [-0.16, 0.58, 0.80], [0.21, -0.77, 0.60]])
 # Largest length of a bond, in units of the sum of the covalent radii.
 BOND = 1.25
+# Trajectories of the report's tables, and the hot slab.
+SOURCES = tuple(source.name for source in (AU6, PT8AU2, PT8AU2_HOT))
 
 
 def draw(results: Path) -> list[Path]:
-    """Draw from data/<name>.npz, for all available datasets; returns the files, if any."""
+    """Draw from data/<name>.npz, for all of SOURCES that are there; returns the files, if any."""
     found = {name: read_trajectory(results, name) for name in SOURCES}
     found = {name: trajectory for name, trajectory in found.items() if trajectory}
     if not found:

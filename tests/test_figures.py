@@ -272,7 +272,7 @@ def test_a_periodic_dataset_is_drawn_beside_the_first(gathered, tmp_path, monkey
         pbc=np.array([True, True, False]),
     )
     keep.write_trajectory(folder, "pt8au2", slab, [])
-    monkeypatch.setattr(figure1_data, "SOURCES", {"au6": None, "pt8au2": None})
+    monkeypatch.setattr(figure1_data, "SOURCES", ("au6", "pt8au2"))
     texts = [
         " ".join(words(figure1_data, place, monkeypatch))
         for place in (gathered / "results", folder)

@@ -12,6 +12,8 @@ from reproduction.sections.s2_starts import COMPARED, LABELS, on_start
 from reproduction.sections.s3_behler import TWIN_OF
 from reproduction.sections.s3_functions import OLDER_ROWS, older
 from reproduction.sections.s5_forces import CHOSEN, LITERAL, PRINTED_ROWS, READINGS, row_of
+from reproduction.sections.unprinted_slab import CHOICES, LINES, OWN, SHOWN
+from reproduction.sections.unprinted_slab import row_of as slab_row
 from reproduction.show.metrics import NOT_RUN, with_spread
 from reproduction.show.readings import (
     CAP,
@@ -121,7 +123,20 @@ LENGTH = Setting(
     ),
     "3 minutes",
 )
-SETTINGS = (INPUTS, RMSE_OR_MSE, START, FUNCTIONS, FUNCTIONS_OF_TWINS, CRITERION, LENGTH)
+SLAB = Setting(
+    "slab",
+    "Tables 2 and 3, twins: gold's start, and frames",
+    tuple(
+        Reading(
+            f"{height} {choice}",
+            f"gold at {height} Å, {CHOICES[choice]}",
+            {line.printed: slab_row(height, choice, line) for line in LINES},
+        )
+        for height, choice in SHOWN
+    ),
+    f"{OWN} time",
+)
+SETTINGS = (INPUTS, RMSE_OR_MSE, START, FUNCTIONS, FUNCTIONS_OF_TWINS, CRITERION, LENGTH, SLAB)
 # Settings whose reading the rule chooses.
 BY_RULE = (INPUTS,)
 NAMES = {"energy_rmse": "E", "force_rmse": "F"}
