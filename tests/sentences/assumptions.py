@@ -6,7 +6,7 @@ from reproduction.sections.names import EQ2, EQ5, SMALL
 from reproduction.sections.s3_behler import LINES2, LINES3
 from reproduction.show.rules import Key
 from sentences.energies import learned
-from sentences.forces import CORRELATION, EQ6, EQ7, EQ8, EQ9_SHORT, PRINTED7
+from sentences.forces import CORRELATION, PRINTED7
 from sentences.results import E, F, Results
 
 _TIMES = tuple(Key(CORRELATION, "", f"{of}_correlation_time") for of in ("energy", "distances"))
@@ -81,10 +81,6 @@ PAGES = {
             _forgotten_after_20_frames
         ),
         "Orientation is remembered for some 80 frames": _orientation_until_80,
-        "The second way has the lower training error for every equation": lambda r: all(
-            r.lower(F(row, "train"), F(f"beyond/{row.split('/')[1]}-raw", "train"))
-            for row in (EQ6, EQ7, EQ8, EQ9_SHORT)
-        ),
         "Eq. 7 as printed sums over i and gives every atom the same force: it cannot learn (kept "
         "as a row).": lambda r: (
             0.95 < r.mean(*F(PRINTED7)) / r.spread_of_data("au6-2000-500", "force") < 1.05

@@ -3,7 +3,7 @@
 import numpy as np
 
 from reproduction.sections.names import EQ2, EQ2_LONGER, EQ3, EQ4, EQ5, EQ9, GRADIENT, PAIR_FLOOR
-from reproduction.sections.s5_forces import FORCES
+from reproduction.sections.s5_forces import FORCES, PRINTED_ROWS, READINGS, row_of
 from reproduction.show.rules import Key, seconds
 from sentences.behler import hand_over
 from sentences.results import E, F, Results
@@ -11,20 +11,9 @@ from sentences.results import E, F, Results
 BOTH = ("train", "test")
 EQ6, EQ7, EQ7_1000, EQ8 = (f"table5/eq{row}" for row in ("6-200", "7-200", "7-1000", "8-1200"))
 PRINTED7, EQ9_SHORT, DECAY = "beyond/eq7-as-printed", "beyond/eq9-1000", "beyond/eq9-decay"
+VECTORS8, VECTORS9 = "beyond/eq8-1200-vectors", "beyond/eq9-9000-vectors"
 EQ9_BY_FRAMES = (*(f"beyond/eq9-frames-{n}" for n in (250, 500, 1000)), EQ9_SHORT)
 EQ2_BY_FRAMES = ("beyond/eq2-frames-250", EQ2_LONGER)
-
-
-def _tolerated(r: Results) -> bool:
-    tests = all(r.as_printed(F(row)) for row in (EQ6, EQ7, EQ7_1000))
-    return tests and not r.as_printed(F(EQ7, "train"))
-
-
-def _no_longer_falls(r: Results) -> bool:
-    """The mean over seeds: the last tenth of the measurements beside the tenth before."""
-    curve = r.curve(EQ9, "curve_force")[..., 1].mean(0)
-    n = len(curve) // 10
-    return 0.97 < curve[-n:].mean() / curve[-2 * n : -n].mean() < 1.03
 
 
 def _falls(values: list[float]) -> bool:
@@ -32,28 +21,42 @@ def _falls(values: list[float]) -> bool:
 
 
 TABLE5 = {
-    "Eq. 6 and 7 come near the report's numbers, Eq. 8 and 9 do not (claim 28).": lambda r: (
-        all(r.to_printed(F(row, s)) < 1.75 for row in (EQ6, EQ7, EQ7_1000) for s in BOTH)
-        and all(r.to_printed(F(row, s)) > 2 for row in (EQ8, EQ9) for s in BOTH)
+    "With appendix B's 1/r beside the vectors, Table 5 comes near the report (claim 28): every "
+    "number is within two times the printed one, those of Eq. 7 and the training error of Eq. 8 "
+    "within the tolerance.": lambda r: (
+        all(0.5 < r.to_printed(F(row, s)) < 2 for row in FORCES for s in BOTH)
+        and all(r.as_printed(F(row, s)) for row in (EQ7, EQ7_1000) for s in BOTH)
+        and r.as_printed(F(EQ8, "train"))
     ),
-    "All test errors of Eq. 6 and 7 are within the tolerance; the training error of Eq. 7 after "
-    "200 epochs is outside.": _tolerated,
-    "Eq. 9 ends at more than twice its printed test error, after the same 9,000 epochs.": (
-        lambda r: r.to_printed(F(EQ9)) > 2 and r.mean(EQ9, "", "epochs") == 9000
+    "Eq. 6 comes out lower than printed, Eq. 9 higher.": lambda r: all(
+        r.to_printed(F(EQ6, s)) < 0.9 and r.to_printed(F(EQ9, s)) > 1.1 for s in BOTH
     ),
-    "It is not cut short: over the last tenth of the epochs the error no longer falls (learning "
-    "curves), and a decaying learning rate ends at the same place.": lambda r: (
-        _no_longer_falls(r) and r.alike([F(DECAY), F(EQ9)], 1.1)
+    "With vectors alone, as the equations are printed, Eq. 8 and 9 end at more than twice the "
+    "printed errors.": lambda r: all(
+        r.mean(*F(alone, s)) > 2 * r.printed(F(row, s))
+        for alone, row in ((VECTORS8, EQ8), (VECTORS9, EQ9))
+        for s in BOTH
     ),
-    "What holds: Eq. 6 is the worst and Eq. 9 the best, and F overfits slightly (claims 29 and "
-    "32).": lambda r: (
-        all(r.lower(F(row), F(EQ6)) for row in FORCES if row != EQ6)
-        and all(r.lower(F(EQ9), F(row)) for row in FORCES if row != EQ9)
-        and all(1 < r.gap(row, F) < 2 for row in FORCES)
+    "no single reading fits all rows.": lambda r: (
+        not any(
+            all(
+                1 / 1.5
+                <= r.mean(*F(row_of(model, epochs, reading), s)) / r.printed(F(row, s))
+                <= 1.5
+                for (model, epochs), row in zip(PRINTED_ROWS, FORCES, strict=True)
+                for s in BOTH
+            )
+            for reading in READINGS
+        )
     ),
-    "The gap between training and test error is widest for Eq. 8 and 9.": lambda r: (
-        min(r.gap(row, F) for row in (EQ8, EQ9))
-        > max(r.gap(row, F) for row in (EQ6, EQ7, EQ7_1000))
+    "Eq. 8 is the best here, not Eq. 9 (claim 29); Eq. 6 is the worst, or as bad as "
+    "any.": lambda r: (
+        all(r.lower(F(EQ8), F(row)) for row in FORCES if row != EQ8)
+        and all(r.ratio(F(EQ6), F(row)) > 1 for row in FORCES if row != EQ6)
+    ),
+    "F overfits slightly (claim 32), Eq. 9 most of all.": lambda r: (
+        all(1 < r.gap(row, F) < 2 for row in FORCES)
+        and r.gap(EQ9, F) > max(r.gap(row, F) for row in FORCES if row != EQ9)
     ),
     "F takes longer than E (claim 31): minutes a seed for Eq. 9, where Eq. 2 takes "
     "seconds.": lambda r: (
@@ -68,17 +71,13 @@ TABLE5 = {
     "Its derivation, a few lines above it, can, and is what Table 5's rows use.": lambda r: (
         r.ratio(F(EQ7), F(PRINTED7)) < 0.75
     ),
-    "Vectors divided by r^2 have lower training errors than raw ones for every "
-    "equation.": lambda r: all(
-        r.lower(F(row, "train"), F(f"beyond/{row.split('/')[1]}-raw", "train"))
-        for row in (EQ6, EQ7, EQ8, EQ9_SHORT)
-    ),
     "Turning the test set at random changes nothing, although the models do not know "
     "rotations": lambda r: all(
         0.95 < r.ratio(Key(row, "rotated", "force_rmse"), F(row)) < 1.05 for row in FORCES
     ),
-    "Why F is harder to learn directly: the data have to teach what a turned cluster is. Eq. 9's "
-    "test error falls steeply with the number of frames, while its training error rises": (
+    "Why F is harder to learn directly: the data have to teach what a turned cluster is. With "
+    "vectors alone, Eq. 9's test error falls steeply with the number of frames, while its training "
+    "error rises": (
         lambda r: (
             _falls([r.mean(*F(row)) for row in EQ9_BY_FRAMES])
             and r.ratio(F(EQ9_BY_FRAMES[0]), F(EQ9_SHORT)) > 2
@@ -91,20 +90,19 @@ TABLE5 = {
     "The error of Eq. 2, which knows rotations, falls by a smaller factor.": lambda r: (
         1.25 * r.ratio(*map(E, EQ2_BY_FRAMES)) < r.ratio(F(EQ9_BY_FRAMES[0]), F(EQ9_SHORT))
     ),
-    "Rotated copies of the same frames stand in for more data. With five copies and as many steps, "
-    "Eq. 8 and 9 overfit much less.": lambda r: all(
+    "Rotated copies of the same frames stand in for more data. With vectors alone, five copies and "
+    "as many steps, Eq. 8 and 9 overfit much less.": lambda r: all(
         r.gap(f"beyond/{name}-copies", F) - 1 < 0.5 * (r.gap(row, F) - 1)
-        for name, row in (("eq8", EQ8), ("eq9", EQ9_SHORT))
+        for name, row in (("eq8", VECTORS8), ("eq9", EQ9_SHORT))
     ),
     "Eq. 9 reaches, after 200 passes over the copies, the test error that 9,000 epochs without "
     "them end at, in a small part of the time.": lambda r: (
-        r.ratio(F("beyond/eq9-copies"), F(EQ9)) < 1.1
-        and r.ratio(seconds("beyond/eq9-copies"), seconds(EQ9)) < 0.25
+        r.ratio(F("beyond/eq9-copies"), F(VECTORS9)) < 1.1
+        and r.ratio(seconds("beyond/eq9-copies"), seconds(VECTORS9)) < 0.25
         and r.mean("beyond/eq9-copies", "", "epochs") == 200
     ),
-    "the better of two ways by the training error is in Table 5's rows": lambda r: all(
-        r.ratio(F(row, "train"), F(f"beyond/{row.split('/')[1]}-raw", "train")) < 1
-        for row in (EQ6, EQ7, EQ8)
+    "A decaying learning rate ends there, too.": lambda r: r.alike(
+        [F(DECAY), F(VECTORS9), F("beyond/eq9-copies")], 1.1
     ),
 }
 ADAM, ALONE = "beyond/eq2-gradient-adam", "beyond/eq2-energy-only"
@@ -243,8 +241,8 @@ README = {
     "Eq. 3 and 4 have larger errors": lambda r: all(
         r.to_printed(E(row, split)) > 1 for row in (EQ3, EQ4) for split in BOTH
     ),
-    "Forces learned directly are worse than printed": lambda r: all(
-        r.to_printed(F(row, split)) > 1 for row in FORCES for split in BOTH
+    "Forces learned directly come within two times the printed ones": lambda r: all(
+        0.5 < r.to_printed(F(row, split)) < 2 for row in FORCES for split in BOTH
     ),
     "But F is not hard to learn as such: the same Eq. 2, with F as its gradient, is far better "
     "than both": far_better,
