@@ -3,7 +3,7 @@
 import numpy as np
 
 from reproduction.sections.names import EQ2, EQ2_LONGER, EQ3, EQ4, EQ5, EQ9, GRADIENT, PAIR_FLOOR
-from reproduction.sections.s5_forces import FORCES, PRINTED_ROWS, READINGS, row_of
+from reproduction.sections.s5_forces import FORCES
 from reproduction.show.rules import Key, seconds
 from sentences.behler import hand_over
 from sentences.results import E, F, Results
@@ -21,15 +21,10 @@ def _falls(values: list[float]) -> bool:
 
 
 TABLE5 = {
-    "With appendix B's 1/r beside the vectors, Table 5 comes near the report (claim 28): every "
-    "number is within two times the printed one, those of Eq. 7 and the training error of Eq. 8 "
-    "within the tolerance.": lambda r: (
-        all(0.5 < r.to_printed(F(row, s)) < 2 for row in FORCES for s in BOTH)
-        and all(r.as_printed(F(row, s)) for row in (EQ7, EQ7_1000) for s in BOTH)
-        and r.as_printed(F(EQ8, "train"))
-    ),
-    "Eq. 6 comes out lower than printed, Eq. 9 higher.": lambda r: all(
-        r.to_printed(F(EQ6, s)) < 0.9 and r.to_printed(F(EQ9, s)) > 1.1 for s in BOTH
+    "With appendix B's 1/r beside the vectors, Table 5 comes out (claim 28), but for Eq. 9, whose "
+    "errors are less than twice the printed ones.": lambda r: (
+        all(r.as_printed(F(row, s)) for row in FORCES if row != EQ9 for s in BOTH)
+        and all(1.5 < r.to_printed(F(EQ9, s)) < 2 for s in BOTH)
     ),
     "With vectors alone, as the equations are printed, Eq. 8 and 9 end at more than twice the "
     "printed errors.": lambda r: all(
@@ -37,22 +32,8 @@ TABLE5 = {
         for alone, row in ((VECTORS8, EQ8), (VECTORS9, EQ9))
         for s in BOTH
     ),
-    "no single reading fits all rows.": lambda r: (
-        not any(
-            all(
-                1 / 1.5
-                <= r.mean(*F(row_of(model, epochs, reading), s)) / r.printed(F(row, s))
-                <= 1.5
-                for (model, epochs), row in zip(PRINTED_ROWS, FORCES, strict=True)
-                for s in BOTH
-            )
-            for reading in READINGS
-        )
-    ),
-    "Eq. 8 is the best here, not Eq. 9 (claim 29); Eq. 6 is the worst, or as bad as "
-    "any.": lambda r: (
-        all(r.lower(F(EQ8), F(row)) for row in FORCES if row != EQ8)
-        and all(r.ratio(F(EQ6), F(row)) > 1 for row in FORCES if row != EQ6)
+    "Eq. 8 is the best here, not Eq. 9 (claim 29).": lambda r: all(
+        r.lower(F(EQ8), F(row)) for row in FORCES if row != EQ8
     ),
     "F overfits slightly (claim 32), Eq. 9 most of all.": lambda r: (
         all(1 < r.gap(row, F) < 2 for row in FORCES)
