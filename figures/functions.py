@@ -13,14 +13,13 @@ SHAPES = {SMALL: "(5, 5)", MIDDLE: "(10, 10, 10)", LARGE: "(50, 25, 10, 10)"}
 
 def draw(results: Path) -> list[Path]:
     """Draw from metrics.csv; returns the files, none if no row has been run."""
-    amp = [(label, row) for row, label in SHAPES.items()]
     twins = [(f"{label}, twin", TWIN_OF[row]) for row, label in SHAPES.items()]
     groups = {
-        "Behler, default functions of Amp 1.0.1": [*amp, *twins],
-        "Behler, default functions of Amp 0.6.1": [
-            *((label, older(row)) for label, row in amp if row != LARGE),
-            *((label, older(row)) for label, row in twins),
+        "Behler, default functions of Amp 1.0.1": [
+            *((label, row) for row, label in SHAPES.items()),
+            *twins,
         ],
+        "Behler, default functions of Amp 0.6.1": [(label, older(row)) for label, row in twins],
         "Manybody expansion, the report's epochs": [
             (f"Eq. {k}", row) for k, row in ((3, EQ3), (2, EQ2), (4, EQ4), (5, EQ5))
         ],

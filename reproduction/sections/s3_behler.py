@@ -39,8 +39,6 @@ QUICK_SPLIT = (40, 10)
 # Weights of Amp's loss, in 1/eV^2 and Å^2/eV^2, for ten atoms: energies per atom, and 0.04.
 AMP_LOSS = (0.01, 0.04)
 ENERGIES_ALONE = (1.0, 0.0)
-# eV per atom, lower than Amp gets.
-NO_CRITERION = 1e-9
 # As Amp's networks: its default functions (eight or twenty), and tanh also at the output.
 TWIN = {"functions": "default", "output_activation": "tanh"}
 
@@ -96,13 +94,6 @@ def _twin_of_table2(frames: int, layers, iterations: int):
     return twin(row, label, layers, iterations, table="table2", **slab(frames))
 
 
-def _on(row: str, label: str, frames: int, layers, minutes: float) -> Experiment:
-    """A row of Table 2 without Amp's criterion of convergence: until its optimiser gives up."""
-    own = amp(f"beyond/amp-{row}-on", f"{label}, no criterion", layers, minutes, table="table2")
-    training = replace(own.training, energy_rmse=NO_CRITERION)
-    return replace(own, training=training, **{**slab(frames), "seeds": (0,)})
-
-
 _HOT = slab(250, PT8AU2_HOT)
 ROWS = with_trivial(
     amp("table1/behler-5-5", "(5, 5)", (5, 5), 5, quick=True),
@@ -118,30 +109,12 @@ ROWS = with_trivial(
         table="table1",
         seeds=(0,),
     ),
-    amp(
-        "beyond/amp-50-25-10-10-longer",
-        "(50, 25, 10, 10), five times as long",
-        (50, 25, 10, 10),
-        15,
-        "rank-two",
-        table="table1",
-        seeds=(0,),
-    ),
     twin("twin-5-5", "(5, 5), Keras twin", (5, 5), 3000, quick=True),
     twin("twin-10-10-10", "(10, 10, 10), Keras twin", (10, 10, 10), 3000),
     twin("twin-50-25-10-10", "(50, 25, 10, 10), Keras twin", (50, 25, 10, 10), 2000),
-    twin(
-        "twin-50-25-10-10-longer",
-        "(50, 25, 10, 10), Keras twin, longer",
-        (50, 25, 10, 10),
-        10000,
-        seeds=(0, 1, 2),
-    ),
     amp("table2/250-10-10", "250 frames, (10, 10)", (10, 10), 3, **slab(250)),
-    _on("250-10-10", "250 frames, (10, 10)", 250, (10, 10), 5),
     amp("table2/2500-10-10", "2,500 frames, (10, 10)", (10, 10), 3, **slab(2500)),
     amp("table2/2500-10-10-10", "2,500 frames, (10, 10, 10)", (10, 10, 10), 3, **slab(2500)),
-    _on("2500-10-10-10", "2,500 frames, (10, 10, 10)", 2500, (10, 10, 10), 8),
     amp(
         "beyond/hot-250-10-10",
         "Hot slab, 250 frames, (10, 10)",

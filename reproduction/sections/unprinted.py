@@ -10,7 +10,7 @@ from reproduction.sections.names import LARGE
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s2_starts import COMPARED, LABELS, on_start
 from reproduction.sections.s3_behler import TWIN_OF
-from reproduction.sections.s3_functions import OLDER_ROWS, older
+from reproduction.sections.s3_functions import older
 from reproduction.sections.s5_forces import CHOSEN, LITERAL, PRINTED_ROWS, READINGS, row_of
 from reproduction.sections.unprinted_slab import CHOICES, LINES, OWN, SHOWN
 from reproduction.sections.unprinted_slab import row_of as slab_row
@@ -64,21 +64,12 @@ START = Setting(
 )
 FUNCTIONS = Setting(
     "functions",
-    "Tables 1 to 3: Amp's default symmetry functions",
+    "Tables 1 to 3, twins: Amp's default symmetry functions",
     (
-        Reading("1.0.1", "functions of Amp 1.0.1", {row: row for row in OLDER_ROWS}),
-        Reading("0.6.1", "functions of Amp 0.6.1", {row: older(row) for row in OLDER_ROWS}),
-    ),
-    "1.0.1",
-)
-FUNCTIONS_OF_TWINS = Setting(
-    "functions-twins",
-    "The same, by the Keras twin",
-    (
-        Reading("1.0.1", "twin, functions of Amp 1.0.1", dict(TWIN_OF)),
+        Reading("1.0.1", "functions of Amp 1.0.1", dict(TWIN_OF)),
         Reading(
             "0.6.1",
-            "twin, functions of Amp 0.6.1",
+            "functions of Amp 0.6.1",
             {row: older(twin) for row, twin in TWIN_OF.items()},
         ),
     ),
@@ -92,14 +83,6 @@ CRITERION = Setting(
             "default",
             "below 0.001 eV per atom, Amp's default",
             {row: row for row in ("table2/250-10-10", "table2/2500-10-10-10")},
-        ),
-        Reading(
-            "none",
-            "when Amp's optimiser gives up",
-            {
-                "table2/250-10-10": "beyond/amp-250-10-10-on",
-                "table2/2500-10-10-10": "beyond/amp-2500-10-10-10-on",
-            },
         ),
         Reading(
             "twin",
@@ -116,9 +99,7 @@ LENGTH = Setting(
         Reading(name, label, {LARGE: row})
         for name, label, row in (
             ("3 minutes", "3 minutes", LARGE),
-            ("15 minutes", "15 minutes", "beyond/amp-50-25-10-10-longer"),
             ("twin", "twin, 2,000 iterations", TWIN_OF[LARGE]),
-            ("twin-longer", "twin, 10,000 iterations", "beyond/twin-50-25-10-10-longer"),
         )
     ),
     "3 minutes",
@@ -136,7 +117,7 @@ SLAB = Setting(
     ),
     f"{OWN} time",
 )
-SETTINGS = (INPUTS, RMSE_OR_MSE, START, FUNCTIONS, FUNCTIONS_OF_TWINS, CRITERION, LENGTH, SLAB)
+SETTINGS = (INPUTS, RMSE_OR_MSE, START, FUNCTIONS, CRITERION, LENGTH, SLAB)
 # Settings whose reading the rule chooses.
 BY_RULE = (INPUTS,)
 NAMES = {"energy_rmse": "E", "force_rmse": "F"}
