@@ -28,12 +28,13 @@ AU6_TRAJECTORIES = (
     AU6,
     *(DataSource(f"au6-seed{k}", DynamicsSettings(seed=k)) for k in (1, 2, 4, 5)),
 )
-# Clusters cut from gold in other ways.
+# Clusters cut from gold in other ways. The second piece with 11 bonds loses an atom.
 AU6_STARTS = (
     DataSource("au6-4.056", DynamicsSettings("au6-octahedron-4.056")),
     DataSource("au6-4.02", DynamicsSettings("au6-octahedron-4.02")),
     DataSource("au6-3.98", DynamicsSettings("au6-octahedron-3.98")),
     DataSource("au6-11-bonds-a", DynamicsSettings("au6-11-bonds-a")),
+    DataSource("au6-11-bonds-b", DynamicsSettings("au6-11-bonds-b", max_distance_A=1000.0)),
 )
 AU6_RELAXED = DataSource("au6-relaxed", DynamicsSettings("au6-relaxed"))
 SOURCES = {

@@ -23,7 +23,8 @@ LABELS = {
     "au6-4.056": "octahedron, 4.056 Å (EMT's own)",
     "au6-4.02": "octahedron, 4.02 Å",
     "au6-3.98": "octahedron, 3.98 Å",
-    "au6-11-bonds-a": "a piece with 11 bonds",
+    "au6-11-bonds-a": "first piece with 11 bonds",
+    "au6-11-bonds-b": "second piece with 11 bonds",
     AU6_RELAXED.name: "octahedron, relaxed",
 }
 _BASE = [
@@ -120,7 +121,7 @@ def starts(evidence: Evidence) -> Table:
         ("start", "spread of E, eV", *map(name, shown)),
         tuple(rows),
         "Mean ± standard deviation over seeds; spread of E: standard deviation over the training "
-        "part. Relaxed, the cluster's energies "
+        "part. The second piece with 11 bonds loses an atom. Relaxed, the cluster's energies "
         "spread less than the errors that the report prints for Eq. 3 and section 6.",
     )
 
