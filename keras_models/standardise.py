@@ -69,12 +69,12 @@ class Measure:
 
     def moments(self, tensors) -> list[tuple[np.ndarray, np.ndarray]]:
         """Mean and mean square (W,) of each tensor (A, ..., W) over all else, without padding."""
-        model, count = keras.Model(self.nest, list(tensors)), 0
+        model, count = keras.Model(self.nest, dict(enumerate(tensors))), 0
         first, second = ([0.0] * len(tensors) for _ in range(2))
         for x in self.batches:
             real = x["numbers"].numpy() > 0
             count += real.sum()
-            for k, value in enumerate(model(x)):
+            for k, value in model(x).items():
                 value = value.numpy().astype(float)[real]
                 value = value.reshape(len(value), -1, value.shape[-1])
                 first[k] = first[k] + value.mean(axis=1).sum(axis=0)
