@@ -19,8 +19,8 @@ with learned mixes U, V, ... of the channels ns, one set for each output channel
     E = sum_i [F(invariants_i) - F(no neighbours)] + ZBL,   F = MLP + linear.
 
 Optionally, the report's "coupling higher orders into lower ones" once more: an MLP of neighbour j's
-invariants gives weights c_jn of a second sum, sum_j c_jn R_n(r_ij) M_l(u_ij), whose invariants are
-further inputs of F (as in REANN).
+invariants gives weights c_jn of a second sum, sum_j tanh(c_jn) R_n(r_ij) M_l(u_ij), whose
+invariants are further inputs of F (as in REANN, where the weights are not bounded).
 
 Sources: report, Eq. 4 and section 3.4; products of neighbour sums: EANN (Zhang, Hu and Jiang,
 arXiv:1907.06159), REANN (Zhang, Xia and Jiang, Phys. Rev. Lett. 127, 156002 (2021)), MTP (Shapeev,
@@ -288,6 +288,8 @@ def linear_eq4(
         weights = atom_mlp(
             x, one_hot, hidden_layers, polynomials, activation, elements, f"weights_{k}"
         )
+        # Bounded, as errors outside the training part would otherwise grow from round to round.
+        weights = keras.layers.Activation("tanh", name=f"bounded_weights_{k}")(weights)
         again = NeighbourSums(symbols, name=f"sums_{k}")([radial, u, *of_pairs, weights])
         again = measure.scaled(again, f"sums_{k}")
         more = invariants(again, channels, order, f"_{k}")

@@ -17,7 +17,7 @@ from keras_models.virial import energies_forces_and_virials
 CHUNK = 32
 # Chunks in which the size of the untrained model's forces is measured.
 FEW = 8
-# Smallest standard deviation to divide by, as a fraction of the largest of its kind.
+# Smallest standard deviation to divide by, as a fraction of the largest.
 SMALLEST = 0.01
 
 
@@ -83,20 +83,18 @@ class Measure:
 
     def scaled(self, sums, name):
         """Divide neighbour sums by their root mean squares; no shift, so that 0 remains 0."""
+        sizes = floored([np.sqrt(square) for _, square in self.moments(sums)])
         return [
-            Standardise(np.zeros(len(square)), floored(np.sqrt(square)), name=f"{name}_{k}_scaled")(
-                a
-            )
-            for k, (a, (_, square)) in enumerate(zip(sums, self.moments(sums), strict=True))
+            Standardise(np.zeros(len(size)), size, name=f"{name}_{k}_scaled")(a)
+            for k, (a, size) in enumerate(zip(sums, sizes, strict=True))
         ]
 
     def standardised(self, found: dict, name):
         """Standardise kinds of invariants {kind: (A, C)} and join them: (A, W)."""
+        moments = self.moments(list(found.values()))
+        stds = floored([np.sqrt(np.maximum(square - mean**2, 0.0)) for mean, square in moments])
         parts = []
-        for (kind, x), (mean, square) in zip(
-            found.items(), self.moments(list(found.values())), strict=True
-        ):
-            std = floored(np.sqrt(np.maximum(square - mean**2, 0.0)))
+        for (kind, x), (mean, _), std in zip(found.items(), moments, stds, strict=True):
             parts.append(Standardise(mean, std, name=f"{name}_{kind}")(x))
             self.lone += (-mean / std).tolist()
         return keras.layers.Concatenate(name=name)(parts) if parts[1:] else parts[0]
@@ -112,10 +110,11 @@ class Measure:
         return float(wanted / found) if found > 0 and wanted > 0 else 1.0
 
 
-def floored(std: np.ndarray) -> np.ndarray:
-    """Standard deviations (W,) to divide by: none below a fraction of the largest, and none 0.
+def floored(stds: list[np.ndarray]) -> list[np.ndarray]:
+    """Standard deviations to divide by: none below a fraction of the largest of all, and none 0.
 
-    What hardly varies in training would otherwise be magnified without bound elsewhere.
+    What hardly varies in training would otherwise be magnified without bound elsewhere, such as
+    vectors, which are small in a crystal, at its surface.
     """
-    largest = std.max()
-    return np.maximum(std, SMALLEST * largest) if largest > 0 else np.ones_like(std)
+    largest = max(std.max() for std in stds)
+    return [np.maximum(std, SMALLEST * largest if largest > 0 else 1.0) for std in stds]

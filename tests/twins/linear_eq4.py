@@ -162,7 +162,8 @@ def energy(structure, w, c, order, rounds, way):
         features.append(standardised(found, c, "round_1"))
     for k in range(2, rounds + 1):
         weights = [
-            of_atom(x, z[i], w, f"weights_{k}", elements, way) for i, x in enumerate(features)
+            np.tanh(of_atom(x, z[i], w, f"weights_{k}", elements, way))
+            for i, x in enumerate(features)
         ]
         again = []
         for i in range(len(z)):
