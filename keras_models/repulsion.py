@@ -5,7 +5,8 @@ into it. There, the screened repulsion of two nuclei is switched on, and the net
 distance that does not go far below those that it knows. Nothing changes at longer distances.
 
 Source: J. F. Ziegler, J. P. Biersack and U. Littmark, The Stopping and Range of Ions in Matter
-(Pergamon, 1985); constants in the digits of LAMMPS's pair style zbl. Shapes: A atoms, P pairs.
+(Pergamon, 1985); coefficients of phi in the digits of
+LAMMPS's pair style zbl. Shapes: A atoms, P pairs.
 """
 
 from collections.abc import Sequence
@@ -22,8 +23,8 @@ from keras_models.neighbours import edges
 # phi(x) = sum_k c_k exp(-d_k x), with sum_k c_k = 1.
 COEFFICIENTS = (0.18175, 0.50986, 0.28022, 0.02817)
 DECAYS = (3.19980, 0.94229, 0.40290, 0.20162)
-# a = 0.8854 a_0 / (Z_i^0.23 + Z_j^0.23), with 0.46850 Å for 0.8854 a_0.
-LENGTH, EXPONENT = 0.46850, 0.23
+# a = 0.8854 a_0 / (Z_i^0.23 + Z_j^0.23), in Å.
+LENGTH, EXPONENT = 0.8854 * Bohr, 0.23
 # e^2 / (4 pi epsilon_0), eV Å.
 COULOMB = Hartree * Bohr
 # The repulsion is complete at this fraction of the distance at which it begins.

@@ -76,7 +76,7 @@ def radial(r, c):
 
 def zbl(r, zi, zj, b):
     """Switched ZBL energy of a pair, eV."""
-    x = r * (zi**0.23 + zj**0.23) / 0.46850
+    x = r * (zi**0.23 + zj**0.23) / (0.8854 * Bohr)
     terms = ((0.18175, 3.1998), (0.50986, 0.94229), (0.28022, 0.4029), (0.02817, 0.20162))
     t = min(max((r - b / 2.0) / (b / 2.0), 0.0), 1.0)
     return (
