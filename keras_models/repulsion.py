@@ -5,8 +5,8 @@ into it. There, the screened repulsion of two nuclei is switched on, and the net
 distance that does not go far below those that it knows. Nothing changes at longer distances.
 
 Source: J. F. Ziegler, J. P. Biersack and U. Littmark, The Stopping and Range of Ions in Matter
-(Pergamon, 1985); coefficients of phi in the digits of
-LAMMPS's pair style zbl. Shapes: A atoms, P pairs.
+(Pergamon, 1985); coefficients of phi in the digits of LAMMPS's pair style zbl. Shapes: A atoms,
+P pairs.
 """
 
 from collections.abc import Sequence

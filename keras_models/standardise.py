@@ -34,10 +34,8 @@ class Standardise(keras.layers.Layer):
         self.mean, self.std = (np.asarray(x, float).tolist() for x in (mean, std))
 
     def call(self, x):
-        mean, inverse = (
-            tf.constant(self.mean, x.dtype),
-            tf.constant(1.0 / np.array(self.std), x.dtype),
-        )
+        mean = tf.constant(self.mean, x.dtype)
+        inverse = tf.constant(1.0 / np.array(self.std), x.dtype)
         return (x - mean) * inverse
 
     def compute_output_shape(self, input_shape):
