@@ -11,7 +11,7 @@ def load_model(path):
     ``keras.saving.load_model`` does the same after :mod:`keras_models.catalogue` is imported, which
     registers the functions and layers that the models contain.
     """
-    from keras_models import catalogue, linear_eq4  # noqa: F401
+    from keras_models import catalogue  # noqa: F401
     from keras_models.backend import keras
 
     return keras.saving.load_model(path)

@@ -67,10 +67,15 @@ def edge_list(structure: Structure, cutoff: float) -> EdgeBatch:
         cutoff: of neighbours, Å.
 
     Raises:
-        ValueError: the cell has zero length along a periodic direction.
+        ValueError: as for :func:`~keras_models.neighbours.edges`.
     """
+    return with_edges(structure, edges(structure, cutoff))
+
+
+def with_edges(structure: Structure, found: tuple[np.ndarray, np.ndarray, np.ndarray]) -> EdgeBatch:
+    """One structure as a batch of its own, with i, j and shifts that are known already."""
     atoms = len(structure.numbers)
-    i, j, shifts = edges(structure, cutoff)
+    i, j, shifts = found
     return EdgeBatch(
         np.array(structure.positions, float),
         np.array(structure.numbers, np.int32),
@@ -175,6 +180,11 @@ def edge_batches(structures: Sequence[Structure], cutoff: float, chunk: int) -> 
     for k in range(0, len(structures), chunk):
         parts = [edge_list(s, cutoff) for s in structures[k : k + chunk]]
         yield join_padded(parts, cutoff, chunk)
+
+
+def takes_edges(model: keras.Model) -> bool:
+    """Whether a model takes an :class:`EdgeBatch`."""
+    return any(getattr(x, "name", None) == "centre" for x in model.inputs)
 
 
 def edge_inputs() -> dict[str, keras.KerasTensor]:

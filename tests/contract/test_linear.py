@@ -20,7 +20,8 @@ from keras_models.batch import tensors_of
 from keras_models.building import build_seeded, precision
 from keras_models.edges import edge_list, join, join_padded
 from keras_models.linear_eq4 import linear_eq4
-from keras_models.virial import StructurePredictor, energies_forces_and_virials, stress_of
+from keras_models.prediction import StructurePredictor
+from keras_models.virial import energies_forces_and_virials, stress_of
 
 CUTOFF = 5.0
 VARIANTS = {
