@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from contract.test_batches import shaken
+from contract.models import shaken
 
 from keras_models.edges import bucket, edge_batches, edge_list, join, join_padded
 from keras_models.neighbours import edges

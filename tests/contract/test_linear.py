@@ -1,71 +1,29 @@
-"""The contract of Eq. 4 in linear time: edge lists, elements, cells, forces and stress."""
+"""The contract of Eq. 4 in linear time, beyond that of every model: virials, elements, boundaries.
 
-import functools
-import subprocess
-import sys
+What is asked of every model, and of every model of images and elements, is in test_contract.py and
+test_batches.py.
+"""
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import make_supercell
-from ase.calculators.emt import EMT
-from contract.test_batches import shaken
+from contract.models import SMALL, build, on_edges, shaken, training
+from contract.models import VARIANTS as ALL
 from scipy.spatial.transform import Rotation
 from twins import linear_eq4 as twin
 
-from data_gen.frames import Frames, Structure
-from keras_models import load_model
+from data_gen.frames import Structure
 from keras_models.backend import tf
 from keras_models.batch import tensors_of
-from keras_models.building import build_seeded, precision
 from keras_models.edges import edge_list, join, join_padded
-from keras_models.linear_eq4 import linear_eq4
 from keras_models.prediction import StructurePredictor
 from keras_models.virial import energies_forces_and_virials, stress_of
 
-CUTOFF = 5.0
-VARIANTS = {
-    "order 1": {"order": 1},
-    "order 2": {"order": 2},
-    "order 3": {"order": 3},
-    "element as input": {"order": 3, "elements": "input"},
-    "second round": {"order": 2, "rounds": 2},
-    "third round, element as input": {"order": 3, "rounds": 3, "elements": "input"},
-}
+CUTOFF = SMALL["cutoff"]
+VARIANTS = {v: options for v, (name, options) in ALL.items() if name == "linear_eq4"}
 every = pytest.mark.parametrize("variant", VARIANTS)
-richest = pytest.mark.parametrize("variant", ["element as input", "second round"])
-
-
-@functools.cache
-def training() -> Frames:
-    """Clusters and crystals of two elements with energies and forces."""
-    rng, frames = np.random.default_rng(1), []
-    for name in ("cluster", "slab", "skew", "slab"):
-        atoms = shaken(name, rng)
-        atoms.calc = EMT()
-        frames.append(atoms)
-    return Frames.from_atoms(frames)
-
-
-@functools.cache
-def build(variant: str, dtype: str = "float64"):
-    """A model with random weights: Keras starts with zeros, which hide what forgets them."""
-    with precision(dtype):
-        model = build_seeded(
-            lambda: linear_eq4(
-                training(), (6, 5), cutoff=CUTOFF, polynomials=4, channels=3, **VARIANTS[variant]
-            ),
-            0,
-        )
-    rng = np.random.default_rng(0)
-    for layer in (x for x in model.layers if x.get_weights()):
-        layer.set_weights(
-            [
-                w + (0.02 if w.any() else 0.1) * rng.standard_normal(w.shape)
-                for w in layer.get_weights()
-            ]
-        )
-    return model
+richest = pytest.mark.parametrize("variant", ["linear_eq4-input", "linear_eq4-round2"])
 
 
 def respond(variant, structures, dtype="float64", padded=False):
@@ -81,7 +39,7 @@ def respond(variant, structures, dtype="float64", padded=False):
 def close_pair(rng):
     """A cluster with two atoms inside the repulsion."""
     atoms = shaken("cluster", rng)
-    shortest = build("order 3").get_layer("repulsion").shortest[0][0]
+    shortest = build("linear_eq4-order3").get_layer("repulsion").shortest[0][0]
     along = atoms.positions[1] - atoms.positions[0]
     atoms.positions[1] = atoms.positions[0] + 0.8 * shortest * along / np.linalg.norm(along)
     return atoms
@@ -231,20 +189,6 @@ def test_one_atom_alone_has_exactly_its_reference_energy(variant, dtype):
 
 
 @every
-def test_fragments_far_apart_add_up(variant, rng):
-    one, two = shaken("cluster", rng), shaken("cluster", rng)
-    two.numbers[:3] = 78
-    ghost = Atoms("Pt", positions=[[0, 0, 40.0]])
-    both = one + Atoms(two.numbers, positions=np.add(two.positions, [50.0, 0, 0]))
-    energies, forces, _ = respond(variant, [one, two, both, one + ghost])
-    assert energies[2] == pytest.approx(energies[0] + energies[1], abs=1e-10)
-    assert energies[3] == pytest.approx(energies[0], abs=1e-10)
-    np.testing.assert_allclose(forces[12:24], forces[:12], atol=1e-10)
-    np.testing.assert_allclose(forces[24:30], forces[:6], atol=1e-10)
-    np.testing.assert_array_equal(forces[30], 0)
-
-
-@every
 def test_nothing_jumps_where_an_atom_crosses_a_boundary(variant, rng):
     """The cutoff, where it joins a cluster or a single atom, and both ends of the repulsion.
 
@@ -282,7 +226,7 @@ def test_nothing_jumps_where_an_atom_crosses_a_boundary(variant, rng):
 
 def test_two_atoms_closer_than_ever_repel(rng):
     """Whatever the network: below half the shortest distance of training it hears of no change."""
-    for variant in ("order 3", "second round"):
+    for variant in ("linear_eq4-order3", "linear_eq4-round2"):
         b = build(variant).get_layer("repulsion").shortest[0][0]
         r = np.linspace(0.1, 0.5, 9) * b
         pairs = [Atoms("Au2", positions=[[0, 0, 0], [x, 0, 0]]) for x in r]
@@ -292,45 +236,17 @@ def test_two_atoms_closer_than_ever_repel(rng):
         assert (forces[1::2, 0] > 0).all()
 
 
-@richest
-def test_saved_and_opened_in_a_fresh_process_same_bits(variant, structures, tmp_path):
-    model = build(variant)
-    model.save(tmp_path / "model.keras")
-    batch = join_padded([edge_list(s, CUTOFF) for s in structures], CUTOFF)
-    x = tensors_of(batch, "float64")
-    expected = model(x).numpy()
-    np.testing.assert_array_equal(load_model(tmp_path / "model.keras")(x).numpy(), expected)
-    np.savez(tmp_path / "x.npz", **{name: value.numpy() for name, value in x.items()})
-    code = (
-        "import sys, numpy as np; from keras_models import load_model\n"
-        "folder = sys.argv[1]\n"
-        "x = dict(np.load(f'{folder}/x.npz'))\n"
-        "np.save(f'{folder}/y.npy', load_model(f'{folder}/model.keras')(x).numpy())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
-    )
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), expected)
-
-
 def test_an_element_outside_training_gives_nan_and_no_other_structure_suffers(rng):
     one, strange = shaken("cluster", rng), shaken("cluster", rng)
     strange.numbers[2] = 29
-    energies = respond("order 3", [one, strange, Atoms("Cu")])[0]
+    energies = respond("linear_eq4-order3", [one, strange, Atoms("Cu")])[0]
     assert np.isfinite(energies[0]) and np.isnan(energies[1:]).all()
 
 
 @every
 def test_the_standardisations_are_of_the_training_part(variant):
     """Before training, features have mean 0 and deviation 1, and forces their size in training."""
-    with precision("float64"):
-        model = build_seeded(
-            lambda: linear_eq4(
-                training(), (6, 5), cutoff=CUTOFF, polynomials=4, channels=3, **VARIANTS[variant]
-            ),
-            0,
-        )
+    model = on_edges(variant)
     parts = [edge_list(s, CUTOFF) for s in training().structures]
     x = tensors_of(join(parts, CUTOFF), "float64")
     rounds = VARIANTS[variant].get("rounds", 1)
@@ -360,16 +276,3 @@ def test_every_weight_learns_from_padded_energies_and_forces(variant, structures
         model.trainable_variables, tape.gradient(loss, weights), strict=True
     ):
         assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0, variable.path
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"order": 4}, "order is 1, 2 or 3"),
-        ({"rounds": 0}, "rounds at least 1"),
-        ({"elements": "both"}, "'outputs' or 'input'"),
-    ],
-)
-def test_what_does_not_fit_is_refused(options, says):
-    with pytest.raises(ValueError, match=says):
-        linear_eq4(training(), (6, 5), cutoff=CUTOFF, **options)
