@@ -133,6 +133,11 @@ class KerasCalculator(Calculator):
         except ValueError as error:
             raise CalculatorSetupError(str(error)) from None
 
+    @property
+    def neighbour_lists(self) -> int:
+        """How many neighbour lists were made so far for models on edge lists."""
+        return self._edges.neighbours.made
+
     def _depends_on_origin(self) -> bool:
         """Whether a shift of the molecule changes the output, as for raw coordinates."""
         x = np.array([[[0.0, 0.0, 0.0], [2.7, 0.3, -0.2], [0.4, 2.8, 0.1]]])

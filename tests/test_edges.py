@@ -4,10 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from ase import Atoms
 from contract.models import shaken
 
 from keras_models.edges import bucket, edge_batches, edge_list, join, join_padded
-from keras_models.neighbours import edges
+from keras_models.neighbours import VerletList, edges
 
 
 def test_an_edge_list_is_all_directed_pairs_of_the_library(rng):
@@ -65,3 +66,67 @@ def test_a_padded_edge_list(rng):
     ):
         with pytest.raises(ValueError, match=r"do not fit|need a padding"):
             join(parts, 5.0, **shape)
+
+
+def pairs_within(structure, cutoff, found):
+    """Sorted (i, j, vector) of those pairs of a list that are within a cutoff."""
+    i, j, shifts = found
+    vectors = structure.positions[j] - structure.positions[i] + shifts
+    inside = np.linalg.norm(vectors, axis=1) < cutoff
+    rows = zip(i[inside].tolist(), j[inside].tolist(), np.round(vectors[inside], 8), strict=True)
+    return sorted((a, b, *v.tolist()) for a, b, v in rows)
+
+
+@pytest.mark.parametrize("name", ["cluster", "slab", "skew"])
+def test_a_list_with_a_skin_lacks_no_pair(name, rng):
+    """While atoms move, however far: against a list of its own for each configuration."""
+    atoms, neighbours = shaken(name, rng), VerletList(5.0, 0.4)
+    made = []
+    for _ in range(40):
+        atoms.positions += rng.normal(0, 0.04, atoms.positions.shape)
+        made.append(neighbours.update(atoms))
+        expected = pairs_within(atoms, 5.0, edges(atoms, 5.0))
+        assert pairs_within(atoms, 5.0, neighbours.edges) == expected
+    assert 1 < sum(made) < 30 and neighbours.made == sum(made)
+
+
+def test_two_atoms_that_approach_each_other_are_seen_in_time():
+    """The worst case of the skin: each moves half of it, straight towards the other."""
+    atoms = Atoms("Au2", positions=[[0.0, 0, 0], [5.39, 0, 0]])
+    neighbours = VerletList(5.0, 0.4)
+    assert neighbours.update(atoms) and len(neighbours.edges[0]) == 2
+    apart = Atoms("Au2", positions=[[0.0, 0, 0], [5.41, 0, 0]])
+    assert neighbours.update(apart.copy() + Atoms("Au")) and neighbours.update(apart)
+    assert len(neighbours.edges[0]) == 0
+    apart.positions[:, 0] = 0.199, 5.211
+    assert not neighbours.update(apart)
+    apart.positions[:, 0] = 0.201, 5.209
+    assert neighbours.update(apart) and len(neighbours.edges[0]) == 2
+    # By small steps, too: what counts is the way since the list was made, not the last step.
+    steps = [neighbours.update(apart) for apart.positions[0, 0] in 0.201 + 0.05 * np.arange(1, 6)]
+    assert steps == [False, False, False, False, True]
+
+
+def test_a_list_is_made_anew_when_anything_but_positions_changes(rng):
+    atoms, neighbours = shaken("skew", rng), VerletList(5.0, 0.4)
+    assert neighbours.update(atoms) and not neighbours.update(atoms)
+    for change in (
+        lambda a: a.set_cell(1.0001 * np.array(a.cell)),
+        lambda a: a.set_pbc([True, True, False]),
+        lambda a: a.set_atomic_numbers(a.numbers[::-1]),
+        lambda a: a.append("Au"),
+    ):
+        change(atoms)
+        assert neighbours.update(atoms) and not neighbours.update(atoms)
+    atoms.positions[0] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        neighbours.update(atoms)
+    atoms.positions[0] = 0.1
+    assert neighbours.update(atoms)
+
+
+def test_without_a_skin_a_list_is_made_for_each_configuration(rng):
+    atoms, neighbours = shaken("cluster", rng), VerletList(5.0, 0.0)
+    assert neighbours.update(atoms) and not neighbours.update(atoms)
+    atoms.positions[3, 1] += 1e-12
+    assert neighbours.update(atoms)
