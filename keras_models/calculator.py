@@ -136,7 +136,7 @@ class KerasCalculator(Calculator):
     @property
     def neighbour_lists(self) -> int:
         """How many neighbour lists were made so far for models on edge lists."""
-        return self._edges.neighbours.made
+        return 0 if self._edges is None else self._edges.neighbours.made
 
     def _depends_on_origin(self) -> bool:
         """Whether a shift of the molecule changes the output, as for raw coordinates."""

@@ -20,6 +20,9 @@ from keras_models.neighbours import edges
 
 # Ratio of successive sizes of padded batches: at most 20 % of a batch are padding.
 GROWTH = 1.2
+# Largest number of atoms in a batch of several structures, which bounds its memory: 0.15 MB an
+# atom in a crystal.
+ATOMS = 4096
 
 
 class EdgeBatch(NamedTuple):
@@ -168,17 +171,26 @@ def join_padded(parts: Sequence[EdgeBatch], cutoff: float, samples: int | None =
     return join(parts, cutoff, bucket(atoms + 1), bucket(pairs), samples + 1)
 
 
-def edge_batches(structures: Sequence[Structure], cutoff: float, chunk: int) -> Iterator[EdgeBatch]:
+def edge_batches(
+    structures: Sequence[Structure], cutoff: float, chunk: int, atoms: int = ATOMS
+) -> Iterator[EdgeBatch]:
     """Padded batches of at most ``chunk`` structures each, in order.
 
     Args:
         structures: to divide into batches.
         cutoff: of neighbours, Å.
         chunk: largest number of structures in a batch.
+        atoms: largest number of atoms in a batch of more than one structure.
     """
-    chunk = min(chunk, len(structures))
-    for k in range(0, len(structures), chunk):
-        parts = [edge_list(s, cutoff) for s in structures[k : k + chunk]]
+    chunk, parts, held = min(chunk, len(structures)), [], 0
+    for s in structures:
+        n = len(s.numbers)
+        if parts and (len(parts) == chunk or held + n > atoms):
+            yield join_padded(parts, cutoff, chunk)
+            parts, held = [], 0
+        parts.append(edge_list(s, cutoff))
+        held += n
+    if parts:
         yield join_padded(parts, cutoff, chunk)
 
 

@@ -123,6 +123,9 @@ class StructurePredictor:
     ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
         """Predict energies (n,) eV, forces (N, 3) eV/Å of each and virials (n, 3, 3) eV, float64.
 
+        Those of a structure with an element outside the model's training, or with two atoms on one
+        point, are NaN.
+
         Raises:
             ValueError: as for :func:`~keras_models.neighbours.edges`, or an element has no
                 reference energy.

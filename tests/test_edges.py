@@ -34,6 +34,13 @@ def test_batches_are_the_structures_in_order_and_of_one_number_of_structures(rng
     found = list(edge_batches(structures, 5.0, 2))
     assert [b.sizes.tolist() for b in found] == [[6, 10, 0], [1, 2, 0], [6, 0, 0]]
     assert sum((b.numbers > 0).sum() for b in found) == sum(map(len, structures))
+    # Of large ones, fewer: no more atoms together than 16, but one structure at least.
+    for atoms, sizes in ((16, [[6, 10], [1, 2, 6]]), (9, [[6], [10], [1, 2, 6]]), (1, None)):
+        found = [b.sizes for b in edge_batches(structures, 5.0, 3, atoms)]
+        assert {len(b) for b in found} == {4}
+        expected = sizes or [[len(s)] for s in structures]
+        assert [b[b > 0].tolist() for b in found] == expected
+    assert list(edge_batches([], 5.0, 3)) == []
 
 
 def test_sizes_of_padded_batches_are_few():
