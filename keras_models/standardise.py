@@ -59,7 +59,8 @@ class Measure:
 
     def __init__(self, nest, train: Frames, cutoff: float) -> None:
         self.nest, self.lone = nest, []
-        self.forces = np.concatenate(train.forces)
+        known = [f for f, given in zip(train.forces, train.with_forces, strict=True) if given]
+        self.forces = np.concatenate(known) if known else np.zeros((0, 3))
         self.batches = [
             tensors_of(batch, keras.config.floatx())
             for batch in edge_batches(train.structures, cutoff, CHUNK)
@@ -104,7 +105,8 @@ class Measure:
         for x in self.batches[:: -(-len(self.batches) // FEW)]:
             forces = energies_forces_and_virials(model, weights, x)[1].numpy()
             squares.append((forces[x["numbers"].numpy() > 0] ** 2).mean())
-        found, wanted = np.sqrt(np.mean(squares)), np.sqrt((self.forces**2).mean())
+        found = np.sqrt(np.mean(squares))
+        wanted = np.sqrt((self.forces**2).mean()) if len(self.forces) else 0.0
         return float(wanted / found) if found > 0 and wanted > 0 else 1.0
 
 
