@@ -14,7 +14,7 @@ from data_gen.frames import Frames
 from keras_models.backend import tf
 from keras_models.batch import tensors_of
 from keras_models.edges import edge_list, join
-from keras_models.reference import sums_of_references
+from keras_models.reference import composition, sums_of_references
 
 # Padding, as a share of the padded atoms and pairs, for which more shapes are not worth it.
 PADDING = 0.1
@@ -28,12 +28,14 @@ class Labels(NamedTuple):
     Attributes:
         energies: (S,), energy per atom without reference energies, eV.
         forces: (A, 3), eV/Å; 0 where they are not known.
+        shares: (S, E), share of each element among the atoms.
         frames: (S,), 1, or 0 for padding.
         known: (A,), 1 where forces are known, else 0.
     """
 
     energies: np.ndarray
     forces: np.ndarray
+    shares: np.ndarray
     frames: np.ndarray
     known: np.ndarray
 
@@ -49,6 +51,7 @@ class EdgeData:
     Attributes:
         counts: (n, 2), atoms and pairs of each frame.
         energies: (n,), energies per atom without reference energies, eV.
+        shares: (n, E), share of each element among the atoms, in alphabetical order.
         known: (n,), whether the forces of a frame are known.
 
     Raises:
@@ -61,6 +64,7 @@ class EdgeData:
         self.counts = np.array([[len(p.numbers), len(p.centre)] for p in self.parts])
         numbers = [s.numbers for s in frames.structures]
         self.energies = (frames.energies - sums_of_references(numbers, references)) / frames.sizes
+        self.shares = composition(numbers, sorted(references)) / frames.sizes[:, None]
         self.known = frames.with_forces
         self.forces = [np.nan_to_num(f, nan=0.0) for f in frames.forces]
 
@@ -93,8 +97,15 @@ class EdgeData:
         """
         batch = join([self.parts[k] for k in chosen], self.cutoff, *shape)
         atoms, _, samples = shape
-        labels = Labels(np.zeros(samples), np.zeros((atoms, 3)), np.zeros(samples), np.zeros(atoms))
+        labels = Labels(
+            np.zeros(samples),
+            np.zeros((atoms, 3)),
+            np.zeros((samples, self.shares.shape[1])),
+            np.zeros(samples),
+            np.zeros(atoms),
+        )
         labels.energies[: len(chosen)] = self.energies[chosen]
+        labels.shares[: len(chosen)] = self.shares[chosen]
         labels.frames[: len(chosen)] = 1.0
         real = sum(self.counts[k, 0] for k in chosen)
         labels.forces[:real] = np.concatenate([self.forces[k] for k in chosen])

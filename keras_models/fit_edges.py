@@ -119,8 +119,9 @@ def fit_edges(
 ) -> EdgeFitted:
     """Train a model on energies and, as far as they are known, forces.
 
-    Reference energies are fitted to the frames trained on, or are those of isolated atoms among
-    them, and are subtracted in float64. The validation block determines nothing.
+    Reference energies are subtracted in float64: those of isolated atoms among the frames trained
+    on, or else least squares, to which the model's own constants are added in the end. The
+    validation block determines nothing.
 
     Args:
         train: training part, with the validation block at its end.
@@ -143,9 +144,8 @@ def fit_edges(
     first, block = divided(train, training.validation)
     if not training.energy_weight and not first.with_forces.any():
         raise ValueError("no frame has forces, and energies have no weight")
-    references = reference_energies(
-        [s.numbers for s in first.structures], first.energies, isolated_atoms(first)
-    )
+    isolated = isolated_atoms(first)
+    references = reference_energies([s.numbers for s in first.structures], first.energies, isolated)
     report(0.0, "building")
     model = catalogue.build(
         settings.model,
@@ -161,7 +161,7 @@ def fit_edges(
     data = EdgeData(first, cutoff, references)
     held = EdgeData(block, cutoff, references) if block else None
     size = frames_per_batch(data.counts, training.batch_size, training.batch_atoms)
-    loop = EdgeLoop(model, data, held, training, size, seed)
+    loop = EdgeLoop(model, data, held, training, size, seed, isolated)
     state, kept = EdgeState.start(flat_weights(model)), None
     if checkpoint:
         sums = (data.checksum(), held.checksum() if held else "")
@@ -182,7 +182,9 @@ def fit_edges(
 
     report(0.0, "compiling")
     state = train_steps(loop, state, on_step)
-    set_flat_weights(model, np.asarray(state.average))
+    average = np.asarray(state.average)
+    set_flat_weights(model, average)
+    references = {e: x + references[e] for e, x in loop.lone_energies(average).items()}
     return EdgeFitted(
         seed,
         model,

@@ -343,3 +343,28 @@ def invariants(sums, channels: int, order: int, suffix: str = "") -> dict:
 
 def _sum_of_atoms(nest, energies, name):
     return SumOfStructure(name=name)([energies, nest["sample"], nest["sizes"]])
+
+
+def lone_energies(model: keras.Model):
+    """Function for what a model subtracts: energies F(no neighbours) of its elements.
+
+    Without this difference, energies of atoms are determined up to a constant of their element.
+
+    Args:
+        model: from :func:`linear_eq4`.
+
+    Returns:
+        A function (weights, nest) -> (S,) eV, in the order of ``train.elements``; the weights are
+        tensors to use instead of the model's trainable variables, and the nest that of any batch.
+    """
+    rows, one_hot, _ = model.get_layer("minus_lone_atoms").input
+    scale, elements = model.get_layer("atom_energies").scale, one_hot.shape[1]
+    below = keras.Model(model.input, rows)
+    places = {id(v): k for k, v in enumerate(model.trainable_variables)}
+    chosen = [places[id(v)] for v in below.trainable_variables]
+
+    def found(weights, inputs):
+        energies = below.stateless_call([weights[k] for k in chosen], [], inputs)[0]
+        return scale * energies[-elements:, 0]
+
+    return found

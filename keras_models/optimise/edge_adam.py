@@ -3,12 +3,18 @@
 Unlike :mod:`keras_models.optimise.adam`, which compiles an epoch of samples of equal size, this is
 a loop over steps: batches differ in size, and a step takes much longer than the call of a function.
 
-Shapes: W weights of the model as one flat vector; A atoms and S structures of a batch.
+The model's energies are relative to atoms alone, F(i) - F(no neighbours), of which there are few or
+none among the frames: F(no neighbours) is an extrapolation, as is, in energies relative to it, the
+mean energy of the frames. So F itself is trained on energies without the fitted references, and
+afterwards F(no neighbours) is added to these (:meth:`EdgeLoop.lone_energies`). Where the energy of
+an isolated atom is known, the difference is trained.
+
+Shapes: W weights of the model as one flat vector; A atoms and S structures of a batch; E elements.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +31,7 @@ from keras_models.edge_data import (
 )
 from keras_models.errors import Diverged
 from keras_models.gradient import energy_and_forces
+from keras_models.linear_eq4 import lone_energies
 from keras_models.objective import Objective
 from keras_models.optimise.adam import BETA_1, BETA_2, EPSILON
 from keras_models.settings import EdgeSettings
@@ -85,6 +92,7 @@ class EdgeLoop:
         settings: of the training.
         batch_size: largest number of frames in a batch.
         seed: of the batch orders.
+        fixed: elements whose reference energies are kept.
 
     Attributes:
         shapes: atoms and pairs of the padded batches of training.
@@ -99,20 +107,26 @@ class EdgeLoop:
         settings: EdgeSettings,
         batch_size: int,
         seed: int,
+        fixed: Container[str] = (),
     ) -> None:
         self.train, self.validation, self.settings = train, validation, settings
         self.batch_size, self.seed = min(batch_size, len(train)), seed
         self.dtype = dtype_of(model)
+        free = tf.constant([e not in fixed for e in train.frames.elements])
+        lone = lone_energies(model)
+
+        def outputs(weights, inputs):
+            constants = lone(weights, inputs)
+            free_constants = tf.where(free, constants, tf.zeros_like(constants))
+            return (*energy_and_forces(model, weights, inputs), free_constants)
+
         # Targets come with each batch.
-        self._objective = Objective(model, lambda w, x: energy_and_forces(model, w, x), (), ())
+        self._objective = Objective(model, outputs, (), ())
         self._fit_shapes()
         # Without any forces, an error of 1 eV counts as one of 1 eV/Å.
         self._scale = train.force_mean_square or float(np.mean(train.energies**2)) or 1.0
         self._step = tf.function(self._adam_step, jit_compile=True)
-        self._predict = tf.function(
-            lambda theta, x: self._objective.outputs(self._objective.unflatten(theta), x),
-            jit_compile=True,
-        )
+        self._predict = tf.function(self.outputs, jit_compile=True)
 
     @property
     def compilations(self) -> int:
@@ -153,11 +167,22 @@ class EdgeLoop:
         energy = self.settings.energy_weight_at(step)
         return energy / (frames * self._scale), force / (frames * self._scale)
 
+    def outputs(self, theta, inputs):
+        """The model's energies (S,) and forces (A, 3), and constants (E,) of its elements, eV."""
+        return self._objective.outputs(self._objective.unflatten(theta), inputs)
+
+    def lone_energies(self, theta: np.ndarray) -> dict[str, float]:
+        """What is to be added to each reference energy after training, {symbol: eV}."""
+        inputs, _ = self.batch(next(iter(self._examples.values())))
+        constants = self.outputs(tf.constant(theta, self.dtype), inputs)[2].numpy()
+        return dict(zip(self.train.frames.elements, constants.astype(float).tolist(), strict=True))
+
     def loss(self, theta, weights, inputs, labels: Labels):
         """Loss of a batch, and the sums (2,) of squared errors of E per atom and F."""
-        energies, forces = self._objective.outputs(self._objective.unflatten(theta), inputs)
+        energies, forces, constants = self.outputs(theta, inputs)
         sizes = tf.cast(tf.maximum(inputs["sizes"], 1), energies.dtype)
-        off = (energies / sizes - labels.energies) * labels.frames
+        energies = energies / sizes + tf.linalg.matvec(labels.shares, constants)
+        off = (energies - labels.energies) * labels.frames
         force_off = (forces - labels.forces) * labels.known[:, None]
         squares = tf.stack([tf.reduce_sum(off**2), tf.reduce_sum(force_off**2)])
         return tf.reduce_sum(weights * squares), squares
@@ -223,9 +248,11 @@ class EdgeLoop:
         squares = np.zeros(2)
         for chosen in batches:
             inputs, labels = data.batch(chosen, shape, self.dtype)
-            energies, forces = (x.numpy().astype(float) for x in self._predict(theta, inputs))
-            count = len(chosen)
-            off = energies[:count] / data.counts[chosen, 0] - data.energies[chosen]
+            energies, forces, constants = (
+                x.numpy().astype(float) for x in self._predict(theta, inputs)
+            )
+            off = energies[: len(chosen)] / data.counts[chosen, 0] - data.energies[chosen]
+            off += data.shares[chosen] @ constants
             known = labels.known.numpy() > 0
             force_off = (forces - labels.forces.numpy())[known]
             squares += [(off**2).sum(), (force_off**2).sum()]
