@@ -108,9 +108,9 @@ def test_forces_may_be_missing_where_that_is_said(three):
         Frames.from_atoms([Atoms("Au")], "file", missing_forces=True)
     partly = [f.copy() for f in frames.forces]
     partly[0][0, 0] = np.nan
-    with pytest.raises(DataError, match="forces are not finite .* in frame 0"):
+    with pytest.raises(DataError, match=r"forces are not finite .* in frame 0"):
         Frames(frames.structures, frames.energies, tuple(partly))
     nan = np.full((1, 3), np.nan)
     three[1].calc = SinglePointCalculator(three[1], energy=energy, forces=nan)
-    with pytest.raises(DataError, match="file: forces are not finite .* in frame 1"):
+    with pytest.raises(DataError, match=r"file: forces are not finite .* in frame 1"):
         Frames.from_atoms(three, "file")
