@@ -195,7 +195,7 @@ def fit_edges(
         },
         {
             "parameters": model.count_params(),
-            "steps": state.step,
+            "steps": int(state.step),
             "frames": len(first),
             "validation_frames": len(held) if held else 0,
             "batch_frames": loop.batch_size,

@@ -75,7 +75,8 @@ class EdgeSettings:
 
     with the errors dE and dF, the number of atoms N of a frame, and of the training part the mean
     number c of force components of a frame and the mean square F_ms of forces. So a frame counts as
-    much in any batch, and neither depends on the units or on the size of the forces.
+    much in any batch, and neither depends on the units or on the size of the forces. If no forces
+    are known, F_ms is the mean square of energies per atom without references, times 1/Å^2.
 
     Attributes:
         steps: number of batches, in as many epochs as they need.
