@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols
 from ase.geometry import find_mic
 
@@ -42,7 +43,7 @@ class Frames:
     Attributes:
         structures: n of them; frame k has N_k atoms.
         energies: (n,), eV, of whole structures.
-        forces: n arrays (N_k, 3), eV/Å.
+        forces: n arrays (N_k, 3), eV/Å; one that is NaN throughout is of a frame without forces.
         metadata: origin of the data.
 
     Raises:
@@ -86,6 +87,11 @@ class Frames:
         return np.array([len(structure.numbers) for structure in self.structures])
 
     @property
+    def with_forces(self) -> np.ndarray:
+        """Whether the forces of each frame are known, (n,) bool."""
+        return np.array([not np.isnan(forces).any() for forces in self.forces])
+
+    @property
     def elements(self) -> list[str]:
         """Symbols of all elements, sorted."""
         numbers = np.unique(np.concatenate([s.numbers for s in self.structures]))
@@ -98,7 +104,11 @@ class Frames:
 
     @classmethod
     def from_atoms(
-        cls, frames: Sequence[Atoms], source: str = "frames", metadata: dict | None = None
+        cls,
+        frames: Sequence[Atoms],
+        source: str = "frames",
+        metadata: dict | None = None,
+        missing_forces: bool = False,
     ) -> "Frames":
         """Convert frames with energies and forces, as read by :mod:`ase.io`.
 
@@ -106,14 +116,17 @@ class Frames:
             frames: to convert.
             source: names the frames in error messages.
             metadata: of the result; by default only the source.
+            missing_forces: whether frames may lack forces.
 
         Raises:
             DataError: there are no frames, energies or forces are missing, or the class itself
                 raises it.
         """
+        if missing_forces:
+            frames = [_with_nan_for_forces(frame) for frame in frames]
         energies, forces = labels(frames, source)
         try:
-            return cls(
+            found = cls(
                 tuple(
                     Structure(
                         atoms.positions.copy(),
@@ -129,6 +142,10 @@ class Frames:
             )
         except DataError as error:
             raise DataError(f"{source}: {error}") from None
+        if not missing_forces and not found.with_forces.all():
+            frame = np.flatnonzero(~found.with_forces)[0]
+            raise DataError(f"{source}: forces are not finite (NaN or infinite) in frame {frame}")
+        return found
 
 
 def labels(frames: Sequence[Atoms], source: str) -> tuple[list[float], list[np.ndarray]]:
@@ -150,6 +167,20 @@ def labels(frames: Sequence[Atoms], source: str) -> tuple[list[float], list[np.n
     return energies, forces
 
 
+def _with_nan_for_forces(frame: Atoms) -> Atoms:
+    """The same frame; if it has an energy but no forces, with forces that are NaN."""
+    energy = None
+    try:
+        energy = frame.get_potential_energy()
+        frame.get_forces(apply_constraint=False)
+    except (RuntimeError, PropertyNotImplementedError):
+        if energy is not None:
+            frame = frame.copy()
+            forces = np.full((len(frame), 3), np.nan)
+            frame.calc = SinglePointCalculator(frame, energy=energy, forces=forces)
+    return frame
+
+
 def _check(k: int, structure: Structure, forces: np.ndarray) -> None:
     """Raise DataError if frame k is unusable."""
     n = len(structure.numbers)
@@ -163,7 +194,8 @@ def _check(k: int, structure: Structure, forces: np.ndarray) -> None:
         ("forces", forces),
         ("cell", structure.cell),
     ):
-        if not np.isfinite(values).all():
+        missing = name == "forces" and np.isnan(values).all()
+        if not (missing or np.isfinite(values).all()):
             raise DataError(f"{name} are not finite (NaN or infinite) in frame {k}")
     i, j = np.triu_indices(n, 1)
     vectors = structure.positions[i] - structure.positions[j]

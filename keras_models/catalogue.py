@@ -12,7 +12,8 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from data_gen.dataset import Dataset, Statistics
-from keras_models import behler, energy, force, graph
+from data_gen.frames import Frames
+from keras_models import behler, energy, force, graph, linear_eq4
 from keras_models.backend import keras
 from keras_models.building import build_seeded, precision
 from keras_models.features import Preprocessing
@@ -44,16 +45,18 @@ class Model:
         name: its key.
         equation: of the report, or a description.
         builder: (statistics, widths, activation, **options) -> keras.Model; for "symmetry
-            functions" that of :func:`keras_models.behler.behler`.
+            functions" that of :func:`keras_models.behler.behler`, for "edges" (training part, ...).
         widths: default widths, in the notation of the report's tables.
         activation: default activation of the hidden layers.
         output: "energy", (B, 1) in eV, or "force", (B, N, 3) in eV/Å.
-        inputs: of the first MLP: "distances", "vectors", "coordinates" or "symmetry functions".
+        inputs: of the first MLP: "distances", "vectors", "coordinates", "symmetry functions", or
+            "edges" for sums over an edge list.
         symmetries: operations under which an energy is invariant; forces are permuted and, if
             listed, rotated with the atoms.
         extensive: whether the network's output is a sum over atoms, pairs or triplets.
         periodic: whether it supports periodic images and several elements, and takes a
-            :class:`~keras_models.batch.Batch`; else it takes positions (B, N, 3).
+            :class:`~keras_models.batch.Batch`, or with "edges" an
+            :class:`~keras_models.edges.EdgeBatch`; else it takes positions (B, N, 3).
         forms: whether it has a literal and a fast form.
         pair_mlps: prefixes of its MLPs of one variable, which second-order training initialises
             at many scales.
@@ -147,6 +150,17 @@ MODELS: Mapping[str, Model] = MappingProxyType(
                 SYMMETRIES,
                 pair_mlps=("filter_mlp_1", "filter_mlp_2"),
             ),
+            Model(
+                "linear_eq4",
+                "Eq. 4 in linear time",
+                linear_eq4.linear_eq4,
+                (64, 32),
+                "swish2",
+                "energy",
+                "edges",
+                SYMMETRIES,
+                periodic=True,
+            ),
         )
     }
 )
@@ -161,7 +175,7 @@ def find(name: str) -> Model:
 
 def build(
     name: str,
-    data: Dataset | Statistics,
+    data: Dataset | Frames | Statistics,
     widths: tuple | None = None,
     activation: str | Callable | None = None,
     options: Mapping | None = None,
@@ -173,7 +187,8 @@ def build(
 
     Args:
         name: see :data:`MODELS`.
-        data: the training part, or only its statistics if these are sufficient.
+        data: the training part, or only its statistics if these are sufficient. Frames of
+            different sizes or compositions are for models with "edges".
         widths, activation: None for the model's defaults.
         options: other arguments of the builder. ``preprocessing`` may be a name for
             :meth:`~keras_models.features.Preprocessing.named`, ``functions`` one of
@@ -183,8 +198,8 @@ def build(
         values: Behler's fingerprints (n, N, G) of the training part, if known.
 
     Raises:
-        ValueError: there is no such model, widths do not fit each other, or the training part is
-            needed but only its statistics were given.
+        ValueError: there is no such model, widths do not fit each other, the training part is
+            needed but only its statistics were given, or it is of a kind that does not fit.
     """
     model = find(name)
     options = dict(options or {})
@@ -205,6 +220,12 @@ def build(
 
 def _arguments(model: Model, data, options: dict, values) -> tuple:
     """The builder's arguments before the widths; replaces names in the options by their values."""
+    if model.inputs == "edges":
+        if isinstance(data, Statistics):
+            raise ValueError(f"{model.name} needs the training part, not its statistics alone")
+        return (data if isinstance(data, Frames) else Frames.of(data),)
+    if isinstance(data, Frames):
+        raise ValueError(f"{model.name} needs a Dataset: frames of one system")
     behlers = model.inputs == "symmetry functions"
     named = isinstance(options.get("preprocessing"), str)
     if (behlers or named) and not isinstance(data, Dataset):

@@ -17,7 +17,8 @@ def energy_and_forces(model: keras.Model, weights, inputs):
         model: with output energies (B, 1) eV.
         weights: tensors to use instead of the model's trainable variables.
         inputs: of the model: positions (B, N, 3) Å, or the nest of a
-            :class:`~keras_models.batch.Batch`, in which B structures have A atoms in total.
+            :class:`~keras_models.batch.Batch` or :class:`~keras_models.edges.EdgeBatch`, in which
+            B structures have A atoms in total.
 
     Returns:
         Energies (B,) in eV and forces in eV/Å, shaped as the positions: (B, N, 3) or (A, 3).
@@ -28,7 +29,8 @@ def energy_and_forces(model: keras.Model, weights, inputs):
         energies = model.stateless_call(weights, [], inputs)[0][:, 0]
         # Samples are independent: the gradient of the sum contains that of each energy.
         total = tf.reduce_sum(energies)
-    return energies, -tape.gradient(total, positions)
+    # The gradient of tf.gather, which edge lists use, is not a dense tensor before the conversion.
+    return energies, -tf.convert_to_tensor(tape.gradient(total, positions))
 
 
 def gradient_objective(

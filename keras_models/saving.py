@@ -4,8 +4,9 @@ Keras ignores the additional file, so ``keras.saving.load_model`` opens the arch
 """
 
 import json
+import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from data_gen.files import replacing
@@ -13,15 +14,32 @@ from data_gen.files import replacing
 ABOUT = "about.json"
 
 
-def save_model(model, path: Path, elements: Sequence[str], **about) -> None:
+def save_model(
+    model,
+    path: Path,
+    elements: Sequence[str],
+    references: Mapping[str, float] | None = None,
+    **about,
+) -> None:
     """Save a model with metadata.
 
     Args:
         model: to save.
         path: of the archive; written atomically.
         elements: symbols of the elements that the model supports.
+        references: energy of an atom of each of them, eV, to be added to the model's; None for a
+            model of whole energies. Kept to the last bit.
         about: further metadata, in JSON types.
+
+    Raises:
+        ValueError: an element has no reference energy, or one that is not finite.
     """
+    if references is not None:
+        missing = set(elements) - {e for e, x in references.items() if math.isfinite(x)}
+        if missing:
+            raise ValueError(f"no (finite) reference energy of {', '.join(sorted(missing))}")
+        # JSON has the shortest digits that give the same float64 back.
+        about["references"] = {e: float(references[e]) for e in sorted(set(elements))}
     with replacing(path) as scratch:
         model.save(scratch)
         with zipfile.ZipFile(scratch, "a") as archive:

@@ -1,9 +1,11 @@
 """Settings of training, in a module that does not import TensorFlow."""
 
+import math
 from dataclasses import dataclass, replace
 
 QUICK_EPOCHS = 10
 QUICK_ITERATIONS = 15
+QUICK_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,94 @@ class QuasiNewtonSettings:
     def quick(self) -> "QuasiNewtonSettings":
         """The same settings with few iterations in a single stage, for a quick try."""
         return replace(self, stages=((1, QUICK_ITERATIONS),))
+
+
+@dataclass(frozen=True)
+class EdgeSettings:
+    """Settings of training a model on edge lists, by Adam on energies and forces.
+
+    The loss of a batch of B frames, without unit, is
+
+        [w_E(t) sum over frames of (dE / N)^2 + w_F sum over components of dF^2 / c] / (B F_ms)
+
+    with the errors dE and dF, the number of atoms N of a frame, and of the training part the mean
+    number c of force components of a frame and the mean square F_ms of forces. So a frame counts as
+    much in any batch, and neither depends on the units or on the size of the forces. If no forces
+    are known, F_ms is the mean square of energies per atom without references, times 1/Å^2.
+
+    Attributes:
+        steps: number of batches, in as many epochs as they need.
+        batch_size: largest number of frames in a batch; the batches of an epoch are equal up to
+            one frame.
+        batch_atoms: largest number of atoms in a batch of several frames, which bounds the memory;
+            where the largest frames would exceed it, batches have fewer frames.
+        learning_rate: largest one, see :meth:`rate`.
+        warm_up: number of steps in which the learning rate rises.
+        clip: largest norm of the gradient of the loss; longer ones are scaled down (Pascanu,
+            Mikolov and Bengio, arXiv:1211.5063).
+        average: largest decay of the exponential moving average of the weights, see :meth:`decay`.
+        energy_weight: w_E at the start, 1/Å^2.
+        energy_rise: factor by which w_E rises, see :meth:`energy_weight_at`.
+        force_weight: w_F.
+        validation: share of the training part, its last frames in one block, that is not trained
+            on, but whose errors are measured.
+    """
+
+    steps: int
+    batch_size: int = 32
+    batch_atoms: int = 4096
+    learning_rate: float = 3e-3
+    warm_up: int = 100
+    clip: float = 1.0
+    average: float = 0.999
+    energy_weight: float = 1.0
+    energy_rise: float = 10.0
+    force_weight: float = 1.0
+    validation: float = 0.1
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch_size, self.batch_atoms) < 1:
+            raise ValueError("steps, frames and atoms of a batch must be at least 1")
+        if not 0 <= self.warm_up < self.steps:
+            raise ValueError(f"{self.warm_up} steps of warm-up do not fit {self.steps} steps")
+        if not (0 < self.learning_rate < math.inf and self.clip > 0 and self.energy_rise > 0):
+            raise ValueError("learning rate, clipping and the energy weight's rise are positive")
+        if not 0 <= self.average < 1 or not 0 <= self.validation < 1:
+            raise ValueError("average and share of validation are at least 0 and below 1")
+        weights = (self.energy_weight, self.force_weight)
+        if not (min(weights) >= 0 and 0 < sum(weights) < math.inf):
+            raise ValueError("weights of E and F must not be negative, nor both 0")
+
+    def quick(self) -> "EdgeSettings":
+        """The same settings with few steps, for a quick try."""
+        steps = min(self.steps, QUICK_STEPS)
+        return replace(self, steps=steps, warm_up=self.warm_up * steps // self.steps)
+
+    def _remaining(self, step: int) -> float:
+        """1 until the end of the warm-up, then down a cosine, to 0 after the last step."""
+        done = max(0, step - 1 - self.warm_up) / (self.steps - self.warm_up)
+        return 0.5 * (1.0 + math.cos(math.pi * done))
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, from 1: a linear warm-up, then a cosine to 0.
+
+        Source: Loshchilov and Hutter, arXiv:1608.03983, without restarts.
+        """
+        return self.learning_rate * min(1.0, step / max(1, self.warm_up)) * self._remaining(step)
+
+    def energy_weight_at(self, step: int) -> float:
+        """w_E of a step, from 1: it rises as the learning rate falls, by energy_rise in the end.
+
+        Forces, of which there are many, are learned while steps are large, and constants of E when
+        they are small; as in DeePMD-kit (Wang et al., Comput. Phys. Commun. 228, 178 (2018)), but
+        as a power, w_E(t) = w_E energy_rise^(1 - rate(t) / learning_rate) after the warm-up.
+        """
+        return self.energy_weight * self.energy_rise ** (1.0 - self._remaining(step))
+
+    def decay(self, step: int) -> float:
+        """Decay d of the average of weights in a step t from 1: average <- d average + (1 - d) w.
+
+        d = min(self.average, (1 + t) / (10 + t)), so that the first weights are soon forgotten; as
+        in TensorFlow's ExponentialMovingAverage.
+        """
+        return min(self.average, (1.0 + step) / (10.0 + step))

@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.calculator import CalculatorSetupError
 from ase.calculators.fd import calculate_numerical_forces
-from contract.test_batches import shaken
+from contract.models import shaken
 from twins.behler import fingerprint
 
 from data_gen.frames import Structure

@@ -91,3 +91,26 @@ def test_what_is_wrong_is_said_and_where(three):
         Frames(frames.structures, frames.energies, frames.forces[:2])
     one = Structure(np.zeros((1, 3)), np.array([79]), np.zeros((3, 3)), np.zeros(3, bool))
     assert len(Frames((one,), np.zeros(1), (np.zeros((1, 3)),))) == 1
+
+
+def test_forces_may_be_missing_where_that_is_said(three):
+    energy = three[1].get_potential_energy()
+    three[1].calc = SinglePointCalculator(three[1], energy=energy)
+    with pytest.raises(DataError, match="file: frame 1 has no energy or no forces"):
+        Frames.from_atoms(three, "file")
+    frames = Frames.from_atoms(three, missing_forces=True)
+    assert frames.with_forces.tolist() == [True, False, True]
+    assert np.isnan(frames.forces[1]).all() and frames.energies[1] == energy
+    np.testing.assert_array_equal(frames.forces[2], three[2].get_forces())
+    assert frames[1:].with_forces.tolist() == [False, True]
+    # Energies are always needed, and forces that are NaN in part are an error.
+    with pytest.raises(DataError, match="file: frame 0 has no energy or no forces"):
+        Frames.from_atoms([Atoms("Au")], "file", missing_forces=True)
+    partly = [f.copy() for f in frames.forces]
+    partly[0][0, 0] = np.nan
+    with pytest.raises(DataError, match=r"forces are not finite .* in frame 0"):
+        Frames(frames.structures, frames.energies, tuple(partly))
+    nan = np.full((1, 3), np.nan)
+    three[1].calc = SinglePointCalculator(three[1], energy=energy, forces=nan)
+    with pytest.raises(DataError, match=r"file: forces are not finite .* in frame 1"):
+        Frames.from_atoms(three, "file")

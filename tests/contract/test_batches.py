@@ -3,35 +3,18 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, make_supercell
+from ase.build import make_supercell
 from ase.neighborlist import neighbor_list
 from conftest import cluster
-from contract.models import VARIANTS, build, entry
+from contract.models import VARIANTS, batch_for, build, entry, shaken
 
-from data_gen.structures import build_structure
 from keras_models.backend import tf
-from keras_models.batch import batch_of, cutoff_of, tensors_of
+from keras_models.batch import batch_of
 from keras_models.gradient import energy_and_forces
 from keras_models.neighbours import edges, most_neighbours
 from keras_models.prediction import EnergyForcePredictor
 
 PERIODIC = [v for v in VARIANTS if entry(v).periodic]
-
-
-def shaken(name, rng, size=0.1):
-    """A structure with displaced atoms: a cluster, a slab, or a skew cell with small heights."""
-    if name == "cluster":
-        atoms = build_structure("au6-octahedron")
-    elif name == "slab":
-        atoms = build_structure("pt8au2-slab")
-    elif name == "skew":
-        atoms = bulk("Pt", "fcc", a=3.9) + Atoms("Au", positions=[[1.95, 1.95, 3.9]])
-        atoms.set_cell([[0.2, 2.9, 2.6], [2.7, 0.0, 2.8], [2.9, 2.7, 0.1]])
-        atoms.pbc = True
-    else:
-        atoms = Atoms("Au")
-    atoms.positions += rng.normal(0, size, atoms.positions.shape)
-    return atoms
 
 
 NAMES = ("cluster", "slab", "skew", "atom")
@@ -42,10 +25,10 @@ def structures(rng):
     return [shaken(name, rng) for name in NAMES]
 
 
-def respond(variant, structures, **shape):
+def respond(variant, structures, room=False):
     """Energies (n,) and forces (A, 3) of one batch, not compiled."""
     model = build(variant)
-    x = tensors_of(batch_of(structures, cutoff_of(model), **shape), "float64")
+    x = batch_for(model, structures, room)
     weights = [v.value for v in model.trainable_variables]
     return tuple(part.numpy() for part in energy_and_forces(model, weights, x))
 
@@ -98,7 +81,7 @@ def test_frames_of_any_size_together_as_alone(variant, structures):
     np.testing.assert_allclose(energies, np.concatenate([e for e, _ in alone]), atol=1e-11)
     np.testing.assert_allclose(forces, np.concatenate([f for _, f in alone]), atol=1e-11)
     assert np.ptp(energies) > 1e-3 and np.abs(forces).max() > 1e-3
-    filled = respond(variant, structures, slots=100, atoms=25, samples=5)
+    filled = respond(variant, structures, room=True)
     np.testing.assert_allclose(filled[0][:4], energies, atol=1e-11)
     np.testing.assert_allclose(filled[1][:19], forces, atol=1e-11)
     # In chunks of one compiled shape, the last of them not full.
@@ -160,7 +143,6 @@ def test_another_cell_or_composition_compiles_nothing(variant, rng):
     other = atoms.copy()
     other.set_cell(np.array(atoms.cell) * 1.01, scale_atoms=True)
     other.numbers = other.numbers[::-1]
-    slots = most_neighbours([atoms, other], cutoff_of(model))
-    batches = [batch_of([a], cutoff_of(model), slots) for a in (atoms, other)]
-    found = [compiled(tensors_of(batch, "float64")).numpy()[0, 0] for batch in batches]
+    batches = [batch_for(model, [a], room=True) for a in (atoms, other)]
+    found = [compiled(batch).numpy()[0, 0] for batch in batches]
     assert len(traced) == 1 and abs(found[1] - found[0]) > 1e-3

@@ -1,12 +1,13 @@
 """The contract of every model in the catalogue: what it must depend on, and what it must not."""
 
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from conftest import STATISTICS, cluster
-from contract.models import VARIANTS, answers, build, entry, inputs_of, symmetries
+from contract.models import VARIANTS, answers, build, entry, inputs_of, symmetries, training
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
@@ -14,6 +15,7 @@ from twins import energy as twins
 from twins import force as twins_force
 from twins import graph as twins_graph
 
+from data_gen.frames import Frames
 from keras_models import catalogue, load_model
 from keras_models.backend import keras, tf
 from reproduction.engine.provenance import ROOT
@@ -169,7 +171,7 @@ def test_xla_and_plain_agree_when_the_number_of_atoms_is_open(variant, rng):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_gradients_are_right_and_finite(variant, rng):
     """Through the i = j terms, too: against finite differences, in float64."""
-    model = build(variant, activation=None if variant == "behler" else "silu")
+    model = build(variant, activation=None if entry(variant).periodic else "silu")
     x = cluster(rng, 6)[None]
     inputs = inputs_of(model, x)
     positions = inputs["positions"] if isinstance(inputs, dict) else inputs
@@ -178,7 +180,8 @@ def test_gradients_are_right_and_finite(variant, rng):
         out = model(inputs)
         direction = rng.standard_normal(out.shape)
         total = tf.reduce_sum(out * tf.constant(direction))
-    gradient = tape.gradient(total, positions).numpy().reshape(x.shape)
+    # That of an edge list is not dense before the conversion.
+    gradient = tf.convert_to_tensor(tape.gradient(total, positions)).numpy().reshape(x.shape)
     step = rng.standard_normal(x.shape)
     assert np.isfinite(gradient).all()
     if "translation" in symmetries(variant):
@@ -265,11 +268,37 @@ def test_a_smooth_activation_makes_the_energy_twice_differentiable(rng):
         ),
         ("distance_graph_network", {"options": {"steps": 0}}, "at least one"),
         ("eq1", {}, "no model 'eq1'"),
+        ("linear_eq4", {"options": {"order": 4}}, "order is 1, 2 or 3"),
+        ("linear_eq4", {"options": {"rounds": 0}}, "rounds at least 1"),
+        ("linear_eq4", {"options": {"elements": "both"}}, "'outputs' or 'input'"),
     ],
 )
 def test_what_does_not_fit_is_refused(name, changes, says):
+    data = (
+        training() if catalogue.MODELS.get(name, entry("behler")).inputs == "edges" else STATISTICS
+    )
     with pytest.raises(ValueError, match=says):
-        catalogue.build(name, STATISTICS, **changes)
+        catalogue.build(name, data, **changes)
+
+
+def test_the_training_part_must_be_of_a_kind_that_fits():
+    """Statistics do not say what a model on edge lists needs, nor do frames of any size others."""
+    for name, data, says in (
+        ("linear_eq4", STATISTICS, "not its statistics alone"),
+        ("eq2", training(), "needs a Dataset"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            catalogue.build(name, data)
+
+
+def test_a_model_on_edge_lists_is_built_from_a_dataset_as_from_its_frames(short):
+    options = {"cutoff": 5.0, "polynomials": 4, "channels": 3}
+    models = [
+        catalogue.build("linear_eq4", data, (6,), options=options, seed=0)
+        for data in (short, Frames.of(short))
+    ]
+    a, b = (json.dumps(m.get_config(), default=str, sort_keys=True) for m in models)
+    assert a == b and '"Au"' in a
 
 
 def test_the_contract_is_asked_of_the_whole_catalogue():

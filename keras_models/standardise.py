@@ -1,0 +1,120 @@
+"""Standardisation by numbers that are measured in the training part while a model is built.
+
+A functional model grows from its inputs, so every tensor in it is itself a model that can be
+evaluated for the training part before the next layer is made. The numbers become constants of the
+layers and are saved with them. Shapes: A atoms, W features.
+"""
+
+import numpy as np
+
+from data_gen.frames import Frames
+from keras_models.backend import keras, register, tf
+from keras_models.batch import tensors_of
+from keras_models.edges import edge_batches
+from keras_models.virial import energies_forces_and_virials
+
+# Structures at a time in which the standardisations are measured.
+CHUNK = 32
+# Chunks in which the size of the untrained model's forces is measured.
+FEW = 8
+# Smallest standard deviation to divide by, as a fraction of the largest.
+SMALLEST = 0.01
+
+
+@register
+class Standardise(keras.layers.Layer):
+    """Layer x -> (x - mean) / std with fixed numbers for each of the last axis's W features.
+
+    Args:
+        mean, std: (W,), from the training part.
+    """
+
+    def __init__(self, mean, std, **kwargs):
+        super().__init__(**kwargs)
+        self.mean, self.std = (np.asarray(x, float).tolist() for x in (mean, std))
+
+    def call(self, x):
+        mean = tf.constant(self.mean, x.dtype)
+        inverse = tf.constant(1.0 / np.array(self.std), x.dtype)
+        return (x - mean) * inverse
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "mean": self.mean, "std": self.std}
+
+
+class Measure:
+    """Constants that are measured in the training part while a model is built.
+
+    Args:
+        nest: Keras inputs, from :func:`~keras_models.edges.edge_inputs`.
+        train: training part.
+        cutoff: of neighbours, Å.
+
+    Attributes:
+        lone: standardised invariants of an atom without neighbours, whose invariants are 0.
+    """
+
+    def __init__(self, nest, train: Frames, cutoff: float) -> None:
+        self.nest, self.lone = nest, []
+        known = [f for f, given in zip(train.forces, train.with_forces, strict=True) if given]
+        self.forces = np.concatenate(known) if known else np.zeros((0, 3))
+        self.batches = [
+            tensors_of(batch, keras.config.floatx())
+            for batch in edge_batches(train.structures, cutoff, CHUNK)
+        ]
+
+    def moments(self, tensors) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Mean and mean square (W,) of each tensor (A, ..., W) over all else, without padding."""
+        model, count = keras.Model(self.nest, dict(enumerate(tensors))), 0
+        first, second = ([0.0] * len(tensors) for _ in range(2))
+        for x in self.batches:
+            real = x["numbers"].numpy() > 0
+            count += real.sum()
+            for k, value in model(x).items():
+                value = value.numpy().astype(float)[real]
+                value = value.reshape(len(value), -1, value.shape[-1])
+                first[k] = first[k] + value.mean(axis=1).sum(axis=0)
+                second[k] = second[k] + (value**2).mean(axis=1).sum(axis=0)
+        return [(a / count, b / count) for a, b in zip(first, second, strict=True)]
+
+    def scaled(self, sums, name):
+        """Divide neighbour sums by their root mean squares; no shift, so that 0 remains 0."""
+        sizes = floored([np.sqrt(square) for _, square in self.moments(sums)])
+        return [
+            Standardise(np.zeros(len(size)), size, name=f"{name}_{k}_scaled")(a)
+            for k, (a, size) in enumerate(zip(sums, sizes, strict=True))
+        ]
+
+    def standardised(self, found: dict, name):
+        """Standardise kinds of invariants {kind: (A, C)} and join them: (A, W)."""
+        moments = self.moments(list(found.values()))
+        stds = floored([np.sqrt(np.maximum(square - mean**2, 0.0)) for mean, square in moments])
+        parts = []
+        for (kind, x), (mean, _), std in zip(found.items(), moments, stds, strict=True):
+            parts.append(Standardise(mean, std, name=f"{name}_{kind}")(x))
+            self.lone += (-mean / std).tolist()
+        return keras.layers.Concatenate(name=name)(parts) if parts[1:] else parts[0]
+
+    def energy_scale(self, energy) -> float:
+        """Scale of E, eV, with which the untrained forces are as large as those of training."""
+        model, squares = keras.Model(self.nest, energy), []
+        weights = [tf.convert_to_tensor(v) for v in model.trainable_variables]
+        for x in self.batches[:: -(-len(self.batches) // FEW)]:
+            forces = energies_forces_and_virials(model, weights, x)[1].numpy()
+            squares.append((forces[x["numbers"].numpy() > 0] ** 2).mean())
+        found = np.sqrt(np.mean(squares))
+        wanted = np.sqrt((self.forces**2).mean()) if len(self.forces) else 0.0
+        return float(wanted / found) if found > 0 and wanted > 0 else 1.0
+
+
+def floored(stds: list[np.ndarray]) -> list[np.ndarray]:
+    """Standard deviations to divide by: none below a fraction of the largest of all, and none 0.
+
+    What hardly varies in training would otherwise be magnified without bound elsewhere, such as
+    vectors, which are small in a crystal, at its surface.
+    """
+    largest = max(std.max() for std in stds)
+    return [np.maximum(std, SMALLEST * largest if largest > 0 else 1.0) for std in stds]
