@@ -25,19 +25,20 @@ VARIANTS: dict[str, tuple[str, dict]] = {
     for name in ("eq2", "eq3", "eq4", "eq5")
     for form in ("fast", "literal")
 }
+# Inputs of Eq. 6 to 9. Where C2 stands is each equation's own; how vectors are scaled is none's, so
+# one has all combinations.
+COMMON = (("inverse_square", "none"), ("raw", "none"), ("inverse_square", "all"))
+OUTER = (("inverse_square", "outer"),)
+FORCE_INPUTS = {
+    **dict.fromkeys(("eq6", "eq7", "eq7_as_printed"), COMMON),
+    "eq8": COMMON + OUTER,
+    "eq9": (*COMMON, *OUTER, ("inverse_cube", "none"), ("raw", "all")),
+}
 VARIANTS |= {
     f"{name}-{vectors}-{c2}-{form}": (name, {"vectors": vectors, "c2": c2, "form": form})
-    for name in ("eq6", "eq7", "eq7_as_printed", "eq8", "eq9")
-    for vectors, c2 in (
-        ("inverse_square", "none"),
-        ("raw", "none"),
-        ("inverse_cube", "none"),
-        ("inverse_square", "all"),
-        ("raw", "all"),
-        ("inverse_square", "outer"),
-    )
+    for name, combinations in FORCE_INPUTS.items()
+    for vectors, c2 in combinations
     for form in ("fast", "literal")
-    if c2 != "outer" or name in ("eq8", "eq9")
 }
 VARIANTS |= {
     "graph_network-centred": ("graph_network", {"centre": True}),
