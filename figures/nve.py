@@ -55,4 +55,4 @@ def draw(results: Path) -> list[Path]:
         fontsize=10,
     )
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
-    return save(figure, results / "figures", "nve")
+    return save(figure, results / "figures", "nve", svg=False)
