@@ -19,7 +19,7 @@ def test_unfinished_amp_training_is_taken_up_with_its_checkpoint_alone(au6, tmp_
     """Of other settings, or with the checkpoint gone as by --fresh, it begins anew."""
     found = []
 
-    def stopped(train, test, settings, seed, folder, report):
+    def stopped(train, test, settings, seed, folder, report, functions):
         found.append((folder / "state.npz").is_file())
         folder.mkdir(exist_ok=True)
         (folder / "state.npz").touch()
