@@ -348,7 +348,7 @@ def test_a_scatter_is_a_picture_alone(tmp_path):
 
 def test_results_stay_small():
     sizes = [path.stat().st_size for path in (ROOT / "results").rglob("*") if path.is_file()]
-    assert sum(sizes) < 20e6 and max(sizes) < 2.7e6
+    assert sum(sizes) < 20e6 and max(sizes) < 2.5e6
 
 
 def test_units_of_small_errors():

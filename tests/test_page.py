@@ -146,7 +146,7 @@ def test_images_are_there_and_decode(parsed):
 
 
 def test_it_is_small_enough_to_send(text):
-    assert len(text.encode()) < 2_700_000
+    assert len(text.encode()) < 2_500_000
 
 
 def test_verdicts_come_first_and_are_all_there(text, parsed):
