@@ -1,0 +1,288 @@
+"""From settings to a folder with a trained model, its errors and a page; resumes where it stopped.
+
+A folder has ``config.json`` from when training begins, ``unfinished/`` with checkpoints until a
+model is in ``models/``, and ``report.html`` when all is done.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from data_gen.files import sweep
+from data_gen.locks import Held, held
+from fitting import page
+from fitting.budget import measure_speed
+from fitting.config import NAME, Config, read_config, write_config
+from fitting.data import Data, Part, load
+from fitting.errors import FittingError
+from fitting.evaluation import MODELS, Evaluation, Potential, baseline_of, evaluate, models_in
+from fitting.progress import Bar, Stop, duration, stoppable
+from fitting.results import provenance, write_results
+from keras_models.checkpoints import load_arrays, save_arrays
+from keras_models.defaults import default_settings
+from keras_models.fit_edges import EdgeFitSettings, fit_edges
+from keras_models.settings import EdgeSettings
+
+UNFINISHED, CURVES = "unfinished", "curves"
+# Frames of the training part whose errors are shown; evenly spaced ones of more.
+SHOWN = 1000
+QUIET = Console(quiet=True)
+
+
+def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
+    """Train as the settings say, or go on with a training that was stopped; returns the page.
+
+    Args:
+        config: settings; what is missing is chosen from the data.
+        folder: for all that is made; new, empty or of the same training.
+        console: for messages and progress.
+
+    Raises:
+        FittingError: settings or data do not fit, or the folder has something else in it.
+        DataError: a file cannot be read or used.
+        Diverged: the loss is not finite.
+        Stop: the user asked to stop; the same call goes on from there.
+    """
+    folder = Path(folder)
+    if not config.files:
+        raise FittingError("there are no files to train on: name at least one")
+    with _alone(folder):
+        before = _before(folder)
+        config = config.with_checksums()
+        data = load(config)
+        for line in (*data.seen, *data.notes, data.split):
+            console.print(line, markup=False, highlight=False)
+        config, settings = completed(config, data, before, console)
+        if before and (folder / page.NAME).is_file():
+            console.print(f"This training is finished: see {folder / page.NAME}", markup=False)
+            return folder / page.NAME
+        if before:
+            console.print(f"Going on with the training in {folder}", markup=False)
+        write_config(config, folder / NAME)
+        with stoppable() as asked:
+            for k, seed in enumerate(config.seeds):
+                label = f"seed {seed} ({k + 1} of {len(config.seeds)})"
+                with Bar(console, label) as bar:
+
+                    def report(fraction: float, text: str, bar=bar) -> None:
+                        bar(fraction, text)
+                        asked.check()
+
+                    _train_seed(folder, config, settings, data, seed, report, console)
+        console.print("Evaluating", markup=False)
+        return _conclude(folder, config, settings, data)
+
+
+def completed(
+    config: Config, data: Data, before: Config | None, console: Console = QUIET
+) -> tuple[Config, EdgeFitSettings]:
+    """Settings with all that is chosen from the data; steps of the minutes, if none are given.
+
+    Args:
+        config: settings, with checksums.
+        data: its data.
+        before: settings that the folder has from a training that was stopped.
+        console: for messages and progress.
+
+    Raises:
+        FittingError: settings make no sense, or are not those of ``before``.
+    """
+    chosen = default_settings(data.trained, config.minutes)
+    training = {**asdict(chosen.training), "validation": data.validation_share}
+    # A number of steps by default is for a default number of minutes.
+    training.pop("steps")
+    model = dict(config.model)
+    of_model = {
+        "name": chosen.model,
+        "widths": chosen.widths,
+        "activation": chosen.activation,
+        "options": dict(chosen.options),
+        "dtype": chosen.dtype,
+    }
+    if model.get("name", chosen.model) != chosen.model:
+        of_model |= {"widths": None, "activation": None, "options": {}}
+    of_model |= {**model, "options": {**of_model["options"], **model.get("options", {})}}
+    full = replace(config, model=of_model, training={**training, **config.training})
+    if full.steps is None and before and before.minutes == full.minutes:
+        full = full.with_steps(before.steps)
+    if full.steps is None:
+        if full.minutes is None:
+            raise FittingError("neither minutes nor steps of training are given: give one of them")
+        full = full.with_steps(_steps_in_time(full, data, console))
+    settings = settings_of(full)
+    if before:
+        different = before.differences(full)
+        if different:
+            raise FittingError(
+                f"the folder has another training, which differs in {', '.join(different)}: give "
+                "another --out, or delete the folder"
+            )
+    return full, settings
+
+
+def settings_of(config: Config) -> EdgeFitSettings:
+    """The settings of each seed's training, from complete ones.
+
+    Raises:
+        FittingError: a value makes no sense.
+    """
+    try:
+        training = {"warm_up": min(100, config.steps // 2), **config.training}
+        model = dict(config.model)
+        name = model.pop("name")
+        model["widths"] = _tuples(model.get("widths"))
+        return EdgeFitSettings(name, EdgeSettings(**training), **model)
+    except (ValueError, TypeError) as error:
+        raise FittingError(f"settings of the training: {error}") from None
+
+
+def _steps_in_time(config: Config, data: Data, console: Console) -> int:
+    seconds = 60.0 * config.minutes / len(config.seeds)
+    settings = settings_of(config.with_steps(1000))
+    with stoppable() as asked, Bar(console, "timing") as bar:
+
+        def report(fraction: float, text: str) -> None:
+            bar(fraction, text)
+            asked.check()
+
+        speed = measure_speed(data.train.frames, settings, report)
+    steps = speed.steps_within(seconds)
+    console.print(
+        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps for each of {len(config.seeds)} "
+        f"models, about {duration(len(config.seeds) * (speed.start + steps * speed.step))}",
+        markup=False,
+    )
+    return steps
+
+
+def _train_seed(folder, config, settings, data: Data, seed: int, report, console) -> None:
+    """Train one model and save it, unless that was done before."""
+    path = folder / MODELS / f"seed{seed}.keras"
+    if path.is_file():
+        return
+    checkpoint = folder / UNFINISHED / f"seed{seed}.npz"
+    first = True
+
+    def on_report(fraction: float, text: str) -> None:
+        nonlocal first
+        if first and text.startswith("step") and fraction > 1.5 / settings.training.steps:
+            console.print(f"seed {seed} goes on after {text}", markup=False)
+        first &= not text.startswith("step")
+        report(fraction, text)
+
+    fitted = fit_edges(
+        data.trained, settings, seed, checkpoint, json.dumps(provenance()), on_report
+    )
+    save_arrays(folder / CURVES / f"seed{seed}.npz", "", **fitted.curves)
+    # Last, as a model that is there counts as trained.
+    fitted.save(
+        path,
+        seed=seed,
+        baseline=baseline_of(data.train.frames),
+        config=asdict(config.moved(lambda name: Path(name).name)),
+        counts=fitted.counts,
+    )
+    checkpoint.unlink(missing_ok=True)
+
+
+def _conclude(folder: Path, config: Config, settings: EdgeFitSettings, data: Data) -> Path:
+    """Evaluate the models on all parts and write everything but them."""
+    potential = Potential(folder)
+    shown = data.train
+    if len(shown.frames) > SHOWN:
+        shown = shown[np.linspace(0, len(shown.frames) - 1, SHOWN).astype(int)]
+    parts = [p for p in (shown, data.validation, data.test) if p]
+    found = [evaluation_of(potential, part) for part in parts]
+    curves = {
+        seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "") for seed in config.seeds
+    }
+    name = ", ".join(Path(f).name for f in config.files)
+    page_path = write_results(
+        folder,
+        title=f"A potential trained on {name}",
+        lead=data.split,
+        parts=found,
+        names=parts[-1].names,
+        seen=data.seen,
+        notes=data.notes,
+        facts={
+            "Settings": _settings_table(config),
+            "Provenance": _provenance_table(config),
+        },
+        use=use_of(folder),
+        curves=curves,
+        summary={"config": json.loads((folder / NAME).read_text()), "provenance": provenance()},
+    )
+    with contextlib.suppress(OSError):
+        (folder / UNFINISHED).rmdir()
+    return page_path
+
+
+def evaluation_of(potential: Potential, part: Part) -> Evaluation:
+    """Evaluation of a part, with its labels."""
+    return evaluate(potential, part.frames, part=part.name, labels=part.labels)
+
+
+def use_of(folder: Path) -> str:
+    """Code that uses the models of a folder."""
+    return (
+        "from keras_models.calculator import KerasCalculator\n\n"
+        f'atoms.calc = KerasCalculator("{Path(folder).name}")\n'
+        "print(atoms.get_potential_energy())"
+    )
+
+
+def _settings_table(config: Config) -> dict[str, str]:
+    entries = {
+        "files": ", ".join(Path(f).name for f in config.files),
+        "test": ", ".join(Path(f).name for f in config.test) or "a part of the files",
+        "split": config.split,
+        "seeds": ", ".join(map(str, config.seeds)),
+        "minutes": str(config.minutes),
+        "continue_from": str(config.continue_from and Path(config.continue_from).name),
+        **{f"model.{name}": str(value) for name, value in config.model.items()},
+        **{f"training.{name}": str(value) for name, value in config.training.items()},
+    }
+    return entries
+
+
+def _provenance_table(config: Config) -> dict[str, str]:
+    sums = {f"SHA-256 of {Path(name).name}": found for name, found in config.sha256.items()}
+    return {**sums, **provenance()}
+
+
+def _before(folder: Path) -> Config | None:
+    """Settings of a training that was begun in a folder.
+
+    Raises:
+        FittingError: the folder has something else in it.
+    """
+    if (folder / NAME).is_file():
+        return read_config(folder / NAME)
+    others = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+    if others:
+        raise FittingError(
+            f"{folder} has something else in it ({others[0]}): give a new folder as --out"
+        )
+    return None
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    try:
+        with held(folder):
+            sweep(folder)
+            yield
+    except Held:
+        raise FittingError(
+            f"{folder}: another training is working here: wait for it, or give another --out"
+        ) from None
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
