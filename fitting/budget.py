@@ -7,6 +7,7 @@ the run, it fixes the schedules, so that an interrupted training goes on with th
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from data_gen.frames import Frames
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
@@ -63,6 +64,6 @@ def measure_speed(
             report(fraction, "timing a few steps")
 
     fit_edges(train, replace(settings, training=few), report=on_report)
-    steps = sorted(b - a for a, b in zip(times[1:-1], times[2:], strict=True))
+    steps = sorted(b - a for a, b in pairwise(times[1:]))
     # The median, as a step may be disturbed by other programs.
     return Speed(times[1] - times[0], max(steps[len(steps) // 2], 1e-6))

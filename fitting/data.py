@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from data_gen.errors import DataError
 from data_gen.frames import Frames
+from data_gen.reading import Reading, read_frames
 from fitting.config import Config
 
 
@@ -82,4 +81,56 @@ def load(config: Config) -> Data:
     Raises:
         DataError: a file cannot be read or used.
     """
-    raise NotImplementedError
+    keys = (config.energy_key, config.forces_key)
+    reading = read_frames(config.files, *keys)
+    everything = part_of("all", reading)
+    seen, notes = look_at(reading)
+    other = None
+    if config.test:
+        reading = read_frames(config.test, *keys)
+        other = part_of("test", reading)
+        more, warnings = look_at(reading)
+        seen, notes = (*seen, "To test on:", *more), (*notes, *warnings)
+    train, validation, test = divided(everything.frames, config.split, other is None)
+    kind = "contiguous blocks" if config.split == "blocks" else "frames drawn at random"
+    counts = [len(train), len(validation), len(other.frames) if other else len(test)]
+    whence = "the test files" if other else kind
+    split = (
+        f"{counts[0]:,} frames to train on, {counts[1]:,} to validate on ({kind}), "
+        f"{counts[2]:,} to test on ({whence})."
+    )
+    return Data(
+        everything[train].called("train"),
+        everything[validation].called("validation") if len(validation) else None,
+        other or (everything[test].called("test") if len(test) else None),
+        seen,
+        notes,
+        split,
+    )
+
+
+def part_of(name: str, reading: Reading) -> Part:
+    """All frames of a reading."""
+    labels = {
+        "config_type": tuple(x or "none" for x in reading.config_types),
+        "file": tuple(o.path.name for o in reading.origins),
+    }
+    names = tuple(f"{o.path.name}, frame {o.index}" for o in reading.origins)
+    several = {kind: found for kind, found in labels.items() if len(set(found)) > 1}
+    return Part(name, reading.frames, names, several)
+
+
+def look_at(reading: Reading) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Lines on what was read, and warnings."""
+    return (f"{len(reading)} frames",), reading.notes
+
+
+def divided(frames: Frames, split: str, with_test: bool):
+    n = len(frames)
+    k = np.arange(n)
+    if split == "random":
+        k = np.random.default_rng(0).permutation(n)
+    block = np.arange(n) * 10 // n
+    test = k[block % 10 == 9] if with_test else k[:0]
+    val = k[block % 10 == 4]
+    return np.setdiff1d(k, np.r_[test, val]), np.sort(val), np.sort(test)

@@ -55,9 +55,7 @@ def of_frames(
     frames: Frames, energies: np.ndarray, forces: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Errors of each frame: dE (n,), and the RMS of its dF (n,), NaN without known forces."""
-    rms = [
-        np.sqrt(np.mean((f - true) ** 2)) for f, true in zip(forces, frames.forces, strict=True)
-    ]
+    rms = [np.sqrt(np.mean((f - true) ** 2)) for f, true in zip(forces, frames.forces, strict=True)]
     return (energies - frames.energies) / frames.sizes, np.array(rms)
 
 

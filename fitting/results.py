@@ -26,8 +26,16 @@ PACKAGES = ("numpy", "tensorflow", "keras", "ase", "vesin")
 
 def provenance() -> dict[str, str]:
     """Versions and machine."""
-    found = {name: number for name, number in versions(PACKAGES).items()}
-    return {**found, "processor": processor()}
+    return {**versions(PACKAGES), "processor": processor()}
+
+
+def use_of(folder: Path) -> str:
+    """Code that uses the models of a folder."""
+    return (
+        "from keras_models.calculator import KerasCalculator\n\n"
+        f'atoms.calc = KerasCalculator("{Path(folder).name}")\n'
+        "print(atoms.get_potential_energy())"
+    )
 
 
 def write_results(
@@ -79,8 +87,8 @@ def _summary(parts: Sequence[Evaluation], more: Mapping) -> str:
 
     def plain(e: Errors) -> dict:
         found = {k: v for k, v in asdict(e).items() if k not in ("part", "group", "name")}
-        found = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in found.items()}
-        return {**found, "unit": e.unit}
+        finite = {k: v for k, v in found.items() if not isinstance(v, float) or np.isfinite(v)}
+        return {**dict.fromkeys(found), **finite, "unit": e.unit}
 
     errors = {of.part: [plain(e) for e in of.metrics if e.group == "all"] for of in parts}
     models = {

@@ -6,7 +6,7 @@ model is in ``models/``, and ``report.html`` when all is done.
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,14 +15,15 @@ from rich.console import Console
 
 from data_gen.files import sweep
 from data_gen.locks import Held, held
+from data_gen.machine import versions
 from fitting import page
 from fitting.budget import measure_speed
 from fitting.config import NAME, Config, read_config, write_config
 from fitting.data import Data, Part, load
 from fitting.errors import FittingError
-from fitting.evaluation import MODELS, Evaluation, Potential, baseline_of, evaluate, models_in
-from fitting.progress import Bar, Stop, duration, stoppable
-from fitting.results import provenance, write_results
+from fitting.evaluation import MODELS, Evaluation, Potential, baseline_of, evaluate
+from fitting.progress import Bar, duration, stoppable
+from fitting.results import PACKAGES, provenance, use_of, write_results
 from keras_models.checkpoints import load_arrays, save_arrays
 from keras_models.defaults import default_settings
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
@@ -175,9 +176,8 @@ def _train_seed(folder, config, settings, data: Data, seed: int, report, console
         first &= not text.startswith("step")
         report(fraction, text)
 
-    fitted = fit_edges(
-        data.trained, settings, seed, checkpoint, json.dumps(provenance()), on_report
-    )
+    stamp = json.dumps(versions(PACKAGES))
+    fitted = fit_edges(data.trained, settings, seed, checkpoint, stamp, on_report)
     save_arrays(folder / CURVES / f"seed{seed}.npz", "", **fitted.curves)
     # Last, as a model that is there counts as trained.
     fitted.save(
@@ -198,9 +198,7 @@ def _conclude(folder: Path, config: Config, settings: EdgeFitSettings, data: Dat
         shown = shown[np.linspace(0, len(shown.frames) - 1, SHOWN).astype(int)]
     parts = [p for p in (shown, data.validation, data.test) if p]
     found = [evaluation_of(potential, part) for part in parts]
-    curves = {
-        seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "") for seed in config.seeds
-    }
+    curves = {seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "") for seed in config.seeds}
     name = ", ".join(Path(f).name for f in config.files)
     page_path = write_results(
         folder,
@@ -226,15 +224,6 @@ def _conclude(folder: Path, config: Config, settings: EdgeFitSettings, data: Dat
 def evaluation_of(potential: Potential, part: Part) -> Evaluation:
     """Evaluation of a part, with its labels."""
     return evaluate(potential, part.frames, part=part.name, labels=part.labels)
-
-
-def use_of(folder: Path) -> str:
-    """Code that uses the models of a folder."""
-    return (
-        "from keras_models.calculator import KerasCalculator\n\n"
-        f'atoms.calc = KerasCalculator("{Path(folder).name}")\n'
-        "print(atoms.get_potential_energy())"
-    )
 
 
 def _settings_table(config: Config) -> dict[str, str]:
