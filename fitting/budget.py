@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from data_gen.frames import Frames
+from keras_models.fine_tuning import Pretrained
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
 
 # Steps that are timed, after one that is not.
@@ -44,6 +45,7 @@ def measure_speed(
     train: Frames,
     settings: EdgeFitSettings,
     report: Callable[[float, str], None] | None = None,
+    start: Pretrained | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Speed:
     """Time a few steps of a training whose result is discarded.
@@ -52,6 +54,7 @@ def measure_speed(
         train: training part.
         settings: of the training; their number of steps does not matter.
         report: called with (fraction done, short text); may raise an exception to stop.
+        start: a model that the training begins with, or None.
         clock: seconds.
     """
     few = replace(settings.training, steps=TIMED + 1, warm_up=0)
@@ -63,7 +66,7 @@ def measure_speed(
         if report:
             report(fraction, "timing a few steps")
 
-    fit_edges(train, replace(settings, training=few), report=on_report)
+    fit_edges(train, replace(settings, training=few), report=on_report, start=start)
     steps = sorted(b - a for a, b in pairwise(times[1:]))
     # The median, as a step may be disturbed by other programs.
     return Speed(times[1] - times[0], max(steps[len(steps) // 2], 1e-6))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from data_gen.division import KINDS
 from data_gen.errors import DataError
-from fitting.config import MINUTES, SPLITS, Config, read_config
+from fitting.config import MINUTES, Config, read_config
 from fitting.errors import FittingError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -30,7 +31,7 @@ def train_parser() -> argparse.ArgumentParser:
     p.add_argument("files", nargs="*", metavar="FILE", help="data; slices as md.traj@::10")
     p.add_argument("--test", nargs="+", metavar="FILE", help="test on these (default: a part)")
     _add_keys(p)
-    p.add_argument("--split", choices=SPLITS, help="what is tested on (default: blocks)")
+    p.add_argument("--split", choices=KINDS, help="what is tested on (default: blocks)")
     p.add_argument("--minutes", type=float, help=f"for all seeds together (default: {MINUTES:.0f})")
     p.add_argument("--steps", type=int, metavar="N", help="of each model, instead of minutes")
     p.add_argument("--seeds", type=int, metavar="N", help="models of an ensemble (default: 1)")

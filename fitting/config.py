@@ -13,16 +13,18 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from data_gen.division import KINDS
 from data_gen.files import sha256, write_text
 from fitting.errors import FittingError
 from keras_models.settings import EdgeSettings
 
 NAME = "config.json"
-SPLITS = ("blocks", "random")
 MINUTES = 10.0
 # Attributes of EdgeFitSettings but the training: "name" is its model.
 OF_MODEL = ("name", "widths", "activation", "options", "dtype")
-OF_TRAINING = tuple(f.name for f in fields(EdgeSettings))
+# The validation block follows from the split.
+OF_TRAINING = tuple(f.name for f in fields(EdgeSettings) if f.name != "validation")
+SHARE = 0.1
 LARGEST_SEED = 2**32 - 1
 
 
@@ -35,7 +37,10 @@ class Config:
         test: data to test on; without any, a part of ``files`` is.
         energy_key, forces_key: where the labels are; None to look for them.
         split: "blocks", contiguous ones, or "random" frames; what is tested and validated on.
-        seeds: of the weights, one model each; several are an ensemble.
+        test_share: share of ``files`` that is tested on, unless ``test`` is given.
+        validation_share: share of the others that is validated on.
+        seeds: of the weights, one model each; several are an ensemble. None given: as many models
+            as are continued from, or one.
         minutes: that the training of all of them should take, from which ``training["steps"]``
             follows by timing a few steps, unless it is given.
         continue_from: file or folder of trained models to begin with, or None.
@@ -52,8 +57,10 @@ class Config:
     test: tuple[str, ...] = ()
     energy_key: str | None = None
     forces_key: str | None = None
-    split: str = SPLITS[0]
-    seeds: tuple[int, ...] = (0,)
+    split: str = KINDS[0]
+    test_share: float = SHARE
+    validation_share: float = SHARE
+    seeds: tuple[int, ...] = ()
     minutes: float | None = MINUTES
     continue_from: str | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -71,10 +78,14 @@ class Config:
                 raise FittingError(f"{name} is a table, not {getattr(self, name)!r}")
         if not all(isinstance(path, str) for path in (*self.files, *self.test)):
             raise FittingError("files and test are lists of paths in quotes")
-        if self.split not in SPLITS:
-            raise FittingError(f"split is {' or '.join(SPLITS)}, not {self.split!r}")
+        if self.split not in KINDS:
+            raise FittingError(f"split is {' or '.join(KINDS)}, not {self.split!r}")
+        for name in ("test_share", "validation_share"):
+            share = getattr(self, name)
+            if not _is_number(share) or not 0 <= share < 1:
+                raise FittingError(f"{name} is a number from 0 to below 1, not {share!r}")
         whole = all(isinstance(k, int) and 0 <= k <= LARGEST_SEED for k in self.seeds)
-        if not self.seeds or not whole or len(set(self.seeds)) < len(self.seeds):
+        if not whole or len(set(self.seeds)) < len(self.seeds):
             raise FittingError(
                 f"seeds are different whole numbers from 0 to {LARGEST_SEED}, not {self.seeds}"
             )
@@ -199,8 +210,9 @@ def _check_names(what: str, given: Mapping, known: Sequence[str]) -> None:
 
 
 def _check_minutes(minutes) -> None:
-    if minutes is None:
-        return
-    is_number = isinstance(minutes, (int, float)) and not isinstance(minutes, bool)
-    if not is_number or not 0 < minutes < math.inf:
+    if minutes is not None and not (_is_number(minutes) and 0 < minutes < math.inf):
         raise FittingError(f"minutes is a positive number, not {minutes!r}")
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

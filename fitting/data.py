@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data_gen.division import divide
+from data_gen.errors import DataError
 from data_gen.frames import Frames
+from data_gen.inspection import inspect
 from data_gen.reading import Reading, read_frames
 from fitting.config import Config
 
@@ -84,29 +87,47 @@ def load(config: Config) -> Data:
     keys = (config.energy_key, config.forces_key)
     reading = read_frames(config.files, *keys)
     everything = part_of("all", reading)
-    seen, notes = look_at(reading)
-    other = None
+    inspection = inspect(reading)
+    inspection.require_trainable()
+    seen, notes = tuple(inspection.text().splitlines()), inspection.warnings
+    division = divide(
+        reading.frames,
+        config.split,
+        0.0 if config.test else config.test_share,
+        config.validation_share,
+        reading.config_types,
+    )
+    first = len(division.train) - division.held
+    train, held, test = division.train[:first], division.train[first:], division.test
+    split, other = f"{division.text()}.", None
     if config.test:
         reading = read_frames(config.test, *keys)
         other = part_of("test", reading)
-        more, warnings = look_at(reading)
-        seen, notes = (*seen, "To test on:", *more), (*notes, *warnings)
-    train, validation, test = divided(everything.frames, config.split, other is None)
-    kind = "contiguous blocks" if config.split == "blocks" else "frames drawn at random"
-    counts = [len(train), len(validation), len(other.frames) if other else len(test)]
-    whence = "the test files" if other else kind
-    split = (
-        f"{counts[0]:,} frames to train on, {counts[1]:,} to validate on ({kind}), "
-        f"{counts[2]:,} to test on ({whence})."
-    )
+        inspection = inspect(reading)
+        seen = (*seen, "to test on:", *inspection.text().splitlines())
+        notes = (*notes, *(f"to test on: {warning}" for warning in inspection.warnings))
+        _refuse_new_elements(other.frames, everything.frames)
+        how = "contiguous blocks" if config.split == "blocks" else "frames drawn at random"
+        split = (
+            f"{first} frames to train on, {len(held)} to validate ({how}), and "
+            f"{len(reading)} of other files to test."
+        )
     return Data(
         everything[train].called("train"),
-        everything[validation].called("validation") if len(validation) else None,
+        everything[held].called("validation") if len(held) else None,
         other or (everything[test].called("test") if len(test) else None),
         seen,
         notes,
         split,
     )
+
+
+def _refuse_new_elements(test: Frames, train: Frames) -> None:
+    new = sorted(set(test.elements) - set(train.elements))
+    if new:
+        raise DataError(
+            f"only the test files have {', '.join(new)}: give files to train on that have it, too"
+        )
 
 
 def part_of(name: str, reading: Reading) -> Part:
@@ -118,19 +139,3 @@ def part_of(name: str, reading: Reading) -> Part:
     names = tuple(f"{o.path.name}, frame {o.index}" for o in reading.origins)
     several = {kind: found for kind, found in labels.items() if len(set(found)) > 1}
     return Part(name, reading.frames, names, several)
-
-
-def look_at(reading: Reading) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Lines on what was read, and warnings."""
-    return (f"{len(reading)} frames",), reading.notes
-
-
-def divided(frames: Frames, split: str, with_test: bool):
-    n = len(frames)
-    k = np.arange(n)
-    if split == "random":
-        k = np.random.default_rng(0).permutation(n)
-    block = np.arange(n) * 10 // n
-    test = k[block % 10 == 9] if with_test else k[:0]
-    val = k[block % 10 == 4]
-    return np.setdiff1d(k, np.r_[test, val]), np.sort(val), np.sort(test)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from data_gen.inspection import inspect
 from data_gen.reading import read_frames
 from fitting.config import checksum
-from fitting.data import look_at, part_of
+from fitting.data import part_of
 from fitting.errors import FittingError
 from fitting.evaluation import Potential, evaluate
 from fitting.results import provenance, use_of, write_results
@@ -44,9 +45,8 @@ def evaluate_files(
     sums = {f"SHA-256 of {Path(name).name}": checksum(str(name)) for name in (*files, model)}
     reading = read_frames(files, energy_key, forces_key)
     part = part_of("all", reading)
-    seen, notes = look_at(reading)
-    for line in (*seen, *notes):
-        console.print(line, markup=False)
+    inspection = inspect(reading)
+    console.print(inspection.text(), markup=False)
     found = evaluate(Potential(model), part.frames, labels=part.labels)
     names = ", ".join(Path(f).name for f in files)
     return write_results(
@@ -55,8 +55,8 @@ def evaluate_files(
         lead=f"{len(part.frames):,} frames, {len(found.energies_of_models)} models.",
         parts=[found],
         names=part.names,
-        seen=seen,
-        notes=notes,
+        seen=inspection.text().splitlines(),
+        notes=inspection.warnings,
         facts={"Provenance": {"model": Path(model).name, **sums, **provenance()}},
         use=use_of(model),
         summary={"model": Path(model).name, "sha256": sums, "provenance": provenance()},

@@ -7,7 +7,7 @@ model is in ``models/``, and ``report.html`` when all is done.
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +17,15 @@ from data_gen.files import sweep
 from data_gen.locks import Held, held
 from data_gen.machine import versions
 from fitting import page
-from fitting.budget import measure_speed
 from fitting.config import NAME, Config, read_config, write_config
 from fitting.data import Data, Part, load
 from fitting.errors import FittingError
 from fitting.evaluation import MODELS, Evaluation, Potential, baseline_of, evaluate
-from fitting.progress import Bar, duration, stoppable
+from fitting.progress import Bar, stoppable
 from fitting.results import PACKAGES, provenance, use_of, write_results
+from fitting.settings import completed, pretrained, starting_models
 from keras_models.checkpoints import load_arrays, save_arrays
-from keras_models.defaults import default_settings
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
-from keras_models.settings import EdgeSettings
 
 UNFINISHED, CURVES = "unfinished", "curves"
 # Frames of the training part whose errors are shown; evenly spaced ones of more.
@@ -52,12 +50,12 @@ def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
     folder = Path(folder)
     if not config.files:
         raise FittingError("there are no files to train on: name at least one")
+    config = config.with_checksums()
+    data = load(config)
+    for line in (*data.seen, data.split):
+        console.print(line, markup=False, highlight=False)
     with _alone(folder):
         before = _before(folder)
-        config = config.with_checksums()
-        data = load(config)
-        for line in (*data.seen, *data.notes, data.split):
-            console.print(line, markup=False, highlight=False)
         config, settings = completed(config, data, before, console)
         if before and (folder / page.NAME).is_file():
             console.print(f"This training is finished: see {folder / page.NAME}", markup=False)
@@ -79,88 +77,6 @@ def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
         return _conclude(folder, config, settings, data)
 
 
-def completed(
-    config: Config, data: Data, before: Config | None, console: Console = QUIET
-) -> tuple[Config, EdgeFitSettings]:
-    """Settings with all that is chosen from the data; steps of the minutes, if none are given.
-
-    Args:
-        config: settings, with checksums.
-        data: its data.
-        before: settings that the folder has from a training that was stopped.
-        console: for messages and progress.
-
-    Raises:
-        FittingError: settings make no sense, or are not those of ``before``.
-    """
-    chosen = default_settings(data.trained, config.minutes)
-    training = {**asdict(chosen.training), "validation": data.validation_share}
-    # A number of steps by default is for a default number of minutes.
-    training.pop("steps")
-    model = dict(config.model)
-    of_model = {
-        "name": chosen.model,
-        "widths": chosen.widths,
-        "activation": chosen.activation,
-        "options": dict(chosen.options),
-        "dtype": chosen.dtype,
-    }
-    if model.get("name", chosen.model) != chosen.model:
-        of_model |= {"widths": None, "activation": None, "options": {}}
-    of_model |= {**model, "options": {**of_model["options"], **model.get("options", {})}}
-    full = replace(config, model=of_model, training={**training, **config.training})
-    if full.steps is None and before and before.minutes == full.minutes:
-        full = full.with_steps(before.steps)
-    if full.steps is None:
-        if full.minutes is None:
-            raise FittingError("neither minutes nor steps of training are given: give one of them")
-        full = full.with_steps(_steps_in_time(full, data, console))
-    settings = settings_of(full)
-    if before:
-        different = before.differences(full)
-        if different:
-            raise FittingError(
-                f"the folder has another training, which differs in {', '.join(different)}: give "
-                "another --out, or delete the folder"
-            )
-    return full, settings
-
-
-def settings_of(config: Config) -> EdgeFitSettings:
-    """The settings of each seed's training, from complete ones.
-
-    Raises:
-        FittingError: a value makes no sense.
-    """
-    try:
-        training = {"warm_up": min(100, config.steps // 2), **config.training}
-        model = dict(config.model)
-        name = model.pop("name")
-        model["widths"] = _tuples(model.get("widths"))
-        return EdgeFitSettings(name, EdgeSettings(**training), **model)
-    except (ValueError, TypeError) as error:
-        raise FittingError(f"settings of the training: {error}") from None
-
-
-def _steps_in_time(config: Config, data: Data, console: Console) -> int:
-    seconds = 60.0 * config.minutes / len(config.seeds)
-    settings = settings_of(config.with_steps(1000))
-    with stoppable() as asked, Bar(console, "timing") as bar:
-
-        def report(fraction: float, text: str) -> None:
-            bar(fraction, text)
-            asked.check()
-
-        speed = measure_speed(data.train.frames, settings, report)
-    steps = speed.steps_within(seconds)
-    console.print(
-        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps for each of {len(config.seeds)} "
-        f"models, about {duration(len(config.seeds) * (speed.start + steps * speed.step))}",
-        markup=False,
-    )
-    return steps
-
-
 def _train_seed(folder, config, settings, data: Data, seed: int, report, console) -> None:
     """Train one model and save it, unless that was done before."""
     path = folder / MODELS / f"seed{seed}.keras"
@@ -177,7 +93,9 @@ def _train_seed(folder, config, settings, data: Data, seed: int, report, console
         report(fraction, text)
 
     stamp = json.dumps(versions(PACKAGES))
-    fitted = fit_edges(data.trained, settings, seed, checkpoint, stamp, on_report)
+    starts = starting_models(config)
+    start = pretrained(starts[config.seeds.index(seed) % len(starts)]) if starts else None
+    fitted = fit_edges(data.trained, settings, seed, checkpoint, stamp, on_report, start)
     save_arrays(folder / CURVES / f"seed{seed}.npz", "", **fitted.curves)
     # Last, as a model that is there counts as trained.
     fitted.save(
@@ -186,6 +104,7 @@ def _train_seed(folder, config, settings, data: Data, seed: int, report, console
         baseline=baseline_of(data.train.frames),
         config=asdict(config.moved(lambda name: Path(name).name)),
         counts=fitted.counts,
+        isolated=fitted.info["isolated"],
     )
     checkpoint.unlink(missing_ok=True)
 
@@ -271,7 +190,3 @@ def _alone(folder: Path) -> Iterator[None]:
         raise FittingError(
             f"{folder}: another training is working here: wait for it, or give another --out"
         ) from None
-
-
-def _tuples(value):
-    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
