@@ -32,13 +32,18 @@ class Speed:
     start: float
     step: float
 
-    def steps_within(self, seconds: float) -> int:
-        """Number of steps of one training that fit into some seconds, start included.
+    def steps_within(self, seconds: float, models: int = 1) -> int:
+        """Number of steps of each model with which all are trained and evaluated in some seconds.
 
-        At least :data:`FEWEST`, as fewer would hardly train.
+        Evaluation compiles as much as a training. At least :data:`FEWEST` steps, as fewer would
+        hardly train.
         """
-        left = (1.0 - REST) * seconds - self.start
+        left = ((1.0 - REST) * seconds - self.start) / models - self.start
         return min(MOST, max(FEWEST, int(left / self.step)))
+
+    def seconds(self, steps: int, models: int = 1) -> float:
+        """About how long the training and evaluation of some models takes."""
+        return (models * (self.start + steps * self.step) + self.start) / (1.0 - REST)
 
 
 def measure_speed(

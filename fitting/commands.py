@@ -1,7 +1,6 @@
 """The commands: ``scripts/train.py`` and ``scripts/evaluate.py``, or nnp-train and nnp-evaluate."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -74,12 +73,12 @@ def config_of(arguments: argparse.Namespace) -> Config:
     given: dict = {}
     for name in ("files", "test"):
         if getattr(arguments, name):
-            given[name] = tuple(os.path.abspath(f) for f in getattr(arguments, name))
+            given[name] = tuple(getattr(arguments, name))
     for name in ("energy_key", "forces_key", "split"):
         if getattr(arguments, name) is not None:
             given[name] = getattr(arguments, name)
     if arguments.continue_from:
-        given["continue_from"] = os.path.abspath(arguments.continue_from)
+        given["continue_from"] = arguments.continue_from
     if arguments.seeds is not None:
         if arguments.seeds < 1:
             raise FittingError(f"--seeds is a number of models, at least 1, not {arguments.seeds}")

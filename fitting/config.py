@@ -133,8 +133,9 @@ class Config:
         return replace(self, sha256=found)
 
     def differences(self, other: "Config") -> list[str]:
-        """Names of what differs, such as "training.steps"; how often is no difference."""
-        one, two = (_flat(json.loads(json.dumps(asdict(c)))) for c in (self, other))
+        """Names of what differs, such as "training.steps"."""
+        both = (asdict(c.moved(os.path.abspath)) for c in (self, other))
+        one, two = (_flat(json.loads(json.dumps(c))) for c in both)
         return sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
 
 
@@ -182,7 +183,7 @@ def read_config(path: Path) -> Config:
         config = Config(**entries)
     except FittingError as error:
         raise FittingError(f"{path}: {error}") from None
-    return config.moved(lambda name: os.path.abspath(path.parent / name))
+    return config.moved(lambda name: os.path.normpath(path.parent / name))
 
 
 def write_config(config: Config, path: Path) -> None:

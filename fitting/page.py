@@ -15,14 +15,18 @@ from fitting.evaluation import Evaluation
 from fitting.metrics import ENERGY, FORCE, Errors, of_frames
 
 NAME = "report.html"
+LEARNING = (
+    "Errors of {} during training: in the batches of training with the weights of their step, "
+    "and on the validation block with the average weights."
+)
 CAPTIONS = {
     "parity_energy_per_atom": "Energy per atom, predicted and true.",
     "parity_force": "Force components, predicted and true. Of many, evenly spaced ones and those "
     "most off are drawn.",
-    "learning_curve": "Errors during training: in the batches of training with the weights of "
-    "their step, and on the validation block with the average weights.",
+    "learning_energy_per_atom": LEARNING.format("E per atom"),
+    "learning_force": LEARNING.format("F"),
     "uncertainty": "Errors of force components beside the spread of the ensemble. On the line the "
-    "spread is the size of the error; above it, the models agree on what is wrong.",
+    "spread is as large as the error; above it, the models agree on what is wrong.",
 }
 GROUPS = {"element": "element", "size": "number of atoms", "config_type": "config_type"}
 NAMES = {ENERGY: "E", FORCE: "F"}
@@ -114,9 +118,9 @@ def by_group(rows: Sequence[Errors]) -> dict[str, list[Errors]]:
 
 
 def row_of(e: Errors) -> tuple[str, ...]:
-    """Cells of a table: quantity, part, number, RMSE, baseline, MAE, largest and mean error."""
+    """Cells of a table: quantity, part, RMSE, baseline, MAE, largest and mean error, number."""
     errors = (number(1000 * x) for x in (e.rmse, e.baseline, e.mae, e.largest, e.bias))
-    return (f"{NAMES[e.quantity]}, m{e.unit}", e.part, f"{e.count:,}", *errors)
+    return (f"{NAMES[e.quantity]}, m{e.unit}", e.part, *errors, f"{e.count:,}")
 
 
 def of_models(last: Evaluation) -> list[tuple[str, ...]]:

@@ -19,7 +19,8 @@ from figures.style import (
 from fitting.evaluation import Evaluation
 from fitting.metrics import ENERGY, FORCE, UNITS
 
-SYMBOLS = {ENERGY: "E / N", FORCE: "F"}
+SYMBOLS = {ENERGY: "E per atom", FORCE: "F"}
+AXES = {ENERGY: "eV", FORCE: "eV/Å"}
 LOOKS = {
     "train": {"color": TRAIN, "marker": "."},
     "validation": {"color": COLOURS[2], "marker": "+"},
@@ -41,8 +42,8 @@ def draw(
         parts: evaluations of the parts of the data.
         curves: arrays of :class:`~keras_models.fit_edges.EdgeFitted` of each seed.
     """
-    found = [_parity(folder, parts, quantity) for quantity in (ENERGY, FORCE)]
-    found.append(_curves(folder, curves))
+    found = [_parity(folder, parts, quantity) for quantity in UNITS]
+    found += [_curves(folder, curves, quantity) for quantity in UNITS]
     found.append(_uncertainty(folder, parts[-1]))
     return [path for path in found if path]
 
@@ -88,35 +89,31 @@ def _parity(folder: Path, parts: Sequence[Evaluation], quantity: str) -> Path | 
     axes.plot(limits, limits, color="black", linewidth=0.6, zorder=0)
     axes.set(xlim=limits, ylim=limits, aspect="equal")
     symbol = SYMBOLS[quantity]
-    axes.set_xlabel(axis_name(f"true {symbol}", unit))
-    axes.set_ylabel(axis_name(f"predicted {symbol}", unit))
+    axes.set_xlabel(axis_name(f"true {symbol}", AXES[quantity]))
+    axes.set_ylabel(axis_name(f"predicted {symbol}", AXES[quantity]))
     axes.locator_params(nbins=5)
     axes.legend(loc="upper left", fontsize=8, handletextpad=0.2)
     return save(figure, folder, f"parity_{quantity}", svg=False)[0]
 
 
-def _curves(folder: Path, curves: Mapping[int, Mapping[str, np.ndarray]]) -> Path | None:
-    kinds = [
-        quantity
-        for quantity in (ENERGY, FORCE)
-        if any(np.isfinite(c[f"curve_{quantity}"]).any() for c in curves.values())
-    ]
-    if not kinds:
+def _curves(
+    folder: Path, curves: Mapping[int, Mapping[str, np.ndarray]], quantity: str
+) -> Path | None:
+    if not any(np.isfinite(c[f"curve_{quantity}"]).any() for c in curves.values()):
         return None
-    figure, panels = plt.subplots(1, len(kinds), figsize=(2 * PANEL[0], 3.4), squeeze=False)
-    for axes, quantity in zip(panels[0], kinds, strict=True):
-        for k, (seed, curve) in enumerate(curves.items()):
-            for column, (part, colour) in enumerate((("train", TRAIN), ("validation", COLOURS[2]))):
-                y = curve[f"curve_{quantity}"][:, column]
-                if np.isfinite(y).any():
-                    label = f"{part}, seed {seed}" if len(curves) > 1 else part
-                    style = LINES[k % len(LINES)]
-                    axes.plot(curve["curve_steps"], y, color=colour, linestyle=style, label=label)
-        axes.set_yscale("log")
-        axes.set_xlabel("step")
-        axes.set_ylabel(axis_name(f"RMSE of {SYMBOLS[quantity]}", UNITS[quantity]))
-    panels[0][0].legend(fontsize=7)
-    return save(figure, folder, "learning_curve", svg=False)[0]
+    figure, axes = plt.subplots(figsize=PANEL)
+    for k, (seed, curve) in enumerate(curves.items()):
+        for column, part in enumerate(("train", "validation")):
+            y = curve[f"curve_{quantity}"][:, column]
+            if np.isfinite(y).any():
+                label = f"{part}, seed {seed}" if len(curves) > 1 else part
+                look = {"color": LOOKS[part]["color"], "linestyle": LINES[k % len(LINES)]}
+                axes.plot(curve["curve_steps"], y, label=label, **look)
+    axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_ylabel(axis_name(f"RMSE of {SYMBOLS[quantity]}", AXES[quantity]))
+    axes.legend(fontsize=8)
+    return save(figure, folder, f"learning_{quantity}", svg=False)[0]
 
 
 def _uncertainty(folder: Path, of: Evaluation) -> Path | None:

@@ -1,6 +1,7 @@
 """Settings of a training made whole: what is missing is chosen from data, model and minutes."""
 
 import inspect
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -155,21 +156,25 @@ def settings_of(config: Config, data: Data) -> EdgeFitSettings:
 
 
 def _steps_in_time(config: Config, data: Data, console: Console) -> int:
-    seconds = 60.0 * config.minutes / len(config.seeds)
+    """Number of steps that fit into the minutes that are left after timing a few."""
+    begin = time.perf_counter()
     settings = settings_of(config.with_steps(1000), data)
     starts = starting_models(config)
-    start = pretrained(starts[0]) if starts else None
     with stoppable() as asked, Bar(console, "timing") as bar:
 
         def report(fraction: float, text: str) -> None:
             bar(fraction, text)
             asked.check()
 
+        start = pretrained(starts[0]) if starts else None
         speed = measure_speed(data.train.frames, settings, report, start)
-    steps = speed.steps_within(seconds)
+    models = len(config.seeds)
+    spent = time.perf_counter() - begin
+    steps = speed.steps_within(60.0 * config.minutes - spent, models)
     console.print(
-        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps for each of {len(config.seeds)} "
-        f"models, about {duration(len(config.seeds) * (speed.start + steps * speed.step))}",
+        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps"
+        + (f" for each of {models} models" if models > 1 else "")
+        + f", in about {duration(speed.seconds(steps, models))}",
         markup=False,
     )
     return steps
