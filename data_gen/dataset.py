@@ -18,7 +18,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import find_mic
 
 from data_gen.errors import DataError
-from data_gen.frames import CLOSEST_A, Structure, labels
+from data_gen.frames import Structure, labels
+from data_gen.neighbours import CLOSEST_A
 
 UNITS = {"positions": "Å", "energies": "eV", "forces": "eV/Å"}
 

@@ -14,11 +14,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_numbers, chemical_symbols
 
 from data_gen.errors import DataError
-from data_gen.neighbours import CLOSEST_A, edges
+from data_gen.neighbours import coinciding, edges
 
-# Neighbours are searched within this distance, Å: in a shorter one, vesin's grid has so many boxes
-# that the search is slower.
-SEARCH_A = 2.0
 # An atom whose images are at least this far away, Å, is on its own.
 ISOLATED_A = 10.0
 
@@ -233,13 +230,9 @@ def check_frame(k: int, structure: Structure, forces: np.ndarray) -> None:
         if not (missing or np.isfinite(values).all()):
             raise DataError(f"{name} are not finite (NaN or infinite) in frame {k}")
     try:
-        i, j, shifts = edges(structure, SEARCH_A)
+        pair = coinciding(structure)
     except ValueError as error:
         raise DataError(f"frame {k}: {error}") from None
-    lengths = np.linalg.norm(structure.positions[j] - structure.positions[i] + shifts, axis=1)
-    if len(lengths) and lengths.min() < CLOSEST_A:
-        pair = lengths.argmin()
-        raise DataError(
-            f"atoms {i[pair]} and {j[pair]} of frame {k} are on one point "
-            f"({lengths[pair]:.3g} Å apart)"
-        )
+    if pair:
+        i, j, length = pair
+        raise DataError(f"atoms {i} and {j} of frame {k} are on one point ({length:.3g} Å apart)")

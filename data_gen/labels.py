@@ -1,5 +1,6 @@
 """Which of the numbers in a file are its energies and forces."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -67,28 +68,29 @@ def choose_energies(
     Raises:
         DataError: a frame has no energy, or it is not finite.
     """
-    found = [_energies(frame, key) for frame in frames]
+    everything = [_values(frame) for frame in frames]
+    found = [_energies(values, key) for values in everything]
     names = [key] if key else ENERGY
     everywhere = next((name for name in names if all(name in one for one in found)), None)
     chosen = []
-    for frame, origin, one in zip(frames, origins, found, strict=True):
+    for values, origin, one in zip(everything, origins, found, strict=True):
         name = everywhere or next((name for name in names if name in one), None)
         if name is None:
             lacking = sum(not one for one in found)
             raise DataError(
                 f"{origin.path}: no energy{f' named {key}' if key else ''} in "
                 f"{'any' if lacking == len(frames) else lacking} of {len(frames)} frames; "
-                f"frame {origin.index} {_what_it_has(frame)}"
+                f"frame {origin.index} {_what_it_has(values)}"
             )
         chosen.append(one[name])
-        if not np.isfinite(one[name][1]):
+        if not math.isfinite(one[name][1]):
             raise DataError(
                 f"{origin.path}: energies are not finite (NaN or infinite) in frame {origin.index}"
             )
-    values = np.array([value for _, value in chosen], dtype=float)
     taken = [name for name, _ in chosen]
-    notes = [*_several(taken), *_not_taken(frames, taken, values)]
-    return Labels(", ".join(dict.fromkeys(taken)), values, tuple(notes))
+    notes = [*_several(taken), *_not_taken(everything, chosen)]
+    energies = np.array([value for _, value in chosen], dtype=float)
+    return Labels(", ".join(dict.fromkeys(taken)), energies, tuple(notes))
 
 
 def choose_forces(
@@ -106,14 +108,24 @@ def choose_forces(
     Raises:
         DataError: no frame has forces of the given name, or they are not finite.
     """
-    found = [_forces(frame, key) for frame in frames]
+    everything = [_values(frame) for frame in frames]
+    found = [
+        _forces(values, len(frame), key) for values, frame in zip(everything, frames, strict=True)
+    ]
     stem = energy_key.split(", ")[0].lower()
     partners = [stem.replace("energy", word) for word in ("forces", "force")] if stem else []
     names = [key] if key else list(dict.fromkeys([*partners, *FORCES]))
     name = max(names, key=lambda name: sum(name in one for one in found))
     missing = sum(name not in one for one in found)
     if key and missing == len(frames):
-        arrays = sorted({k for frame in frames for k in _vectors(frame)} - {"positions"})
+        arrays = sorted(
+            {
+                name
+                for values, frame in zip(everything, frames, strict=True)
+                for name, value in values.items()
+                if np.shape(value) == (len(frame), 3) and name != "positions"
+            }
+        )
         raise DataError(
             f"{origins[0].path}: no forces named {key}; "
             f"arrays of three columns are {', '.join(arrays) or 'positions only'}"
@@ -135,7 +147,7 @@ def choose_forces(
         notes.append("there are no forces: energies alone can be learned")
     elif missing:
         notes.append(f"{missing} of {len(frames)} frames have no forces ({taken})")
-    stress = sum(_has_stress(frame) for frame in frames)
+    stress = sum(any(_is_stress(name) for name in values) for values in everything)
     if stress:
         notes.append(f"{stress} frames have a stress or virial, which is not used")
     return Labels(taken, tuple(values), tuple(notes))
@@ -146,9 +158,8 @@ def _values(frame: Atoms) -> dict[str, Any]:
     return {**frame.info, **frame.arrays, **getattr(frame.calc, "results", {})}
 
 
-def _energies(frame: Atoms, key: str | None) -> dict[str, tuple[str, float]]:
+def _energies(values: Mapping[str, Any], key: str | None) -> dict[str, tuple[str, float]]:
     """Possible energies of a frame: {name in small letters: (name, eV)}."""
-    values = _values(frame)
     if key:
         value = _number(values.get(key))
         return {} if value is None else {key: (key, value)}
@@ -166,6 +177,8 @@ def _energies(frame: Atoms, key: str | None) -> dict[str, tuple[str, float]]:
 
 
 def _number(value: Any) -> float | None:
+    if isinstance(value, float):  # So are the numbers of NumPy's float64.
+        return float(value)
     if value is None or isinstance(value, bool | np.bool_ | str):
         return None
     try:
@@ -175,30 +188,26 @@ def _number(value: Any) -> float | None:
     return float(array.reshape(())) if array.size == 1 else None
 
 
-def _vectors(frame: Atoms) -> dict[str, Any]:
-    """Arrays with three numbers for each atom: {name: (N, 3)}."""
-    shape = (len(frame), 3)
-    return {name: v for name, v in _values(frame).items() if np.shape(v) == shape}
-
-
-def _forces(frame: Atoms, key: str | None) -> dict[str, tuple[str, np.ndarray]]:
-    """Possible forces of a frame: {name in small letters: (name, (N, 3) eV/Å)}."""
+def _forces(
+    values: Mapping[str, Any], n: int, key: str | None
+) -> dict[str, tuple[str, np.ndarray]]:
+    """Possible forces of a frame of n atoms: {name in small letters: (name, (n, 3) eV/Å)}."""
     return {
         key or str(name).lower(): (name, np.array(value, dtype=float))
-        for name, value in _vectors(frame).items()
-        if (name == key if key else "force" in str(name).lower())
+        for name, value in values.items()
+        if (name == key if key else "force" in str(name).lower()) and np.shape(value) == (n, 3)
     }
 
 
-def _has_stress(frame: Atoms) -> bool:
-    return any(word in str(name).lower() for name in _values(frame) for word in STRESS)
+def _is_stress(name: str) -> bool:
+    return any(word in str(name).lower() for word in STRESS)
 
 
-def _what_it_has(frame: Atoms) -> str:
+def _what_it_has(values: Mapping[str, Any]) -> str:
     """What a frame without energy has instead, as the rest of a sentence, with what to do."""
-    values: Mapping[str, Any] = {
+    values = {
         name: value
-        for name, value in _values(frame).items()
+        for name, value in values.items()
         if name not in ("numbers", "positions", "forces")
     }
     for name, value in values.items():
@@ -230,13 +239,14 @@ def _several(taken: Sequence[str]) -> list[str]:
     return [f"energies have several names, as no name is in all frames: {words}"]
 
 
-def _not_taken(frames: Sequence[Atoms], taken: Sequence[str], values: np.ndarray) -> list[str]:
+def _not_taken(
+    everything: Sequence[Mapping[str, Any]], chosen: Sequence[tuple[str, float]]
+) -> list[str]:
     """Other energies that the frames have, if they differ."""
     apart: dict[tuple[str, str], list[float]] = {}
-    for frame, name, value in zip(frames, taken, values, strict=True):
-        for other, x in _values(frame).items():
-            small = str(other).lower()
-            if other == name or small not in (*ENERGY, "free_energy"):
+    for values, (name, value) in zip(everything, chosen, strict=True):
+        for other, x in values.items():
+            if other == name or str(other).lower() not in (*ENERGY, "free_energy"):
                 continue
             number = _number(x)
             if number is not None and not abs(number - value) <= SAME_EV:

@@ -16,7 +16,7 @@ from ase.calculators.calculator import (
     all_changes,
 )
 
-from data_gen.frames import CLOSEST_A
+from data_gen.neighbours import CLOSEST_A
 from keras_models import load_model
 from keras_models.backend import keras, tf
 from keras_models.batch import batch_of, cutoff_of, tensors_of
