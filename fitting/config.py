@@ -92,6 +92,9 @@ class Config:
         _check_minutes(self.minutes)
         _check_names("model", self.model, OF_MODEL)
         _check_names("training", self.training, OF_TRAINING)
+        for name, value in self.training.items():
+            if not _is_number(value):
+                raise FittingError(f"training.{name} is a number, not {value!r}")
 
     @property
     def steps(self) -> int | None:

@@ -52,7 +52,7 @@ def evaluate_files(
     return write_results(
         folder,
         title=f"{Path(model).name} on {names}",
-        lead=f"{len(part.frames):,} frames, {len(found.energies_of_models)} models.",
+        lead=f"{len(part.frames):,} frames, by {', '.join(found.names)}.",
         parts=[found],
         names=part.names,
         seen=inspection.text().splitlines(),

@@ -14,17 +14,12 @@ from ase import Atoms
 from data_gen.frames import Frames
 from fitting.errors import FittingError
 from fitting.metrics import Errors, errors, of_frames
-from keras_models import load_model
 from keras_models.backend import keras
-from keras_models.batch import cutoff_of
-from keras_models.calculator import elements_of
 from keras_models.edges import takes_edges
-from keras_models.fit_edges import EdgeFitted
+from keras_models.opening import listed, open_ensemble
 from keras_models.prediction import EnergyForcePredictor, StructurePredictor
 from keras_models.reference import reference_energies, sums_of_references
 from keras_models.saving import read_about
-
-MODELS = "models"
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,7 @@ class Evaluation:
         references: {symbol: eV}, energies from the composition alone, the baseline of E.
         part: what part of the data the frames are; "all" unless it is known.
         labels: {kind: label of each frame}, such as "config_type".
+        names: of the models.
     """
 
     frames: Frames
@@ -46,6 +42,7 @@ class Evaluation:
     references: Mapping[str, float]
     part: str = "all"
     labels: Mapping[str, Sequence[str]] | None = None
+    names: Sequence[str] = ()
 
     @cached_property
     def energies(self) -> np.ndarray:
@@ -106,37 +103,40 @@ class Potential:
     """One or several trained models, which predict energies and forces of frames in batches.
 
     Args:
-        models: a model, an :class:`~keras_models.fit_edges.EdgeFitted`, the path of a saved model,
-            a folder of them (those in it, or in its ``models/``), or a sequence of any of these.
+        models: what :func:`keras_models.opening.open_ensemble` takes: a model, the path of a saved
+            one, a folder of them such as that of a training, or a sequence of these.
         chunk: number of structures at a time.
 
     Attributes:
-        elements: symbols that all models know.
-        baseline: {symbol: eV} of the training part's compositions, if a model says so.
+        ensemble: the models, and what they were trained for.
+        names: of the models.
+        baseline: {symbol: eV}, energies from the composition alone, of the training part of the
+            first model; None if it does not say.
 
     Raises:
-        FittingError: there is no model, or it has no energies.
+        FittingError: there is no model, they do not belong together, or have no energies.
     """
 
     def __init__(self, models, chunk: int = 32) -> None:
-        given = models if isinstance(models, (list, tuple)) else [models]
-        self._predictors, known = [], []
-        self.baseline: Mapping[str, float] | None = None
-        self.periodic = True
-        for one in [part for item in given for part in _of_folder(item)]:
-            model, references, about = _opened(one)
+        try:
+            parts = listed(models)
+            self.ensemble = open_ensemble(parts)
+        except ValueError as error:
+            raise FittingError(str(error)) from None
+        self.names = [
+            f"model {k}" if isinstance(one, keras.Model) else Path(one).stem
+            for k, one in enumerate(parts)
+        ]
+        first = {} if isinstance(parts[0], keras.Model) else read_about(parts[0])
+        self.baseline: Mapping[str, float] | None = first.get("baseline")
+        self._predictors = []
+        for model, references in zip(self.ensemble.models, self.ensemble.references, strict=True):
             if model.output_shape[-1] != 1:
                 raise FittingError(f"{model.name} predicts forces without an energy: give another")
             if takes_edges(model):
                 self._predictors.append(StructurePredictor(model, references, chunk))
             else:
                 self._predictors.append(EnergyForcePredictor(model, chunk).of)
-            self.periodic &= cutoff_of(model) is not None
-            known.append(elements_of(model) or frozenset(about.get("elements", ())))
-            self.baseline = self.baseline or about.get("baseline")
-        if not self._predictors:
-            raise FittingError(f"{given[0] if given else 'nothing'}: no .keras file of a model")
-        self.elements = frozenset.intersection(*known)
 
     def __len__(self) -> int:
         return len(self._predictors)
@@ -145,18 +145,25 @@ class Potential:
         """Energies (M, n) eV, and for each model forces (N, 3) eV/Å of each frame.
 
         Raises:
-            FittingError: the models do not know an element or periodic images.
+            FittingError: the models do not know an element, a number of atoms or periodic images.
         """
-        unknown = set(frames.elements) - self.elements
-        if unknown and self.elements:
+        known, atoms = self.ensemble.elements, self.ensemble.atoms
+        unknown = set(frames.elements) - known
+        if unknown:
             raise FittingError(
-                f"the model knows {', '.join(sorted(self.elements))} and not "
-                f"{', '.join(sorted(unknown))}: leave out the frames with it, or train on it"
+                f"the model knows {', '.join(sorted(known))} and not {', '.join(sorted(unknown))}: "
+                "leave out the frames with it, or train on it"
             )
-        if not self.periodic and any(np.any(s.pbc) for s in frames.structures):
+        if atoms is not None and (frames.sizes != atoms).any():
+            other = frames.sizes[frames.sizes != atoms][0]
             raise FittingError(
-                "the model knows no periodic images: leave out the periodic frames, or give a "
-                "model that takes edge lists"
+                f"the model is bound to {atoms} atoms, and there are frames of {other}: leave them "
+                "out, or train a model that takes any number"
+            )
+        if atoms is not None and any(np.any(s.pbc) for s in frames.structures):
+            raise FittingError(
+                "the model knows no periodic images: leave the periodic frames out, or train a "
+                "model that takes them"
             )
         try:
             found = [predict(frames.structures)[:2] for predict in self._predictors]
@@ -181,6 +188,9 @@ def evaluate(
             that is not known or lacks an element, least squares on the frames themselves.
         part, labels: see :class:`Evaluation`.
 
+    Returns:
+        Predicted energies and forces, and their errors.
+
     Raises:
         FittingError: the model does not fit the frames.
         DataError: a frame is unusable, or has no energy.
@@ -192,7 +202,7 @@ def evaluate(
     references = references or potential.baseline
     if not references or set(frames.elements) - set(references):
         references = baseline_of(frames)
-    return Evaluation(frames, energies, forces, references, part, labels)
+    return Evaluation(frames, energies, forces, references, part, labels, potential.names)
 
 
 def baseline_of(frames: Frames) -> dict[str, float]:
@@ -201,28 +211,3 @@ def baseline_of(frames: Frames) -> dict[str, float]:
     For frames of one composition these give the mean energy.
     """
     return reference_energies([s.numbers for s in frames.structures], frames.energies)
-
-
-def models_in(folder: Path) -> list[Path]:
-    """Files of the models in a folder, or in its ``models/``, in their order."""
-    folder = Path(folder)
-    return sorted(folder.glob("*.keras")) or sorted((folder / MODELS).glob("*.keras"))
-
-
-def _of_folder(item) -> list:
-    is_folder = isinstance(item, (str, Path)) and Path(item).is_dir()
-    return models_in(item) if is_folder else [item]
-
-
-def _opened(one) -> tuple[keras.Model, Mapping[str, float] | None, dict]:
-    """A model, its reference energies and metadata."""
-    if isinstance(one, EdgeFitted):
-        return one.model, one.references, {}
-    if isinstance(one, keras.Model):
-        return one, None, {}
-    try:
-        about = read_about(one)
-        return load_model(one), about.get("references"), about
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FittingError(f"{one} is not a saved model of this project ({first})") from None

@@ -129,7 +129,9 @@ def of_models(last: Evaluation) -> list[tuple[str, ...]]:
     if len(rmse) < 2:
         return []
     kinds = list(rmse[0])
-    found = [(f"model {k}", *(number(one[q]) for q in kinds)) for k, one in enumerate(rmse)]
+    found = [
+        (name, *(number(one[q]) for q in kinds)) for name, one in zip(last.names, rmse, strict=True)
+    ]
     spread = [np.array([one[q] for one in rmse]) for q in kinds]
     mean = (f"{number(x.mean())} ± {number(x.std(ddof=1))}" for x in spread)
     ensemble = (number(1000 * last.error(q).rmse) for q in kinds)

@@ -12,13 +12,13 @@ from fitting.budget import measure_speed
 from fitting.config import OF_TRAINING, Config
 from fitting.data import Data
 from fitting.errors import FittingError
-from fitting.evaluation import models_in
 from fitting.progress import Bar, duration, stoppable
 from keras_models import catalogue
 from keras_models.building import dtype_of
 from keras_models.defaults import default_settings
 from keras_models.fine_tuning import Pretrained
 from keras_models.fit_edges import EdgeFitSettings
+from keras_models.opening import listed
 from keras_models.settings import EdgeSettings
 
 # Factor of the learning rate where training begins with a trained model.
@@ -61,6 +61,10 @@ def completed(
         if full.minutes is None:
             raise FittingError("neither minutes nor steps of training are given: give one of them")
         full = full.with_steps(_steps_in_time(full, data, console))
+    if "warm_up" not in config.training:
+        # In short trainings the learning rate rises faster.
+        warm_up = min(full.training["warm_up"], full.steps // 4)
+        full = replace(full, training={**full.training, "warm_up": warm_up})
     settings = settings_of(full, data)
     if before:
         different = before.differences(full)
@@ -110,11 +114,10 @@ def starting_models(config: Config) -> list[Path]:
     """
     if not config.continue_from:
         return []
-    path = Path(config.continue_from)
-    found = models_in(path) if path.is_dir() else [path]
-    if not found:
-        raise FittingError(f"{path} has no .keras file of a model to continue from")
-    return found
+    try:
+        return [Path(path) for path in listed(config.continue_from)]
+    except ValueError as error:
+        raise FittingError(str(error)) from None
 
 
 def _model_of_start(config: Config, path: Path) -> dict:
@@ -144,13 +147,11 @@ def settings_of(config: Config, data: Data) -> EdgeFitSettings:
         FittingError: a value makes no sense.
     """
     try:
-        training = {**config.training, "validation": data.validation_share}
-        # In short trainings the learning rate rises faster.
-        training["warm_up"] = min(training["warm_up"], config.steps // 4)
+        training = EdgeSettings(**config.training, validation=data.validation_share)
         model = dict(config.model)
         name = model.pop("name")
         model["widths"] = _tuples(model.get("widths"))
-        return EdgeFitSettings(name, EdgeSettings(**training), **model)
+        return EdgeFitSettings(name, training, **model)
     except (ValueError, TypeError) as error:
         raise FittingError(f"settings of the training: {error}") from None
 

@@ -20,12 +20,13 @@ from fitting import page
 from fitting.config import NAME, Config, read_config, write_config
 from fitting.data import Data, Part, load
 from fitting.errors import FittingError
-from fitting.evaluation import MODELS, Evaluation, Potential, baseline_of, evaluate
+from fitting.evaluation import Evaluation, Potential, baseline_of, evaluate
 from fitting.progress import Bar, stoppable
 from fitting.results import PACKAGES, provenance, use_of, write_results
 from fitting.settings import completed, pretrained, starting_models
 from keras_models.checkpoints import load_arrays, save_arrays
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
+from keras_models.opening import MODELS
 
 UNFINISHED, CURVES = "unfinished", "curves"
 # Frames of the training part whose errors are shown; evenly spaced ones of more.
@@ -50,6 +51,8 @@ def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
     folder = Path(folder)
     if not config.files:
         raise FittingError("there are no files to train on: name at least one")
+    # First of all, lest a lock be left in a folder of something else.
+    _before(folder)
     config = config.with_checksums()
     data = load(config)
     for line in (*data.seen, data.split):
@@ -172,7 +175,8 @@ def _before(folder: Path) -> Config | None:
     """
     if (folder / NAME).is_file():
         return read_config(folder / NAME)
-    others = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+    there = folder.iterdir() if folder.exists() else ()
+    others = sorted(p.name for p in there if not p.name.startswith("."))
     if others:
         raise FittingError(
             f"{folder} has something else in it ({others[0]}): give a new folder as --out"
