@@ -12,6 +12,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from data_gen import units
+from data_gen.dataset import NO_SPREAD
 from data_gen.distances import Distances
 from data_gen.errors import DataError
 from data_gen.frames import ISOLATED_A, Frames, composition, is_isolated
@@ -19,8 +20,6 @@ from data_gen.reading import Reading
 
 # Positions and cells of copies differ by no more than this, Å.
 SAME_A = 1e-6
-# Energies that differ by less than this, relative to the largest, do not differ.
-NO_SPREAD = 1e-12
 # An energy per atom is an outlier at so many spreads from the median.
 OUTLIER_SPREADS = 50.0
 # Forces larger than this, eV/Å, or than so many times that of an ordinary frame, are outliers.
