@@ -133,6 +133,8 @@ def _read(
         frames = _rows(plain) if form in DATABASES else ase.io.read(plain, ":", form)
         indices = list(range(len(frames)))[chosen if isinstance(chosen, slice) else slice(None)]
         if isinstance(chosen, int):
+            if not -len(frames) <= chosen < len(frames):
+                raise DataError(f"{path}: there is no frame {chosen}, but {len(frames)} in all")
             indices = [indices[chosen]]
         return [frames[k] for k in indices], indices
     frames = ase.io.read(plain, chosen, form)

@@ -234,7 +234,7 @@ def check_frame(k: int, structure: Structure, forces: np.ndarray) -> None:
     try:
         pair = coinciding(structure)
     except ValueError as error:
-        raise DataError(f"frame {k}: {error}") from None
+        raise DataError(f"frame {k}: {error}: give its cell, or set pbc to F") from None
     if pair:
         i, j, length = pair
         raise DataError(f"atoms {i} and {j} of frame {k} are on one point ({length:.3g} Å apart)")

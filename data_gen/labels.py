@@ -76,11 +76,10 @@ def choose_energies(
     for values, origin, one in zip(everything, origins, found, strict=True):
         name = everywhere or next((name for name in names if name in one), None)
         if name is None:
-            lacking = sum(not one for one in found)
+            named = f" named {key}" if key else ""
             raise DataError(
-                f"{origin.path}: no energy{f' named {key}' if key else ''} in "
-                f"{'any' if lacking == len(frames) else lacking} of {len(frames)} frames; "
-                f"frame {origin.index} {_what_it_has(values)}"
+                f"{origin.path}: no energy{named} in {_so_many(found)}; frame {origin.index} "
+                f"{_what_it_has(values)}"
             )
         chosen.append(one[name])
         if not math.isfinite(one[name][1]):
@@ -201,6 +200,14 @@ def _forces(
 
 def _is_stress(name: str) -> bool:
     return any(word in str(name).lower() for word in STRESS)
+
+
+def _so_many(found: Sequence[Mapping]) -> str:
+    """How many frames lack what was looked for, as words."""
+    if len(found) == 1:
+        return "the only frame"
+    lacking = sum(not one for one in found)
+    return f"{'any' if lacking == len(found) else lacking} of {len(found)} frames"
 
 
 def _what_it_has(values: Mapping[str, Any]) -> str:
