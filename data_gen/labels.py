@@ -223,7 +223,7 @@ def _what_it_has(values: Mapping[str, Any]) -> str:
                 f"has the number {name} without a name in its comment line: write energy={name} "
                 "there, and Properties=species:S:1:pos:R:3:forces:R:3 if columns of forces follow"
             )
-        if str(name).lower() in ENERGY:
+        if str(name).lower() in ENERGY and _number(value) is None:
             return f"has {name}={value}, which is not a number: leave the frame out or compute it"
     if not values:
         return "has no keys at all: write energy=..., in eV, into the file"
