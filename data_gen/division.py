@@ -93,7 +93,7 @@ def divide(
     others = np.setdiff1d(np.arange(n), kept)
     if test and not len(others):
         raise DataError(
-            f"{n} frames are too few to leave some out for a test: give more, or a test file"
+            f"too few frames ({n}) to leave some out for a test: give more, or a file to test on"
         )
     blocks = _blocks(others, kind, types, seed)
     tested, rest = _spread(blocks, test)

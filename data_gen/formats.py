@@ -166,6 +166,6 @@ def _notes(path: Path, plain: Path, form: str) -> list[str]:
     if not frames:
         return []
     return [
-        f"{path}: {frames} frames have a Lattice but no pbc, and are read as periodic, as ASE "
-        'does; write pbc="F F F" into the file if they are not'
+        f"{path}: Lattice without pbc (frames: {frames}) is read as periodic, as ASE does; write "
+        'pbc="F F F" into the file if it is not'
     ]

@@ -145,10 +145,10 @@ def choose_forces(
     if missing == len(frames):
         notes.append("there are no forces: energies alone can be learned")
     elif missing:
-        notes.append(f"{missing} of {len(frames)} frames have no forces ({taken})")
+        notes.append(f"forces are missing in {missing} of {len(frames)} frames")
     stress = sum(any(_is_stress(name) for name in values) for values in everything)
     if stress:
-        notes.append(f"{stress} frames have a stress or virial, which is not used")
+        notes.append(f"stress or virial is not used (in {stress} of {len(frames)} frames)")
     return Labels(taken, tuple(values), tuple(notes))
 
 
@@ -262,7 +262,7 @@ def _not_taken(
     for (name, other), off in apart.items():
         why = ": forces are its derivative" if name == "free_energy" else ""
         notes.append(
-            f"{name} is taken, not {other}, which differs in {len(off)} frames by up to "
-            f"{max(off):.3g} eV{why}"
+            f"{name} is taken, not {other}, which differs in {len(off)} of {len(chosen)} "
+            f"frames, by up to {max(off):.3g} eV{why}"
         )
     return notes
