@@ -43,7 +43,7 @@ READ = {
     "ref_keys.extxyz": ("REF_energy", "REF_forces", "", "", ""),
     "free_energy_differs.xyz": ("free_energy", "forces", "by up to 0.00715 eV", "", ""),
     "vasprun.xml": ("free_energy", "forces", "by up to 0.031 eV", "", ""),
-    "lattice_no_pbc.xyz": ("energy", "forces", "a Lattice but no pbc", "", ""),
+    "lattice_no_pbc.xyz": ("energy", "forces", "Lattice without pbc (frames: 6)", "", ""),
 }
 
 
@@ -103,7 +103,7 @@ def test_digits_of_large_energies_are_kept(read):
 
 def test_one_frame_six_times_is_refused_for_training(read):
     _, inspection = read("duplicates.xyz")
-    assert inspection.copies == 5 and "5 of 6 frames are copies" in inspection.warnings[0]
+    assert inspection.copies == 5 and "copies of other frames, 5 of 6" in inspection.warnings[0]
     with pytest.raises(DataError, match="nothing to learn from 6 copies of one frame"):
         inspection.require_trainable()
     with pytest.raises(DataError, match="same energy"):

@@ -107,8 +107,8 @@ def test_few_frames_and_wrong_shares():
     must = divide(frames("Au2", "Ag2", "Cu2", "Pt2"), test=0, validation=0.5)
     assert must.train.tolist() == [0, 1, 2, 3] and must.held == 0
     for data, arguments, says in (
-        (frames("Au2"), {}, "1 frames are too few to leave some out"),
-        (frames("Au", "Ag2"), {}, "2 frames are too few to leave some out"),
+        (frames("Au2"), {}, r"too few frames \(1\) to leave some out"),
+        (frames("Au", "Ag2"), {}, r"too few frames \(2\) to leave some out"),
         (frames("Au2", "Au2"), {"kind": "strides"}, "a division by 'strides' is not known"),
         (frames("Au2", "Au2"), {"test": 1.0}, "shares of 1.0 and 0.1"),
         (frames("Au2", "Au2"), {"validation": -0.1}, "shares of 0.1 and -0.1"),

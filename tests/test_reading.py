@@ -195,12 +195,12 @@ def test_choices_are_said(tmp_path):
     reading = read_frames(path)
     assert reading.frames.energies.tolist() == [-2.25, -2.0]
     assert set(reading.notes) == {
-        "free_energy is taken, not energy, which differs in 1 frames by up to 0.25 eV: forces are "
-        "its derivative",
-        "free_energy is taken, not REF_energy, which differs in 1 frames by up to 1.25 eV: forces "
-        "are its derivative",
-        "1 of 2 frames have no forces (forces)",
-        "1 frames have a stress or virial, which is not used",
+        "free_energy is taken, not energy, which differs in 1 of 2 frames, by up to 0.25 eV: "
+        "forces are its derivative",
+        "free_energy is taken, not REF_energy, which differs in 1 of 2 frames, by up to 1.25 eV: "
+        "forces are its derivative",
+        "forces are missing in 1 of 2 frames",
+        "stress or virial is not used (in 1 of 2 frames)",
     }
 
 
@@ -258,7 +258,7 @@ def test_boxes_that_say_nothing_of_periodicity_are_counted(tmp_path):
     text = "".join(f"1\n{box} energy=0.5{pbc}\n{atom}" for pbc in ("", ' pbc="F F F"', ""))
     (tmp_path / "a.xyz").write_text(text)
     (note,) = [n for n in read_frames(tmp_path / "a.xyz").notes if "Lattice" in n]
-    assert f"{tmp_path}/a.xyz: 2 frames have a Lattice but no pbc" in note
+    assert f"{tmp_path}/a.xyz: Lattice without pbc (frames: 2)" in note
 
 
 def test_atoms_on_their_own(tmp_path):
