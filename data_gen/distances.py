@@ -57,5 +57,6 @@ def _nearest(structure: Structure) -> tuple[float, float, float]:
     lengths = np.linalg.norm(structure.positions[j] - structure.positions[i] + shifts, axis=1)
     ratios = lengths / (radii[i] + radii[j])
     nearest = np.full(n, np.inf)
-    np.minimum.at(nearest, i, ratios)
+    starts = np.flatnonzero(np.diff(i, prepend=-1))  # i is ascending.
+    nearest[i[starts]] = np.minimum.reduceat(ratios, starts)
     return lengths.min(), ratios.min(), np.median(nearest)

@@ -34,6 +34,11 @@ class Division:
     held: int
     kind: str
 
+    @property
+    def validation(self) -> float:
+        """Share of the training part with which :func:`divided` holds out ``held`` frames."""
+        return (self.held + 0.5) / len(self.train) if self.held else 0.0
+
     def text(self) -> str:
         """How the frames were divided, in a sentence."""
         how = {
@@ -65,7 +70,8 @@ def divide(
         kind: "blocks": contiguous ones, a 20th of a ``config_type`` each. "random": single
             frames in an order drawn with the seed, without respect to the ``config_type``.
         test: share of the test part; 0 for none.
-        validation: share of the training part that is held out as validation block, rounded down.
+        validation: share of the training part that is held out as validation block, rounded down;
+            less if that would take frames that must be trained on.
         config_types: of the frames; ignored if more than a third of them would be the first of
             their kind.
         seed: of the random order.
@@ -87,13 +93,14 @@ def divide(
     others = np.setdiff1d(np.arange(n), kept)
     if test and not len(others):
         raise DataError(
-            f"{n} frames are too few to leave some out for a test: give more, or a test file"
+            f"too few frames ({n}) to leave some out for a test: give more, or a file to test on"
         )
     blocks = _blocks(others, kind, types, seed)
     tested, rest = _spread(blocks, test)
     held, trained = _spread(rest, validation)
     train = np.array([*kept, *_joined(trained), *_joined(held)], dtype=int)
-    return Division(train, np.sort(_joined(tested)), int(validation * len(train)), kind)
+    n_held = min(int(validation * len(train)), len(train) - len(kept))
+    return Division(train, np.sort(_joined(tested)), n_held, kind)
 
 
 def _kept(frames: Frames, types: Sequence[str | None]) -> list[int]:
@@ -135,7 +142,7 @@ def _spread(blocks: list[np.ndarray], share: float) -> tuple[list[np.ndarray], l
             owed -= len(block)
         else:
             others.append(block)
-    if share and not chosen and len(others) > 1:
+    if share and not chosen and others:
         chosen.append(others.pop())
     return chosen, others
 

@@ -20,6 +20,7 @@ from data_gen.errors import DataError
 COMPRESSION = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 DATABASES = ("db", "json")
 LAMMPS = ("lammps-dump-text", "lammps-dump-binary")
+AS_NAMED = {"do_not_split_by_at_sign": True}
 # The first bytes of trajectories as ASE wrote them until version 3.8.
 OLD_TRAJECTORY = b"PickleTrajectory"
 
@@ -130,12 +131,14 @@ def _read(
         return frames, list(range(len(frames)))
     whole = isinstance(chosen, int) or form in DATABASES or _from_the_end(chosen)
     if whole:
-        frames = _rows(plain) if form in DATABASES else ase.io.read(plain, ":", form)
+        frames = _rows(plain) if form in DATABASES else ase.io.read(plain, ":", form, **AS_NAMED)
         indices = list(range(len(frames)))[chosen if isinstance(chosen, slice) else slice(None)]
         if isinstance(chosen, int):
+            if not -len(frames) <= chosen < len(frames):
+                raise DataError(f"{path}: there is no frame {chosen}, but {len(frames)} in all")
             indices = [indices[chosen]]
         return [frames[k] for k in indices], indices
-    frames = ase.io.read(plain, chosen, form)
+    frames = ase.io.read(plain, chosen, form, **AS_NAMED)
     start, step = chosen.start or 0, chosen.step or 1
     return frames, [start + step * k for k in range(len(frames))]
 
@@ -163,6 +166,6 @@ def _notes(path: Path, plain: Path, form: str) -> list[str]:
     if not frames:
         return []
     return [
-        f"{path}: {frames} frames have a Lattice but no pbc, and are read as periodic, as ASE "
-        'does; write pbc="F F F" into the file if they are not'
+        f"{path}: Lattice without pbc (frames: {frames}) is read as periodic, as ASE does; write "
+        'pbc="F F F" into the file if it is not'
     ]

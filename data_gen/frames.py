@@ -191,7 +191,9 @@ def labels(frames: Sequence[Atoms], source: str) -> tuple[list[float], list[np.n
     energies, forces = [], []
     for k, frame in enumerate(frames):
         try:
-            energies.append(frame.get_potential_energy())
+            energy = frame.get_potential_energy()
+            # Forces are derivatives of the free energy, where the two differ.
+            energies.append(getattr(frame.calc, "results", {}).get("free_energy", energy))
             # Without constraints, which would zero forces that are to be learned.
             forces.append(frame.get_forces(apply_constraint=False))
         except (RuntimeError, PropertyNotImplementedError) as error:
@@ -232,7 +234,7 @@ def check_frame(k: int, structure: Structure, forces: np.ndarray) -> None:
     try:
         pair = coinciding(structure)
     except ValueError as error:
-        raise DataError(f"frame {k}: {error}") from None
+        raise DataError(f"frame {k}: {error}: give its cell, or set pbc to F") from None
     if pair:
         i, j, length = pair
         raise DataError(f"atoms {i} and {j} of frame {k} are on one point ({length:.3g} Å apart)")

@@ -12,6 +12,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from data_gen import units
+from data_gen.dataset import NO_SPREAD
 from data_gen.distances import Distances
 from data_gen.errors import DataError
 from data_gen.frames import ISOLATED_A, Frames, composition, is_isolated
@@ -19,8 +20,6 @@ from data_gen.reading import Reading
 
 # Positions and cells of copies differ by no more than this, Å.
 SAME_A = 1e-6
-# Energies that differ by less than this, relative to the largest, do not differ.
-NO_SPREAD = 1e-12
 # An energy per atom is an outlier at so many spreads from the median.
 OUTLIER_SPREADS = 50.0
 # Forces larger than this, eV/Å, or than so many times that of an ordinary frame, are outliers.
@@ -199,8 +198,8 @@ def _warn_of_copies(reading: Reading, first: np.ndarray) -> list[str]:
         return []
     energies = reading.frames.energies
     found = [
-        f"{len(copies)} of {len(first)} frames are copies of others, which makes test errors look "
-        f"small: {_named(reading, copies)}"
+        f"copies of other frames, {len(copies)} of {len(first)}, make test errors look small: "
+        f"{_named(reading, copies)}"
     ]
     apart = np.abs(energies[copies] - energies[first[copies]])
     if apart.max() > 1e-4:
@@ -220,7 +219,7 @@ def _warn_of_energies(reading: Reading, residuals: np.ndarray, spread: float) ->
         for k in outliers[:NAMED]
     ]
     if len(outliers) > NAMED:
-        found.append(f"{len(outliers) - NAMED} more energies are as far off")
+        found.append(f"energies as far off, besides: {len(outliers) - NAMED}")
     return found
 
 
@@ -234,10 +233,12 @@ def _warn_of_forces(reading: Reading, largest: np.ndarray) -> list[str]:
     outliers = np.flatnonzero(known & (largest > min(limit, LARGE_FORCE)))
     outliers = outliers[np.argsort(-largest[outliers], kind="stable")]
     found = [
-        f"the largest force in {reading.origins[k]} is {largest[k]:.4g} eV/Å" for k in outliers
+        f"the largest force in {reading.origins[k]} is {largest[k]:.4g} eV/Å"
+        for k in outliers[:NAMED]
     ]
-    more = len(outliers) - NAMED
-    return found[:NAMED] + ([f"{more} more frames have as large forces"] if more > 0 else [])
+    if len(outliers) > NAMED:
+        found.append(f"frames with as large forces, besides: {len(outliers) - NAMED}")
+    return found
 
 
 def _warn_of_distances(reading: Reading, distances: Distances) -> list[str]:
@@ -245,8 +246,8 @@ def _warn_of_distances(reading: Reading, distances: Distances) -> list[str]:
     if not len(close):
         return []
     return [
-        f"atoms are as close as {distances.shortest[close].min():.3g} Å in {len(close)} frames: "
-        f"{_named(reading, close)}"
+        f"atoms are as close as {distances.shortest[close].min():.3g} Å "
+        f"({len(close)} of {len(reading)} frames): {_named(reading, close)}"
     ]
 
 
@@ -271,8 +272,8 @@ def _warn_of_isolated(reading: Reading) -> list[str]:
     ]
     if crowded:
         found.append(
-            f"{len(crowded)} frames called isolated atoms have neighbours or images within "
-            f"{ISOLATED_A:g} Å, and are no references: {_named(reading, np.array(crowded))}"
+            f"isolated atoms by config_type, {len(crowded)} of them, have neighbours or images "
+            f"within {ISOLATED_A:g} Å and are no references: {_named(reading, np.array(crowded))}"
         )
     return found
 

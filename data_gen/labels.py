@@ -76,11 +76,10 @@ def choose_energies(
     for values, origin, one in zip(everything, origins, found, strict=True):
         name = everywhere or next((name for name in names if name in one), None)
         if name is None:
-            lacking = sum(not one for one in found)
+            named = f" named {key}" if key else ""
             raise DataError(
-                f"{origin.path}: no energy{f' named {key}' if key else ''} in "
-                f"{'any' if lacking == len(frames) else lacking} of {len(frames)} frames; "
-                f"frame {origin.index} {_what_it_has(values)}"
+                f"{origin.path}: no energy{named} in {_so_many(found)}; frame {origin.index} "
+                f"{_what_it_has(values)}"
             )
         chosen.append(one[name])
         if not math.isfinite(one[name][1]):
@@ -146,10 +145,10 @@ def choose_forces(
     if missing == len(frames):
         notes.append("there are no forces: energies alone can be learned")
     elif missing:
-        notes.append(f"{missing} of {len(frames)} frames have no forces ({taken})")
+        notes.append(f"forces are missing in {missing} of {len(frames)} frames")
     stress = sum(any(_is_stress(name) for name in values) for values in everything)
     if stress:
-        notes.append(f"{stress} frames have a stress or virial, which is not used")
+        notes.append(f"stress or virial is not used (in {stress} of {len(frames)} frames)")
     return Labels(taken, tuple(values), tuple(notes))
 
 
@@ -203,6 +202,14 @@ def _is_stress(name: str) -> bool:
     return any(word in str(name).lower() for word in STRESS)
 
 
+def _so_many(found: Sequence[Mapping]) -> str:
+    """How many frames lack what was looked for, as words."""
+    if len(found) == 1:
+        return "the only frame"
+    lacking = sum(not one for one in found)
+    return f"{'any' if lacking == len(found) else lacking} of {len(found)} frames"
+
+
 def _what_it_has(values: Mapping[str, Any]) -> str:
     """What a frame without energy has instead, as the rest of a sentence, with what to do."""
     values = {
@@ -216,7 +223,7 @@ def _what_it_has(values: Mapping[str, Any]) -> str:
                 f"has the number {name} without a name in its comment line: write energy={name} "
                 "there, and Properties=species:S:1:pos:R:3:forces:R:3 if columns of forces follow"
             )
-        if str(name).lower() in ENERGY:
+        if str(name).lower() in ENERGY and _number(value) is None:
             return f"has {name}={value}, which is not a number: leave the frame out or compute it"
     if not values:
         return "has no keys at all: write energy=..., in eV, into the file"
@@ -255,7 +262,7 @@ def _not_taken(
     for (name, other), off in apart.items():
         why = ": forces are its derivative" if name == "free_energy" else ""
         notes.append(
-            f"{name} is taken, not {other}, which differs in {len(off)} frames by up to "
-            f"{max(off):.3g} eV{why}"
+            f"{name} is taken, not {other}, which differs in {len(off)} of {len(chosen)} "
+            f"frames, by up to {max(off):.3g} eV{why}"
         )
     return notes

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Two atoms closer than this count as coinciding, Å; 1/r would be meaningless.
 CLOSEST_A = 0.1
+# A tree that is asked only once need not be a good one.
+QUICK = {"compact_nodes": False, "balanced_tree": False}
 
 
 class Lattice(NamedTuple):
@@ -107,7 +109,8 @@ def coinciding(structure: Structure) -> tuple[int, int, float] | None:
     points = np.asarray(structure.positions, float)
     pbc = np.array(structure.pbc, bool)
     if not pbc.any():
-        pairs = cKDTree(points).query_pairs(CLOSEST_A, output_type="ndarray")
+        tree = cKDTree(points, **QUICK)
+        pairs = tree.query_pairs(CLOSEST_A, output_type="ndarray")
         vectors = points[pairs[:, 1]] - points[pairs[:, 0]]
     else:
         cell, inverse, heights = lattice(np.array(structure.cell, float).tobytes(), pbc.tobytes())
@@ -119,7 +122,7 @@ def coinciding(structure: Structure) -> tuple[int, int, float] | None:
         along[:, pbc] %= box[pbc]
         # Rounding may have left a point on the far face, where the tree wants none.
         along[:, pbc] *= along[:, pbc] < box[pbc]
-        tree = cKDTree(along, boxsize=box)
+        tree = cKDTree(along, boxsize=box, **QUICK)
         pairs = tree.query_pairs(CLOSEST_A, p=np.inf, output_type="ndarray")
         fractions = (along[pairs[:, 1]] - along[pairs[:, 0]]) / heights
         vectors = (fractions - np.rint(fractions) * pbc) @ cell

@@ -91,6 +91,9 @@ def read_frames(
     files = [read_file(path) for path in paths]
     atoms = [one for file in files for one in file.frames]
     origins = tuple(Origin(file.path, k) for file in files for k in file.indices)
+    for one, origin in zip(atoms, origins, strict=True):
+        if not one.numbers.all():
+            raise DataError(f"{origin.path}: frame {origin.index} has atoms of no element (X)")
     energies = choose_energies(atoms, origins, energy_key)
     forces = choose_forces(atoms, origins, forces_key, energies.key)
     frames = _checked(files, atoms, energies.values, forces.values)

@@ -25,17 +25,19 @@ CAUSES = (
         "energies and forces seem to be in Hartree and Hartree/bohr, or Rydberg and Rydberg/bohr",
     ),
     (10.0, "positions seem to be in nm"),
+    (u.Bohr, "positions seem to be in bohr"),
     (0.1, "forces seem to be in eV/nm"),
 )
-# Ratios this near to one of these are explained by it.
-NEAR_CAUSE = 1.15
-# Pairs of frames whose atoms moved no more than this, Å, are compared.
+# Ratios this near to one of these are explained by it, or, if there is none, may be explained by
+# those that are as near as the second: forces on the way are not just the mean of both ends'.
+NEAR_CAUSE, NEARBY_CAUSE = 1.06, 1.25
+# Pairs of frames whose atoms moved no more than this, Å, are compared, at most so many of them.
 MOVED_A = 0.4
-FEWEST_PAIRS = 4
+FEWEST_PAIRS, MOST_PAIRS = 4, 2000
 # Share of the work that must agree with the median of the ratio, and how well, to trust it.
 AGREE, WITHIN = 0.6, 0.3
 # Nearest neighbours are at about one sum of covalent radii; at these multiples, units are wrong.
-SHORT, LONG = 0.35, 1.7
+SHORT, LONG = 0.35, 1.6
 # Forces of an ordinary frame are smaller than this, eV/Å.
 ORDINARY_RMS = 10.0
 
@@ -58,7 +60,8 @@ class Work(NamedTuple):
 def work(frames: Frames) -> Work:
     """Compare the energies of frames that follow each other, and differ little, with forces."""
     pairs = []
-    for k, (a, b) in enumerate(zip(frames.structures, frames.structures[1:], strict=False)):
+    for k in range(0, len(frames) - 1, 1 + len(frames) // MOST_PAIRS):
+        a, b = frames.structures[k : k + 2]
         if (
             a.positions.shape != b.positions.shape
             or not np.array_equal(a.numbers, b.numbers)
@@ -115,9 +118,9 @@ def _cause(ratio: float, frames: Frames) -> str:
     causes = [*CAUSES]
     if len(sizes) == 1 and sizes[0] > 1:
         causes.append((1 / sizes[0], "energies seem to be per atom"))
-    near = [
-        (abs(np.log(ratio / value)), words)
-        for value, words in causes
-        if ratio * value > 0 and abs(np.log(ratio / value)) < np.log(NEAR_CAUSE)
-    ]
-    return f": {min(near)[1]}" if near else ""
+    off = {words: abs(np.log(ratio / value)) for value, words in causes if ratio * value > 0}
+    for limit in (NEAR_CAUSE, NEARBY_CAUSE):
+        near = sorted((x, words) for words, x in off.items() if x < np.log(limit))
+        if near:
+            return f": {', or '.join(words for _, words in near)}"
+    return ""
