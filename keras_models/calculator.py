@@ -24,9 +24,11 @@ from keras_models.building import dtype_of
 from keras_models.extrapolation import OUTSIDE, WARN, Extrapolation
 from keras_models.neighbours import SKIN
 from keras_models.opening import open_ensemble
-from keras_models.potential import Answer, EdgePotential, potential_of
+from keras_models.potential import Answer, EdgePotential, SlotPotential, potential_of
 from keras_models.virial import stress_of
 
+# Largest excess that Behler's model is asked about.
+LIMIT = 1.0
 # Largest step of an energy in float32 that is an answer, eV.
 LARGEST_STEP = 1e-4
 
@@ -44,13 +46,14 @@ class KerasCalculator(Calculator):
     Behler's model and those on edge lists, take any number, and cells. The latter have in addition
     "energies" (eV, of atoms; their sum is the energy) and "stress" (eV/Å^3, ASE's order and sign),
     if the cell has a volume; their neighbour list is kept while no atom has moved more than half a
-    skin. Code is compiled once for each of few sizes of structures, which takes seconds; numbers and
-    cells are inputs.
+    skin. Code is compiled once for each of few sizes of structures, in seconds; numbers and cells
+    are inputs.
 
     Beside ``results``, which have ASE's properties alone, :meth:`get_property` gives "energy_std"
     (eV) and "forces_std" (eV/Å), the standard deviations over the models of an ensemble (n - 1);
-    and ``extrapolation`` says how far the last structure was outside the training. The first one
-    that is far outside is told by an :class:`ExtrapolationWarning`.
+    and ``extrapolation`` says how far the last structure was outside the training
+    (:mod:`keras_models.extrapolation`), if that is known. For the first one that is far outside
+    there is an :class:`ExtrapolationWarning`.
 
     Args:
         models: a model, the path of a saved one, a folder of them, a pattern such as
@@ -64,12 +67,16 @@ class KerasCalculator(Calculator):
             results do not depend on it.
         atoms: the number of atoms that the models are bound to; only needed for models on positions
             that do not say this.
+        limit: largest excess that is answered, in widths of the ranges of training. By default it
+            is 1 for Behler's model, which outside its training gives any number within its bounds,
+            and there is none for models on edge lists.
 
     Raises:
         CalculatorSetupError: there is no model, the models differ in more than their weights,
             their elements or atoms are unknown, or an argument contradicts them; and in
             calculations: the number of atoms, an element, periodicity or cell is not supported,
-            positions are not finite, atoms coincide, or float32 has no digits for the energy.
+            positions are not finite, atoms coincide, the structure is outside the training by
+            more than the limit, or float32 has no digits for the energy.
     """
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012
@@ -82,6 +89,7 @@ class KerasCalculator(Calculator):
         references: Mapping[str, float] | None = None,
         skin: float = SKIN,
         atoms: int | None = None,
+        limit: float | None = None,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -99,6 +107,7 @@ class KerasCalculator(Calculator):
         self.extrapolation: Extrapolation | None = None
         self._spread: dict = {}
         self._has_warned = False
+        self.limit = LIMIT if limit is None and isinstance(self.potential, SlotPotential) else limit
         if isinstance(self.potential, EdgePotential):
             self.implemented_properties = [*self.implemented_properties, "energies", "stress"]
         if not self.has_energy:
@@ -142,8 +151,8 @@ class KerasCalculator(Calculator):
         who, distance = answer.closest
         if distance < CLOSEST_A:
             raise CalculatorSetupError("atoms {} and {} are on one point".format(*who()))
+        self._measure_extrapolation(answer)
         self._collect(answer)
-        self._tell_extrapolation(answer)
 
     def _collect(self, answer: Answer) -> None:
         """Results and spread from those of each model."""
@@ -169,19 +178,27 @@ class KerasCalculator(Calculator):
             results["stress"] = stress_of(answer.virials.mean(axis=0), np.array(self.atoms.cell))
         self.results, self._spread = results, spread
 
-    def _tell_extrapolation(self, answer: Answer) -> None:
-        """Set ``extrapolation``, and warn if it is large for the first time."""
-        self.extrapolation = None
+    def _measure_extrapolation(self, answer: Answer) -> None:
+        """Set ``extrapolation``; refuse if it is beyond the limit, else warn at the first time."""
         if answer.excess is None:
             return
         self.extrapolation = found = Extrapolation.of(answer.excess)
-        if found.largest > WARN and not self._has_warned:
+        if found.largest <= WARN:
+            return
+        many = int((found.of_atoms > OUTSIDE).sum())
+        what = (
+            f"{many} of {len(self.atoms)} atoms are outside the training of {self.model.name}: "
+            f"{100 * found.share:.0f} % of the functions of atoms, by up to {found.largest:.2g} "
+            "times the width of their range there"
+        )
+        if self.limit is not None and found.largest > self.limit:
+            raise CalculatorSetupError(
+                f"{what}, which is beyond limit={self.limit:g}: train on structures like this one"
+            )
+        if not self._has_warned:
             self._has_warned = True
-            many = int((found.of_atoms > OUTSIDE).sum())
             warnings.warn(
-                f"{many} of {len(self.atoms)} atoms are outside the training of {self.model.name}: "
-                f"{100 * found.share:.0f} % of their functions, by up to {found.largest:.2g} times "
-                "the width of their range there; what it says of them is a guess (said once)",
+                f"{what}; what it says of them is a guess (said once)",
                 ExtrapolationWarning,
                 stacklevel=2,
             )

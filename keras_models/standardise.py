@@ -119,6 +119,18 @@ class Measure:
             for of_tensor in found
         ]
 
+    def of_pairs(self, tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation (W,) of a tensor (P, W) over all pairs, without padding."""
+        model, found = keras.Model(self.nest, tensor), []
+        for x in self.batches:
+            real = x["numbers"].numpy()[x["centre"].numpy()] > 0
+            found.append(model(x).numpy().astype(float)[real])
+        found = np.concatenate(found)
+        if not len(found):
+            return np.zeros(found.shape[1]), np.ones(found.shape[1])
+        std = found.std(axis=0)
+        return found.mean(axis=0), np.where(std > 0, std, 1.0)
+
     def scaled(self, sums, name):
         """Divide neighbour sums by their root mean squares; no shift, so that 0 remains 0."""
         sizes = floored([np.sqrt(square) for _, square in self.moments(sums)])

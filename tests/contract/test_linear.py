@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import make_supercell
-from contract.models import SMALL, build, on_edges, shaken, training
+from contract.models import CUTOFF, build, on_edges, shaken, training
 from contract.models import VARIANTS as ALL
 from scipy.spatial.transform import Rotation
 from twins import linear_eq4 as twin
@@ -20,7 +20,6 @@ from keras_models.edges import edge_list, join, join_padded
 from keras_models.prediction import StructurePredictor
 from keras_models.virial import energies_forces_and_virials, stress_of
 
-CUTOFF = SMALL["cutoff"]
 VARIANTS = {v: options for v, (name, options) in ALL.items() if name == "linear_eq4"}
 every = pytest.mark.parametrize("variant", VARIANTS)
 richest = pytest.mark.parametrize("variant", ["linear_eq4-input", "linear_eq4-round2"])
