@@ -69,6 +69,11 @@ class Evaluation:
         return [np.std(f, axis=0, ddof=1) for f in zip(*self.forces_of_models, strict=True)]
 
     @cached_property
+    def baseline(self) -> np.ndarray:
+        """Energies from the composition alone (n,), eV."""
+        return sums_of_references([s.numbers for s in self.frames.structures], self.references)
+
+    @cached_property
     def metrics(self) -> list[Errors]:
         """Errors on all frames, by element, size and label: see :mod:`fitting.metrics`."""
         return self._errors(self.energies, self.forces)
@@ -80,9 +85,7 @@ class Evaluation:
         return [[e for e in self._errors(*one) if e.group == "all"] for one in own]
 
     def _errors(self, energies, forces) -> list[Errors]:
-        numbers = [s.numbers for s in self.frames.structures]
-        baseline = sums_of_references(numbers, self.references)
-        return errors(self.part, self.frames, energies, forces, baseline, self.labels)
+        return errors(self.part, self.frames, energies, forces, self.baseline, self.labels)
 
     def error(self, quantity: str) -> Errors | None:
         """The errors of a quantity on all frames; None if it is not known."""

@@ -20,7 +20,8 @@ LEARNING = (
     "and on the validation block with the average weights."
 )
 CAPTIONS = {
-    "parity_energy_per_atom": "Energy per atom, predicted and true.",
+    "parity_energy_per_atom": "Energy per atom, predicted and true, relative to that of the "
+    "composition alone, which is the baseline.",
     "parity_force": "Force components, predicted and true. Of many, evenly spaced ones and those "
     "most off are drawn.",
     "learning_energy_per_atom": LEARNING.format("E per atom"),
@@ -79,12 +80,12 @@ def render(content: Content) -> str:
         headline=[(e, milli(e.rmse, e.unit), milli(e.baseline, e.unit)) for e in totals([last])],
         totals=[row_of(e) for e in totals(content.parts)],
         groups=[
-            (GROUPS.get(group, group), [(e.name, *row_of(e)) for e in rows])
+            (GROUPS.get(group, group), [(e.name, *row_of(e)[:1], *row_of(e)[2:]) for e in rows])
             for group, rows in by_group(last.metrics).items()
         ],
         of_models=of_models(last),
         worst=worst_rows(content),
-        worst_part=last.part,
+        last_part=last.part,
         images=[(path.stem, _uri(path), CAPTIONS[path.stem]) for path in content.figures],
     )
 

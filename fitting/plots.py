@@ -49,10 +49,14 @@ def draw(
 
 
 def values(of: Evaluation, quantity: str) -> tuple[np.ndarray, np.ndarray]:
-    """True and predicted values: E per atom (n,), or all known force components in one array."""
+    """True and predicted values: E per atom (n,), or all known force components in one array.
+
+    Energies are relative to those of the composition alone, lest these hide all differences.
+    """
     frames = of.frames
     if quantity == ENERGY:
-        return frames.energies / frames.sizes, of.energies / frames.sizes
+        both = (frames.energies, of.energies)
+        return tuple((energies - of.baseline) / frames.sizes for energies in both)
     known = np.flatnonzero(frames.with_forces)
     if not len(known):
         return np.zeros(0), np.zeros(0)
@@ -88,7 +92,7 @@ def _parity(folder: Path, parts: Sequence[Evaluation], quantity: str) -> Path | 
     limits = (both.min() - pad, both.max() + pad)
     axes.plot(limits, limits, color="black", linewidth=0.6, zorder=0)
     axes.set(xlim=limits, ylim=limits, aspect="equal")
-    symbol = SYMBOLS[quantity]
+    symbol = "E per atom, relative," if quantity == ENERGY else "F"
     axes.set_xlabel(axis_name(f"true {symbol}", AXES[quantity]))
     axes.set_ylabel(axis_name(f"predicted {symbol}", AXES[quantity]))
     axes.locator_params(nbins=5)
