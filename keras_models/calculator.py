@@ -20,7 +20,7 @@ from data_gen.neighbours import CLOSEST_A
 # Registers what pickled models contain, too.
 from keras_models import catalogue  # noqa: F401
 from keras_models.batch import cutoff_of
-from keras_models.building import dtype_of
+from keras_models.building import LARGEST_STEP, dtype_of
 from keras_models.extrapolation import OUTSIDE, WARN, Extrapolation
 from keras_models.neighbours import SKIN
 from keras_models.opening import open_ensemble
@@ -29,8 +29,6 @@ from keras_models.virial import stress_of
 
 # Largest excess that Behler's model is asked about.
 LIMIT = 1.0
-# Largest step of an energy in float32 that is an answer, eV.
-LARGEST_STEP = 1e-4
 
 
 class ExtrapolationWarning(UserWarning):
