@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from data_gen.frames import Frames
+from data_gen.frames import Frames, is_isolated
 from fitting.errors import FittingError
 from fitting.metrics import Errors, errors, of_frames
 from keras_models.backend import keras
@@ -211,6 +211,10 @@ def evaluate(
 def baseline_of(frames: Frames) -> dict[str, float]:
     """Energies of elements that fit those of frames best: what the composition alone says.
 
-    For frames of one composition these give the mean energy.
+    For frames of one composition these give the mean energy. Isolated atoms, which have nothing to
+    be learned, do not take part unless an element occurs nowhere else.
     """
+    bound = [k for k, s in enumerate(frames.structures) if not is_isolated(s)]
+    if bound and set(frames[bound].elements) == set(frames.elements):
+        frames = frames[bound]
     return reference_energies([s.numbers for s in frames.structures], frames.energies)

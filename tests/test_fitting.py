@@ -29,6 +29,7 @@ from keras_models.building import flat_weights
 from keras_models.calculator import KerasCalculator
 from keras_models.checkpoints import Checkpoint
 from keras_models.fit_edges import EdgeFitSettings
+from keras_models.saving import read_about
 from keras_models.settings import EdgeSettings
 from reproduction.engine.provenance import ROOT
 
@@ -53,10 +54,12 @@ def atoms_of(frames, k: int) -> Atoms:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """60 clusters and cells of two elements, a folder that is not the working one."""
+    """An isolated atom, 59 clusters and cells of two elements, not in the working folder."""
     frames = frames_of_two_elements(60)
     path = tmp_path_factory.mktemp("data") / "mine.extxyz"
-    write(path, [atoms_of(frames, k) for k in range(60)])
+    alone = Atoms("Au")
+    alone.calc = SinglePointCalculator(alone, energy=-1010.0, forces=np.zeros((1, 3)))
+    write(path, [alone, *(atoms_of(frames, k) for k in range(1, 60))])
     return path
 
 
@@ -178,11 +181,30 @@ def test_data_that_changed_are_refused(config, file, tmp_path):
 
 def test_the_calculator_takes_the_folder(done, file):
     atoms = read(file, 7)
-    true = atoms.get_potential_energy()
     atoms.calc = KerasCalculator(done[0])
     found = evaluate(done[0], read(file, "7:8"))
     assert atoms.get_potential_energy() == pytest.approx(found.energies[0], abs=1e-4)
-    assert abs(atoms.get_potential_energy() - true) < 5
+
+
+def test_sizes_and_cells_are_trained_on_with_an_isolated_atom_as_reference(done):
+    folder, _, _ = done
+    about = read_about(folder / "models/seed3.keras")
+    assert about["isolated"] == ["Au"] and about["references"]["Au"] == -1010.0
+    assert about["references"]["Pt"] != about["baseline"]["Pt"]
+    # Of the other frames: with the isolated atom, all energies would be off by its difference.
+    assert about["baseline"] == pytest.approx({"Au": -1000.5, "Pt": -700.25}, abs=3)
+    atoms = Atoms("Au", calculator=KerasCalculator(folder))
+    assert atoms.get_potential_energy() == -1010.0
+
+
+@pytest.mark.parametrize("name", ["isolated_atom_first", "mixed_sizes", "npt_cells"])
+def test_files_that_were_refused_can_be_trained_on(config, name):
+    """They are divided, every element is trained on, and settings are found."""
+    one = replace(config, files=(str(ROOT / f"tests/cases/{name}.xyz"),))
+    data = load(one)
+    assert len(data.train.frames) >= 3 and len(data.test.frames) >= 1
+    full, settings = completed(one, data, None)
+    assert settings.training.steps == 8 and full.model["name"] == "linear_eq4"
 
 
 def test_parts_do_not_overlap_and_are_all_of_the_file(config):
