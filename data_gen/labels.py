@@ -178,7 +178,7 @@ def _energies(values: Mapping[str, Any], key: str | None) -> dict[str, tuple[str
 def _number(value: Any) -> float | None:
     if isinstance(value, float):  # So are the numbers of NumPy's float64.
         return float(value)
-    if value is None or isinstance(value, bool | np.bool_ | str):
+    if value is None or isinstance(value, bool | np.bool_):
         return None
     try:
         array = np.asarray(value, dtype=float)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from data_gen.division import BLOCKS, divide
+from data_gen.division import BLOCKS, Division, divide
 from data_gen.errors import DataError
 from data_gen.frames import Frames, Structure
 from keras_models.fit_edges import divided
@@ -74,16 +74,27 @@ def test_single_frames_at_random_by_the_seed():
 @pytest.mark.parametrize("kind", ["blocks", "random"])
 def test_each_element_and_kind_is_trained_on_and_isolated_atoms_are(kind):
     """Also where the only ones would be in the last block, or in the middle of one."""
-    formulas = [*50 * ["Au2"], "Au", *30 * ["AuPt"], "Ag", "AgAu", *20 * ["Pt2"], "Cu"]
-    types = [*50 * ["md"], "atom", *30 * ["md"], "atom", "odd", *20 * ["relaxed"], "atom"]
+    kinds = [
+        (50, "Au2", "md"),
+        (1, "Au", "atom"),  # 50
+        (30, "AuPt", "md"),
+        (1, "Ag", "atom"),  # 81
+        (1, "AgAu", "md"),
+        (20, "Pt2", "relaxed"),  # 83
+        (1, "Cu", "atom"),
+        (1, "Au", "md"),
+        (1, "Pt", "odd"),
+        (5, "Au2", "odd"),  # 106
+    ]
+    formulas = [formula for n, formula, _ in kinds for _ in range(n)]
+    types = [name for n, _, name in kinds for _ in range(n)]
     data = frames(*formulas)
     for validation in (0.1, 0.5):
         found = divide(data, kind, 0.2, validation, types)
         trained = found.train[: len(found.train) - found.held].tolist()
         assert whole(found, len(formulas))
         # The isolated atoms, the first of each element besides them, and of each type.
-        for k in (50, 81, 103, 0, 51, 82, 83):
-            assert k in trained
+        assert {50, 81, 103, 104, 105, 0, 51, 82, 83, 106} <= set(trained)
         assert data[found.train][: len(trained)].elements == data.elements
         assert {types[k] for k in trained} == set(types)
         assert 0.15 < len(found.test) / len(formulas) < 0.25
@@ -91,6 +102,15 @@ def test_each_element_and_kind_is_trained_on_and_isolated_atoms_are(kind):
         # Each type has its share in the tests.
         tested = [types[k] for k in found.test]
         assert tested.count("md") >= 12 and tested.count("relaxed") >= 3
+
+
+def test_the_share_of_the_block_gives_its_length_in_floating_point():
+    """int(29 / 100 * 100) is 28."""
+    nobody = np.zeros(0, int)
+    for n in range(1, 120):
+        for held in range(n):
+            share = Division(np.arange(n), nobody, held, "blocks").validation
+            assert int(share * n) == held
 
 
 def test_types_of_one_frame_each_are_no_types():

@@ -65,7 +65,8 @@ def test_frames_of_frames_are_not_checked_again(three, monkeypatch):
 
 def test_cells_that_cannot_be_are_refused(three):
     frames = Frames.from_atoms(three)
-    for cell in (np.zeros((3, 3)), np.diag([4.0, 4.0, 0]), np.ones((3, 3))):
+    thin = np.array([[4.0, 0, 0], [0, 4.0, 0], [4.0, 4.0, 1e-5]])
+    for cell in (np.zeros((3, 3)), np.diag([4.0, 4.0, 0]), np.ones((3, 3)), thin):
         structures = (*frames.structures[:2], frames.structures[2]._replace(cell=cell))
         with pytest.raises(DataError, match=r"frame 2: .*: give its cell, or set pbc to F"):
             Frames(structures, frames.energies, frames.forces)

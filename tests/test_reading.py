@@ -173,6 +173,9 @@ def test_labels_by_name(tmp_path):
         read_frames(path, energy_key="E0")
     with pytest.raises(DataError, match=r"no forces named push; .* are forces, pull"):
         read_frames(path, forces_key="push")
+    # Forces belong to the energies that are asked for, if there are such.
+    path = written(tmp_path / "c.xyz", ({"REF_energy": -1.0}, {"REF_forces": F}, BOTH))
+    assert read_frames(path, "REF_energy").forces_key == "REF_forces"
     # A free energy does not replace what is asked for.
     both = written(tmp_path / "b.xyz", ({}, {}, {"energy": -2.0, "free_energy": -2.5}))
     assert read_frames(both).frames.energies.tolist() == [-2.5]
@@ -183,6 +186,14 @@ def test_without_a_name_that_is_known_the_names_are_listed(tmp_path):
     path = written(tmp_path / "a.xyz", ({"E_pbe": -1.0, "spin": 3}, {"pull": F}, {}))
     with pytest.raises(DataError, match=r"frame 0 has E_pbe, spin, pull: name .*--energy-key"):
         read_frames(path)
+
+
+def test_a_name_without_a_number_is_no_energy(tmp_path):
+    (tmp_path / "a.xyz").write_text("1\nenergy REF_energy=-2.0\nAu 0 0 0\n")
+    assert read_frames(tmp_path / "a.xyz").frames.energies.tolist() == [-2.0]
+    (tmp_path / "a.xyz").write_text("1\nenergy\nAu 0 0 0\n")
+    with pytest.raises(DataError, match="frame 0 has energy=True, which is not a number"):
+        read_frames(tmp_path / "a.xyz")
 
 
 def test_choices_are_said(tmp_path):
@@ -271,8 +282,8 @@ def test_atoms_on_their_own(tmp_path):
     crystal.calc = SinglePointCalculator(crystal, energy=-4.0, forces=np.zeros((1, 3)))
     frames = [
         atom("Au", -0.5, config_type="IsolatedAtom"),
-        atom("Pt", -0.25, [12, 12, 12]),
         atom("Pt", -0.75, [12, 12, 12]),
+        atom("Pt", -0.25, [12, 12, 12]),
         atom("Ag", -0.1, [9, 12, 12], config_type="isolated_atom"),
         crystal,
     ]
