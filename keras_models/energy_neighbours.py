@@ -12,7 +12,7 @@ are relative to the same atoms alone:
 
 Without neighbours both are 0, and fragments that are r_c apart add up. As in the report, an MLP's
 input is C2 = 1 / r, standardised. Below the shortest distances of training there is the repulsion
-of :mod:`keras_models.repulsion`, and the MLPs are given held distances.
+of :mod:`keras_models.repulsion`, and the MLPs and f_c are given its held distances.
 
 Shapes: A atoms, P pairs (each both ways), S elements. Shapes in comments are for the report's
 widths. Arguments of both builders:

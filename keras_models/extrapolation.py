@@ -23,6 +23,7 @@ import numpy as np
 
 from keras_models.backend import K, keras, register, tf
 from keras_models.behler import NETWORKS, ScaledFingerprints
+from keras_models.building import dtype_of
 from keras_models.elements import species
 from keras_models.repulsion import COMPLETE, HeldDistance, of_pairs
 from keras_models.standardise import Standardise, lengths
@@ -125,18 +126,18 @@ class Closeness(keras.layers.Layer):
 def excess_of(model: keras.Model):
     """Tensor (A, W) of a model's graph: excess of all functions of each atom; None if unknown."""
     numbers = next((x for x in model.inputs if x.name == "numbers"), None)
-    found = []
+    found, same = [], {"dtype": dtype_of(model)}
     for layer in model.layers:
         if isinstance(layer, Standardise) and layer.ranges:
-            x = keras.layers.Lambda(lengths)(layer.input)
-            found.append(Excess(layer.ranges, alone=False)([x, numbers]))
+            x = keras.layers.Lambda(lengths, **same)(layer.input)
+            found.append(Excess(layer.ranges, alone=False, **same)([x, numbers]))
         elif isinstance(layer, HeldDistance):
-            found.append(Closeness(layer.elements, layer.shortest)(layer.input))
+            found.append(Closeness(layer.elements, layer.shortest, **same)(layer.input))
         elif layer.name == NETWORKS:
             scaled = (x for x in layer.layers if isinstance(x, ScaledFingerprints))
             ranges = {x.name.removeprefix("scaled_"): np.transpose([x.low, x.high]) for x in scaled}
             fingerprints = model.get_layer("symmetry_functions").output
-            found.append(Excess(ranges, alone=True)([fingerprints, numbers]))
+            found.append(Excess(ranges, alone=True, **same)([fingerprints, numbers]))
     if not found or all(isinstance(x._keras_history.operation, Closeness) for x in found):
         return None
-    return keras.layers.Concatenate()(found) if found[1:] else found[0]
+    return keras.layers.Concatenate(**same)(found) if found[1:] else found[0]
