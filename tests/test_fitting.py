@@ -207,6 +207,13 @@ def test_files_that_were_refused_can_be_trained_on(config, name):
     assert settings.training.steps == 8 and full.model["name"] == "linear_eq4"
 
 
+def test_the_example_is_fit_to_train_on():
+    data = load(Config(files=(str(ROOT / "examples/au12.extxyz"),)))
+    parts = [len(part.frames) for part in (data.train, data.validation, data.test)]
+    assert parts == [234, 26, 29] and data.notes == ()
+    assert data.train.frames.with_forces.all() and "289 of 1 file; 12 atoms" in data.seen[0]
+
+
 def test_parts_do_not_overlap_and_are_all_of_the_file(config):
     data = load(config)
     names = [name for part in (data.train, data.validation, data.test) for name in part.names]
