@@ -32,7 +32,7 @@ def predict_frames(data: Dataset, calculator, progress: Progress = silent) -> En
 
     Args:
         data: the frames.
-        calculator: ASE calculator with "forces_std" in its results, such as
+        calculator: ASE calculator with the property "forces_std", such as
             :class:`keras_models.calculator.KerasCalculator` with several models.
         progress: called every 20 frames.
     """
@@ -42,7 +42,7 @@ def predict_frames(data: Dataset, calculator, progress: Progress = silent) -> En
         atoms = atoms_at(data, x, calculator)
         forces[k] = atoms.get_forces()
         energies[k] = atoms.get_potential_energy()
-        spread[k] = calculator.results["forces_std"]
+        spread[k] = calculator.get_property("forces_std", atoms)
         if k % REPORT_FRAMES == 0:
             progress(k / len(data), f"frame {k}/{len(data)}")
     return EnsemblePredictions(energies, forces, spread)

@@ -23,6 +23,8 @@ SMALL = 7.5
 DPI = 160
 COLOURS_OF_A_PICTURE = 128
 
+# A user's matplotlibrc, with its style or TeX, is not for these figures.
+matplotlib.rcdefaults()
 plt.rcParams.update(
     {
         "figure.figsize": (WIDTH, 4.2),

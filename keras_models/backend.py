@@ -3,12 +3,36 @@
 ``register`` gives a function or layer its name in saved models, "keras_models>name". Saved models
 can be opened as long as the name stays the same, even if the code moves.
 
-TensorFlow's start-up messages bypass Python's logging, so they are suppressed here.
+TensorFlow's start-up messages bypass Python's logging, so they are suppressed here. The models need
+Keras on TensorFlow: another ``KERAS_BACKEND`` is not used, which one line says.
 """
 
 import os
 import sys
 import tempfile
+
+from data_gen.streams import prepare_streams
+
+BACKEND = "tensorflow"
+
+
+def _choose_backend() -> None:
+    """Let Keras, which is not imported yet, use TensorFlow.
+
+    Raises:
+        ImportError: it is imported already, on another backend.
+    """
+    wanted = os.environ.get("KERAS_BACKEND", BACKEND)
+    if "keras" in sys.modules:
+        used = sys.modules["keras"].config.backend()
+        if used != BACKEND:
+            raise ImportError(
+                f"keras_models needs Keras on {BACKEND}, but it was imported on {used} before: "
+                f"set KERAS_BACKEND={BACKEND}, or import keras_models first"
+            )
+    elif wanted != BACKEND:
+        print(f"keras_models: KERAS_BACKEND={wanted} is not used, but {BACKEND}", file=sys.stderr)
+    os.environ["KERAS_BACKEND"] = BACKEND
 
 
 def _import_tensorflow_quietly() -> None:
@@ -16,7 +40,6 @@ def _import_tensorflow_quietly() -> None:
     # A host program that has already imported TensorFlow made its own choices.
     if "tensorflow" in sys.modules:
         return
-    os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # oneDNN's kernels differ between machines, and print a message.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
@@ -38,6 +61,8 @@ def _import_tensorflow_quietly() -> None:
             os.close(saved)
 
 
+prepare_streams()
+_choose_backend()
 _import_tensorflow_quietly()
 
 import keras  # noqa: E402

@@ -56,9 +56,21 @@ def batch_of(
     Raises:
         ValueError: the structures do not fit into the shape.
     """
+    found = [edges(s, cutoff) for s in structures]
+    return with_neighbours(structures, found, cutoff, slots, atoms, samples)
+
+
+def with_neighbours(
+    structures: Sequence[Structure],
+    found: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    cutoff: float,
+    slots: int | None = None,
+    atoms: int | None = None,
+    samples: int | None = None,
+) -> Batch:
+    """The same with i, j and shifts of each structure that are known already."""
     sizes = np.array([len(s.numbers) for s in structures])
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    found = [edges(s, cutoff) for s in structures]
     i = np.concatenate([i + start for (i, _, _), start in zip(found, starts, strict=False)])
     j = np.concatenate([j + start for (_, j, _), start in zip(found, starts, strict=False)])
     count = np.bincount(i, minlength=starts[-1])

@@ -8,6 +8,9 @@ import numpy as np
 
 from keras_models.backend import keras
 
+# Largest step of energies in float32 that are still answers, eV.
+LARGEST_STEP = 1e-4
+
 
 @contextlib.contextmanager
 def precision(dtype: str):

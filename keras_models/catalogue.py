@@ -13,7 +13,7 @@ from ase.data import chemical_symbols
 
 from data_gen.dataset import Dataset, Statistics
 from data_gen.frames import Frames
-from keras_models import behler, energy, force, graph, linear_eq4
+from keras_models import behler, energy, energy_neighbours, force, graph, linear_eq4
 from keras_models.backend import keras
 from keras_models.building import build_seeded, precision
 from keras_models.features import Preprocessing
@@ -99,6 +99,12 @@ def _force(name, equation, widths):
     return Model(name, equation, builder, widths, "relu", "force", "vectors", known, forms=True)
 
 
+def _edges(name, equation, builder, widths):
+    return Model(
+        name, equation, builder, widths, "swish2", "energy", "edges", SYMMETRIES, periodic=True
+    )
+
+
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
         model.name: model
@@ -150,17 +156,19 @@ MODELS: Mapping[str, Model] = MappingProxyType(
                 SYMMETRIES,
                 pair_mlps=("filter_mlp_1", "filter_mlp_2"),
             ),
-            Model(
-                "linear_eq4",
-                "Eq. 4 in linear time",
-                linear_eq4.linear_eq4,
-                (64, 32),
-                "swish2",
-                "energy",
-                "edges",
-                SYMMETRIES,
-                periodic=True,
+            _edges(
+                "eq2_neighbours",
+                "Eq. 2 over neighbours",
+                energy_neighbours.eq2_neighbours,
+                energy_neighbours.WIDTHS,
             ),
+            _edges(
+                "eq3_neighbours",
+                "Eq. 3 over neighbours",
+                energy_neighbours.eq3_neighbours,
+                energy_neighbours.WIDTHS,
+            ),
+            _edges("linear_eq4", "Eq. 4 in linear time", linear_eq4.linear_eq4, (64, 32)),
         )
     }
 )

@@ -34,6 +34,7 @@ from keras_models.problems import (
     Parts,
     Problem,
     behler_features,
+    refuse_unseen,
 )
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 
@@ -77,6 +78,11 @@ class FitSettings:
     def by_adam(self) -> bool:
         """Whether training is first-order, by Adam, rather than second-order."""
         return isinstance(self.training, AdamSettings)
+
+    @property
+    def dtype_used(self) -> str:
+        """The dtype, or what it is by default."""
+        return self.dtype or ("float32" if self.by_adam else "float64")
 
 
 @dataclass
@@ -137,10 +143,12 @@ def fit(
         For each seed its result, or the exception if its training diverged.
 
     Raises:
-        ValueError: the settings are not compatible with each other or with the model.
+        ValueError: the settings are not compatible with each other or with the model, or the model
+            is blind to what distinguishes the data.
     """
     report = report or (lambda fraction, text: None)
     entry = catalogue.find(settings.model)
+    refuse_unseen(entry, train, settings.dtype_used)
     parts, options = _prepared(train, test, settings, entry, report, features)
     models = [_build(entry, parts, settings, options, seed) for seed in seeds]
     problems = [_problem_of(entry, settings)(entry, model, parts) for model in models]
@@ -225,7 +233,7 @@ def _build(entry, parts: Parts, settings: FitSettings, options: dict, seed: int)
         activation,
         options,
         seed,
-        settings.dtype or ("float32" if settings.by_adam else "float64"),
+        settings.dtype_used,
         values,
     )
 

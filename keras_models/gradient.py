@@ -14,23 +14,31 @@ def energy_and_forces(model: keras.Model, weights, inputs):
     """Energies, and forces as their negative gradient.
 
     Args:
-        model: with output energies (B, 1) eV.
+        model: with output energies (B, 1) eV, which may be the first of several outputs.
         weights: tensors to use instead of the model's trainable variables.
         inputs: of the model: positions (B, N, 3) Å, or the nest of a
             :class:`~keras_models.batch.Batch` or :class:`~keras_models.edges.EdgeBatch`, in which
             B structures have A atoms in total.
 
     Returns:
-        Energies (B,) in eV and forces in eV/Å, shaped as the positions: (B, N, 3) or (A, 3).
+        Energies (B,) in eV, forces in eV/Å, shaped as the positions, (B, N, 3) or (A, 3), and the
+        model's further outputs, if any.
     """
     positions = inputs["positions"] if isinstance(inputs, dict) else inputs
     with tf.GradientTape() as tape:
         tape.watch(positions)
-        energies = model.stateless_call(weights, [], inputs)[0][:, 0]
+        energies, *more = outputs_of(model, weights, inputs)
         # Samples are independent: the gradient of the sum contains that of each energy.
         total = tf.reduce_sum(energies)
     # The gradient of tf.gather, which edge lists use, is not a dense tensor before the conversion.
-    return energies, -tf.convert_to_tensor(tape.gradient(total, positions))
+    return energies, -tf.convert_to_tensor(tape.gradient(total, positions)), *more
+
+
+def outputs_of(model: keras.Model, weights, inputs) -> list:
+    """Energies (B,) eV of a model and its further outputs, with given weights."""
+    found = model.stateless_call(weights, [], inputs)[0]
+    energies, *more = found if isinstance(found, (list, tuple)) else [found]
+    return [energies[:, 0], *more]
 
 
 def gradient_objective(

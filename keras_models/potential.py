@@ -1,21 +1,29 @@
-"""Energies, forces and virials of one moving structure after another, from a list with a skin.
+"""Energies and forces of one structure after another, by the models of an ensemble.
 
-What :class:`~keras_models.calculator.KerasCalculator` computes with for models that take edge
-lists; independent of ASE's calculators. Shapes: M models of an ensemble, N atoms.
+What :class:`~keras_models.calculator.KerasCalculator` computes with; independent of ASE's
+calculators. A potential for each kind of input: positions, neighbour slots, edge lists. Copies of a
+potential share its compiled code, and pickled ones compile anew.
+
+Shapes: M models of an ensemble, N atoms, W functions of an atom.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from ase.data import chemical_symbols
+from ase.geometry import complete_cell
 
 from data_gen.frames import Structure
 from keras_models.backend import keras, tf
-from keras_models.batch import cutoff_of, tensors_of
+from keras_models.batch import cutoff_of, tensors_of, with_neighbours
 from keras_models.building import dtype_of
-from keras_models.edges import join_padded, with_edges
-from keras_models.neighbours import SKIN, VerletList
+from keras_models.edges import bucket, join_padded, takes_edges, with_edges
+from keras_models.extrapolation import excess_of
+from keras_models.gradient import energy_and_forces
+from keras_models.neighbours import SKIN, VerletList, edges
+from keras_models.opening import Ensemble
+from keras_models.prediction import predict
 from keras_models.virial import atom_energies_of, energies_forces_and_virials
 
 
@@ -23,20 +31,136 @@ class Answer(NamedTuple):
     """What the models say about a structure, in float64.
 
     Attributes:
-        atom_energies: (M, N), eV, with reference energies; an energy is the sum over atoms.
         forces: (M, N, 3), eV/Å.
-        virials: (M, 3, 3), eV.
-        shortest: shortest distance between two atoms, Å, or the cutoff if there is none within it.
+        energies: (M,), eV, with reference energies; None for models of forces.
+        atom_energies: (M, N), eV, whose sums they are; None if they are not known.
+        virials: (M, 3, 3), eV; None if they are not known.
+        excess: (N, W), see :mod:`keras_models.extrapolation`; None if it is not known.
+        closest: the two atoms, or an atom and its image, that are closest, and their distance, Å;
+            the distance is the cutoff if there are none within it.
     """
 
-    atom_energies: np.ndarray
     forces: np.ndarray
-    virials: np.ndarray
-    shortest: float
+    closest: tuple[Callable[[], tuple[int, int]], float]
+    energies: np.ndarray | None = None
+    atom_energies: np.ndarray | None = None
+    virials: np.ndarray | None = None
+    excess: np.ndarray | None = None
+
+
+class Compiled:
+    """A compiled function of models, made at its first call. Copies share it; pickles lack it.
+
+    Args:
+        make: function of the models, importable by its name.
+        models: M models.
+    """
+
+    def __init__(self, make: Callable, models: Sequence[keras.Model]) -> None:
+        self.make, self.models, self._function = make, tuple(models), None
+
+    def __call__(self, inputs):
+        if self._function is None:
+            self._function = tf.function(self.make(self.models), jit_compile=True)
+        return self._function(inputs)
+
+    @property
+    def count(self) -> int:
+        """Number of compilations so far."""
+        return 0 if self._function is None else self._function.experimental_get_tracing_count()
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __getstate__(self):
+        return {**vars(self), "_function": None}
+
+
+def potential_of(ensemble: Ensemble, skin: float = SKIN):
+    """The potential that suits an ensemble's models: callable with a structure, to an Answer.
+
+    Raises:
+        ValueError: the skin is negative or not finite, or a model on edge lists has no energies of
+            atoms.
+    """
+    models = ensemble.models
+    if takes_edges(models[0]):
+        return EdgePotential(models, ensemble.references, skin)
+    return ClusterPotential(models) if cutoff_of(models[0]) is None else SlotPotential(models)
+
+
+class ClusterPotential:
+    """Models that take positions alone, (1, N, 3).
+
+    Args:
+        models: M models with the same layers.
+    """
+
+    def __init__(self, models: Sequence[keras.Model]) -> None:
+        self.dtype, self.has_energy = dtype_of(models[0]), models[0].output_shape[-1] == 1
+        self.compiled = Compiled(_of_all_weights, models)
+        self._origin_counts = _depends_on_origin(models[0])
+
+    def __call__(self, structure: Structure) -> Answer:
+        """Apply the models to a structure. Raises ValueError if positions are not finite."""
+        x = structure.positions
+        if not np.isfinite(x).all():
+            raise ValueError("positions are not finite (NaN or infinite)")
+        distances = np.linalg.norm(x[:, None] - x, axis=-1)
+        distances[np.diag_indices(len(x))] = np.inf
+        # Centred, as a distant origin would cost digits in float32.
+        x = x if self._origin_counts else x - x.mean(axis=0)
+        found = _arrays(self.compiled(tf.constant(x[None], self.dtype)))
+        forces = found[-1].reshape(-1, len(x), 3)
+        closest = np.unravel_index(distances.argmin(), distances.shape)
+        return Answer(
+            forces,
+            (lambda: tuple(map(int, closest)), float(distances.min())),
+            found[0][:, 0] if self.has_energy else None,
+        )
+
+
+class SlotPotential:
+    """Models that take a :class:`~keras_models.batch.Batch`, such as Behler's.
+
+    Compiled for few sizes of atoms and slots; numbers and cell are inputs.
+
+    Args:
+        models: M models with the same layers.
+    """
+
+    def __init__(self, models: Sequence[keras.Model]) -> None:
+        self.dtype, self.cutoff = dtype_of(models[0]), cutoff_of(models[0])
+        self.compiled = Compiled(_of_all_weights, models)
+        self._slots: dict[int, int] = {}
+
+    def __call__(self, structure: Structure) -> Answer:
+        """Apply the models. Raises ValueError as for :func:`~keras_models.neighbours.edges`."""
+        n = len(structure.numbers)
+        i, j, shifts = edges(structure, self.cutoff)
+        atoms = bucket(n)
+        # Never fewer than before, lest each neighbour that goes or comes be a new shape.
+        need = bucket(max(1, int(np.bincount(i, minlength=n).max())))
+        slots = self._slots[atoms] = max(need, self._slots.get(atoms, 0))
+        # Centred, as a distant origin would cost digits in float32.
+        x = structure.positions
+        centred = Structure(x - x.mean(axis=0), structure.numbers, structure.cell, structure.pbc)
+        batch = with_neighbours([centred], [(i, j, shifts)], self.cutoff, slots, atoms, 1)
+        energies, forces, *excess = _arrays(self.compiled(tensors_of(batch, self.dtype)))
+        lengths = np.linalg.norm(x[j] - x[i] + shifts, axis=1)
+        return Answer(
+            forces[:, :n],
+            (
+                lambda: (int(i[lengths.argmin()]), int(j[lengths.argmin()])),
+                float(lengths.min(initial=self.cutoff)),
+            ),
+            energies[:, 0],
+            excess=excess[0][0, :n] if excess else None,
+        )
 
 
 class EdgePotential:
-    """Models on edge lists, applied to one structure at a time, with a Verlet list between them.
+    """Models on edge lists, with a Verlet list between one structure and the next.
 
     Compiled once for each shape of a padded edge list; numbers, cell and periodicity are inputs.
 
@@ -60,11 +184,20 @@ class EdgePotential:
     ) -> None:
         self.dtype, self.cutoff = dtype_of(models[0]), cutoff_of(models[0])
         self.neighbours = VerletList(self.cutoff, skin)
+        self.compiled = Compiled(_with_virials, models)
+        for model in models:
+            atom_energies_of(model)
         self._references = references
-        self._compiled = self._compile([atom_energies_of(model) for model in models])
-        # What remains as long as the list does: inputs but the positions, and reference energies.
+        # What remains as long as the list does: inputs but the positions, what wraps these into
+        # the cell, and reference energies.
         self._fixed: dict[str, tf.Tensor] = {}
+        self._wrap = np.zeros((0, 3))
         self._offset = np.zeros((len(models), 0))
+
+    def __getstate__(self):
+        # A copy makes a list of its own.
+        neighbours = VerletList(self.cutoff, self.neighbours.skin)
+        return {**vars(self), "neighbours": neighbours, "_fixed": {}}
 
     def __call__(self, structure: Structure) -> Answer:
         """Apply the models to a structure.
@@ -77,13 +210,23 @@ class EdgePotential:
         if self.neighbours.update(structure):
             self._prepare(structure)
         x = np.zeros((*self._fixed["numbers"].shape, 3))
-        # Centred, as a distant origin would cost digits in float32.
-        x[:n] = structure.positions - structure.positions.mean(axis=0)
-        found = self._compiled({**self._fixed, "positions": tf.constant(x, self.dtype)})
-        energies, forces, virials, shortest = (part.numpy().astype(float) for part in found)
-        return Answer(energies[:, :n] + self._offset, forces[:, :n], virials[:, 0], float(shortest))
+        # Wrapped and centred, as a distant image or origin would cost digits in float32.
+        x[:n] = structure.positions + self._wrap
+        x[:n] -= x[:n].mean(axis=0)
+        found = self.compiled({**self._fixed, "positions": tf.constant(x, self.dtype)})
+        shortest, energies, forces, virials, *excess = _arrays(found)
+        energies = energies[:, :n] + self._offset
+        return Answer(
+            forces[:, :n],
+            (lambda: self._closest(structure), float(shortest)),
+            energies.sum(axis=1),
+            energies,
+            virials[:, 0],
+            # Several models may be of different training parts: what one knows, all answer.
+            excess[0].max(axis=0)[:n] if excess else None,
+        )
 
-    def closest(self, structure: Structure) -> tuple[int, int]:
+    def _closest(self, structure: Structure) -> tuple[int, int]:
         """The two atoms (or an atom and its own image: twice the same) that are closest."""
         i, j, shifts = self.neighbours.edges
         x = structure.positions
@@ -92,9 +235,6 @@ class EdgePotential:
 
     def _prepare(self, structure: Structure) -> None:
         """Take over a new list. The list is forgotten if that fails."""
-        part = with_edges(structure, self.neighbours.edges)
-        tensors = tensors_of(join_padded([part], self.cutoff), self.dtype)
-        del tensors["positions"]
         symbols = [chemical_symbols[z] for z in structure.numbers]
         try:
             self._offset = np.array(
@@ -103,24 +243,78 @@ class EdgePotential:
         except KeyError as error:
             self.neighbours.forget()
             raise ValueError(f"no reference energy of {error.args[0]}") from None
+        cell = complete_cell(np.array(structure.cell, float))
+        cells = np.floor(np.linalg.solve(cell.T, np.asarray(structure.positions, float).T).T)
+        self._wrap = -(cells * np.asarray(structure.pbc)) @ cell
+        i, j, shifts = self.neighbours.edges
+        part = with_edges(structure, (i, j, shifts + self._wrap[i] - self._wrap[j]))
+        tensors = tensors_of(join_padded([part], self.cutoff), self.dtype)
+        del tensors["positions"]
         self._fixed = tensors
 
-    def _compile(self, models: Sequence[keras.Model]):
-        """Function of inputs: the parts of :class:`Answer`, of padding, too."""
-        weights = [[tf.convert_to_tensor(v) for v in m.trainable_variables] for m in models]
 
-        def every(inputs):
-            # One after the other: what does not depend on the weights is computed once by XLA.
-            found = [
-                energies_forces_and_virials(model, w, inputs)
-                for model, w in zip(models, weights, strict=True)
-            ]
-            vectors = (
-                tf.gather(inputs["positions"], inputs["other"])
-                - tf.gather(inputs["positions"], inputs["centre"])
-                + inputs["shifts"]
-            )
-            shortest = tf.sqrt(tf.reduce_min(tf.reduce_sum(vectors**2, axis=1)))
-            return (*map(tf.stack, zip(*found, strict=True)), shortest)
+def _arrays(tensors) -> list[np.ndarray]:
+    return [tensor.numpy().astype(float) for tensor in tensors]
 
-        return tf.function(every, jit_compile=True)
+
+def _depends_on_origin(model: keras.Model) -> bool:
+    """Whether a shift of the molecule changes the output, as for raw coordinates."""
+    x = np.array([[[0.0, 0.0, 0.0], [2.7, 0.3, -0.2], [0.4, 2.8, 0.1]]])
+    here, there = predict(model, np.concatenate([x, x + 1.0]))
+    return not np.allclose(here, there, rtol=1e-3, atol=1e-3)
+
+
+def _with_excess(model: keras.Model, output) -> keras.Model:
+    """The model with another output, and where it is known, the excess of its inputs."""
+    excess = excess_of(model)
+    outputs = output if excess is None else [output, excess]
+    return keras.Model(model.input, outputs, name=f"{model.name}_and_excess")
+
+
+def _of_all_weights(models: Sequence[keras.Model]):
+    """Function of inputs: energies (M, 1), if any, forces, and the excess (M, A, W), if known."""
+    model = models[0]
+    if cutoff_of(model) is not None:
+        models = [_with_excess(m, m.output) for m in models]
+        model = models[0]
+    weights = [
+        tf.constant(np.stack([np.asarray(v) for v in parts]))
+        for parts in zip(*[m.trainable_variables for m in models], strict=True)
+    ]
+    several = isinstance(model.output, list)
+    has_energy = several or model.output_shape[-1] == 1
+
+    def one(parts, inputs):
+        if has_energy:
+            return tuple(energy_and_forces(model, list(parts), inputs))
+        return (model.stateless_call(list(parts), [], inputs)[0],)
+
+    def every(inputs):
+        return tf.vectorized_map(lambda parts: one(parts, inputs), weights)
+
+    return every
+
+
+def _with_virials(models: Sequence[keras.Model]):
+    """Function of inputs: shortest distance, energies of atoms, forces, virials, excess if known.
+
+    Each but the first has a row for each model; of padding, too.
+    """
+    models = [_with_excess(m, atom_energies_of(m).output) for m in models]
+    weights = [[tf.convert_to_tensor(v) for v in m.trainable_variables] for m in models]
+
+    def every(inputs):
+        # One after the other: what does not depend on the weights is computed once by XLA.
+        found = [
+            energies_forces_and_virials(model, w, inputs)
+            for model, w in zip(models, weights, strict=True)
+        ]
+        vectors = (
+            tf.gather(inputs["positions"], inputs["other"])
+            - tf.gather(inputs["positions"], inputs["centre"])
+            + inputs["shifts"]
+        )
+        shortest = tf.sqrt(tf.reduce_min(tf.reduce_sum(vectors**2, axis=1)))
+        return (shortest, *map(tf.stack, zip(*found, strict=True)))
+
+    return every

@@ -21,6 +21,7 @@ from keras_models.behler import (
     network_energies,
     network_energies_and_forces,
 )
+from keras_models.building import LARGEST_STEP
 from keras_models.catalogue import Model
 from keras_models.features import Preprocessing
 from keras_models.gradient import gradient_objective
@@ -35,6 +36,28 @@ from keras_models.symmetry_functions import (
 )
 
 Predictions = dict[str, tuple[np.ndarray, ...]]
+
+
+def refuse_unseen(entry: Model, train: Dataset, dtype: str) -> None:
+    """Raise ValueError for data of which a model would not see what distinguishes them.
+
+    Args:
+        entry: the model.
+        train: training part.
+        dtype: of weights and arithmetic.
+    """
+    if not entry.periodic:
+        other = "train a model that does, such as linear_eq4"
+        if len(set(train.numbers.tolist())) > 1:
+            raise ValueError(f"{entry.name} does not see which atom is of which element: {other}")
+        if np.any(train.pbc):
+            raise ValueError(f"{entry.name} does not see periodic images: {other}")
+    step = float(np.spacing(np.float32(np.abs(train.energies).max())))
+    if entry.output == "energy" and dtype == "float32" and step > LARGEST_STEP:
+        raise ValueError(
+            f"float32 has steps of {step:.2g} eV at energies as large as these: use float64, or a "
+            "model on edge lists, whose reference energies are subtracted in float64"
+        )
 
 
 @dataclass(frozen=True)

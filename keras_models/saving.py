@@ -19,6 +19,7 @@ def save_model(
     path: Path,
     elements: Sequence[str],
     references: Mapping[str, float] | None = None,
+    atoms: int | None = None,
     **about,
 ) -> None:
     """Save a model with metadata.
@@ -29,6 +30,8 @@ def save_model(
         elements: symbols of the elements that the model supports.
         references: energy of an atom of each of them, eV, to be added to the model's; None for a
             model of whole energies. Kept to the last bit.
+        atoms: number of atoms of all structures of its training, to which models that take only
+            positions are bound.
         about: further metadata, in JSON types.
 
     Raises:
@@ -40,6 +43,8 @@ def save_model(
             raise ValueError(f"no (finite) reference energy of {', '.join(sorted(missing))}")
         # JSON has the shortest digits that give the same float64 back.
         about["references"] = {e: float(references[e]) for e in sorted(set(elements))}
+    if atoms is not None:
+        about["atoms"] = int(atoms)
     with replacing(path) as scratch:
         model.save(scratch)
         with zipfile.ZipFile(scratch, "a") as archive:

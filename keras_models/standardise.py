@@ -6,9 +6,10 @@ layers and are saved with them. Shapes: A atoms, W features.
 """
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from data_gen.frames import Frames
-from keras_models.backend import keras, register, tf
+from keras_models.backend import K, keras, register, tf
 from keras_models.batch import tensors_of
 from keras_models.edges import edge_batches
 from keras_models.virial import energies_forces_and_virials
@@ -27,11 +28,14 @@ class Standardise(keras.layers.Layer):
 
     Args:
         mean, std: (W,), from the training part.
+        ranges: {element: (W, 2)}, smallest and largest :func:`lengths` of x in the training part,
+            which do not affect the output: see :mod:`keras_models.extrapolation`.
     """
 
-    def __init__(self, mean, std, **kwargs):
+    def __init__(self, mean, std, ranges=None, **kwargs):
         super().__init__(**kwargs)
         self.mean, self.std = (np.asarray(x, float).tolist() for x in (mean, std))
+        self.ranges = {e: np.asarray(x, float).tolist() for e, x in (ranges or {}).items()}
 
     def call(self, x):
         mean = tf.constant(self.mean, x.dtype)
@@ -42,7 +46,18 @@ class Standardise(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "mean": self.mean, "std": self.std}
+        own = ("mean", "std", "ranges")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+@register
+def lengths(x):
+    """Lengths of vectors or matrices (A, ..., W), or numbers (A, W) or (A, 1, W): (A, W)."""
+    if len(x.shape) == 2:
+        return x
+    if len(x.shape) == 3 and x.shape[1] == 1:
+        return x[:, 0]
+    return K.sqrt(K.sum(x * x, axis=tuple(range(1, len(x.shape) - 1))))
 
 
 class Measure:
@@ -58,7 +73,7 @@ class Measure:
     """
 
     def __init__(self, nest, train: Frames, cutoff: float) -> None:
-        self.nest, self.lone = nest, []
+        self.nest, self.lone, self.elements = nest, [], train.elements
         known = [f for f, given in zip(train.forces, train.with_forces, strict=True) if given]
         self.forces = np.concatenate(known) if known else np.zeros((0, 3))
         self.batches = [
@@ -80,12 +95,48 @@ class Measure:
                 second[k] = second[k] + (value**2).mean(axis=1).sum(axis=0)
         return [(a / count, b / count) for a, b in zip(first, second, strict=True)]
 
+    def ranges(self, tensors) -> list[dict[str, np.ndarray]]:
+        """Smallest and largest :func:`lengths` of each tensor by element, {symbol: (W, 2)}.
+
+        Empty where weights are involved, since ranges would change as these are trained.
+        """
+        model = keras.Model(self.nest, dict(enumerate(tensors)))
+        if model.trainable_variables:
+            return [{}] * len(tensors)
+        found = [{e: [] for e in self.elements} for _ in tensors]
+        for x in self.batches:
+            for k, value in model(x).items():
+                size = lengths(value).numpy().astype(float)
+                for e, parts in found[k].items():
+                    own = size[x["numbers"].numpy() == atomic_numbers[e]]
+                    if len(own):
+                        parts.append([own.min(axis=0), own.max(axis=0)])
+        return [
+            {
+                e: np.stack([np.min(parts, axis=(0, 1)), np.max(parts, axis=(0, 1))], axis=1)
+                for e, parts in of_tensor.items()
+            }
+            for of_tensor in found
+        ]
+
+    def of_pairs(self, tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation (W,) of a tensor (P, W) over all pairs, without padding."""
+        model, found = keras.Model(self.nest, tensor), []
+        for x in self.batches:
+            real = x["numbers"].numpy()[x["centre"].numpy()] > 0
+            found.append(model(x).numpy().astype(float)[real])
+        found = np.concatenate(found)
+        if not len(found):
+            return np.zeros(found.shape[1]), np.ones(found.shape[1])
+        std = found.std(axis=0)
+        return found.mean(axis=0), np.where(std > 0, std, 1.0)
+
     def scaled(self, sums, name):
         """Divide neighbour sums by their root mean squares; no shift, so that 0 remains 0."""
         sizes = floored([np.sqrt(square) for _, square in self.moments(sums)])
         return [
-            Standardise(np.zeros(len(size)), size, name=f"{name}_{k}_scaled")(a)
-            for k, (a, size) in enumerate(zip(sums, sizes, strict=True))
+            Standardise(np.zeros(len(size)), size, ranges, name=f"{name}_{k}_scaled")(a)
+            for k, (a, size, ranges) in enumerate(zip(sums, sizes, self.ranges(sums), strict=True))
         ]
 
     def standardised(self, found: dict, name):

@@ -8,6 +8,7 @@ import numpy as np
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from keras_models.backend import keras, tf
+from keras_models.gradient import outputs_of
 from keras_models.sums import SumOfStructure
 
 
@@ -22,8 +23,8 @@ def energies_forces_and_virials(model: keras.Model, weights, inputs):
         inputs: the nest, as tensors: A atoms, S structures.
 
     Returns:
-        Energies (S,) or (A,) eV, forces (A, 3) eV/Å and virials (S, 3, 3) eV, symmetric up to
-        rounding.
+        Energies (S,) or (A,) eV, forces (A, 3) eV/Å, virials (S, 3, 3) eV, symmetric up to
+        rounding, and the model's further outputs, if any.
     """
     positions, shifts = inputs["positions"], inputs["shifts"]
     strain = tf.zeros((tf.shape(inputs["sizes"])[0], 3, 3), positions.dtype)
@@ -36,12 +37,12 @@ def energies_forces_and_virials(model: keras.Model, weights, inputs):
             "positions": positions + tf.einsum("ia,iab->ib", positions, of_atoms),
             "shifts": shifts + tf.einsum("ia,iab->ib", shifts, of_pairs),
         }
-        energies = model.stateless_call(weights, [], strained)[0][:, 0]
+        energies, *more = outputs_of(model, weights, strained)
         # Structures are independent: the gradient of the sum contains that of each energy.
         total = tf.reduce_sum(energies)
     # Gradients of tf.gather are not dense tensors before the conversion.
     by_positions, by_strain = map(tf.convert_to_tensor, tape.gradient(total, [positions, strain]))
-    return energies, -by_positions, -by_strain
+    return energies, -by_positions, -by_strain, *more
 
 
 def atom_energies_of(model: keras.Model) -> keras.Model:

@@ -14,6 +14,7 @@ from data_gen.dataset import Dataset
 from data_gen.errors import DataError
 from data_gen.files import sweep
 from data_gen.locks import Held, held
+from data_gen.streams import prepare_streams
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import Work, explain, load_dataset
@@ -123,6 +124,7 @@ def console() -> Console:
 
 def run_script(main: Callable[[Sequence[str]], int]) -> None:
     """Run a script's main function and exit; expected exceptions become one-line messages."""
+    prepare_streams()
     try:
         status = main(sys.argv[1:])
     except (ReproductionError, DataError) as error:

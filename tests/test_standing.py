@@ -57,6 +57,7 @@ def run(store: Store, experiment, data: Dataset, seed: int, off: float, model=Tr
         "experiment": experiment.id,
         "seed": seed,
         "elements": ["Au"],
+        "atoms": 6,
         "settings": experiment.settings(),
         "data_sha256": data.checksum(),
         "code_sha256": "some code",

@@ -103,6 +103,7 @@ def do(
                 "experiment": experiment.id,
                 "seed": seed,
                 "elements": [chemical_symbols[z] for z in sorted(set(data.numbers.tolist()))],
+                "atoms": len(data.numbers),
                 "quick": work.quick,
                 "settings": experiment.settings(),
                 "data_sha256": data_sha256,

@@ -217,6 +217,7 @@ class Store:
                     result.model,
                     scratch / MODEL,
                     run["elements"],
+                    atoms=run["atoms"],
                     experiment=experiment,
                     seed=result.seed,
                 )

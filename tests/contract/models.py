@@ -46,6 +46,8 @@ VARIANTS |= {
     "distance_graph_network-1": ("distance_graph_network", {"steps": 1}),
     "distance_graph_network-2": ("distance_graph_network", {"steps": 2}),
     "behler": ("behler", {}),
+    "eq2_neighbours": ("eq2_neighbours", {"elements": "outputs"}),
+    "eq3_neighbours": ("eq3_neighbours", {"elements": "input"}),
     "linear_eq4-order1": ("linear_eq4", {"order": 1}),
     "linear_eq4-order2": ("linear_eq4", {"order": 2}),
     "linear_eq4-order3": ("linear_eq4", {"order": 3}),
@@ -57,8 +59,13 @@ ELEMENTS = ("Au", "Pt")
 GOLD = atomic_numbers["Au"]
 
 
-# Small models on edge lists.
-SMALL = {"cutoff": 5.0, "polynomials": 4, "channels": 3}
+# Small models on edge lists: widths and options.
+CUTOFF = 5.0
+SMALL = {
+    "linear_eq4": ((6, 5), {"cutoff": CUTOFF, "polynomials": 4, "channels": 3}),
+    "eq2_neighbours": (((4, 6, 1), (1, 5, 4)), {"cutoff": CUTOFF}),
+    "eq3_neighbours": (((4, 6, 1), (1, 5, 4)), {"cutoff": CUTOFF}),
+}
 
 
 def entry(variant: str) -> catalogue.Model:
@@ -101,8 +108,9 @@ def _behler(dtype, activation, seed):
 def on_edges(variant, dtype="float64", activation=None, seed=0):
     """A small model on edge lists with its first weights."""
     name, options = VARIANTS[variant]
+    widths, small = SMALL[name]
     return catalogue.build(
-        name, training(), (6, 5), activation, {**SMALL, **options}, seed=seed, dtype=dtype
+        name, training(), widths, activation, {**small, **options}, seed=seed, dtype=dtype
     )
 
 

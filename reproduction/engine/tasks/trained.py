@@ -28,9 +28,14 @@ def elements(job: Job) -> list[str]:
     return [chemical_symbols[z] for z in sorted(set(job.train.numbers.tolist()))]
 
 
+def trained_on(job: Job) -> dict:
+    """Elements and number of atoms of the job's data, for models that do not say them."""
+    return {"elements": elements(job), "atoms": len(job.train.numbers)}
+
+
 def calculator(job: Job, seed: int) -> KerasCalculator:
     """ASE calculator for the trained model of one seed. Raises as :func:`model_path`."""
-    return KerasCalculator(model_path(job, seed), elements=elements(job))
+    return KerasCalculator(model_path(job, seed), **trained_on(job))
 
 
 def ensemble(job: Job) -> KerasCalculator:
@@ -39,7 +44,7 @@ def ensemble(job: Job) -> KerasCalculator:
     Raises as :func:`model_path`.
     """
     seeds = job.experiment.options["ensemble"]
-    return KerasCalculator([model_path(job, seed) for seed in seeds], elements=elements(job))
+    return KerasCalculator([model_path(job, seed) for seed in seeds], **trained_on(job))
 
 
 def emt() -> asap3.EMT:

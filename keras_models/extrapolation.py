@@ -1,0 +1,143 @@
+"""How far a structure is outside the training of a model: where its answer is a guess.
+
+A model that is a sum over atoms sees each through functions of its neighbourhood that no weight
+changes: Behler's fingerprints, or the lengths of sums over neighbours A_l of models on edge lists.
+Their smallest and largest values in the training part, for each element, are saved with the model.
+With low and high the ends of a range, the excess of a value is its distance from the range in
+widths of the range,
+
+    max(low - x, x - high, 0) / max(high - low, 1 % of the largest width of the element).
+
+A pair closer than any of its elements in training counts with (b - r) / (b / 2), where b is the
+shortest distance of training: 1 where the repulsion is complete. What is inside all ranges is not
+thereby known, as combinations may be new; what is outside is not known. An atom without neighbours
+has its reference energy in models on edge lists, and there has no excess.
+
+Shapes: A atoms, W functions.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_models.backend import K, keras, register, tf
+from keras_models.behler import NETWORKS, ScaledFingerprints
+from keras_models.building import dtype_of
+from keras_models.elements import species
+from keras_models.repulsion import COMPLETE, HeldDistance, of_pairs
+from keras_models.standardise import Standardise, lengths
+
+# Smallest width of a range to divide by, as a fraction of the element's largest one.
+NARROWEST = 0.01
+# Excess, in widths of the training's range, that is more than rounding.
+OUTSIDE = 1e-3
+# Largest excess from which a calculator warns.
+WARN = 0.25
+
+
+class Extrapolation(NamedTuple):
+    """Where a structure is outside the training.
+
+    Attributes:
+        of_atoms: (N,), largest excess of each atom's functions, in widths of the training's ranges.
+        share: of all functions of all atoms, the share that is outside its range.
+    """
+
+    of_atoms: np.ndarray
+    share: float
+
+    @classmethod
+    def of(cls, excess: np.ndarray) -> "Extrapolation":
+        """From the excess (N, W) of all functions of all atoms."""
+        return cls(excess.max(axis=1), float((excess > OUTSIDE).mean()))
+
+    @property
+    def largest(self) -> float:
+        """Largest excess of any atom."""
+        return float(self.of_atoms.max(initial=0.0))
+
+
+@register
+class Excess(keras.layers.Layer):
+    """Layer for the excess of functions of atoms: (A, W) and numbers (A,) -> (A, W).
+
+    Padding has none.
+
+    Args:
+        ranges: {element: (W, 2)}, smallest and largest values in the training part.
+        alone: whether an atom whose functions are all 0, as it has no neighbour, has an excess.
+    """
+
+    def __init__(self, ranges: Mapping, alone: bool, **kwargs):
+        super().__init__(**kwargs)
+        self.ranges, self.alone = (
+            {e: np.asarray(x, float).tolist() for e, x in ranges.items()},
+            alone,
+        )
+
+    def call(self, inputs):
+        x, numbers = inputs
+        elements = sorted(self.ranges)
+        low, high = np.moveaxis(np.array([self.ranges[e] for e in elements]), -1, 0)
+        width = high - low
+        width = np.maximum(width, NARROWEST * np.maximum(width.max(axis=1, keepdims=True), 1e-8))
+        kind = species(numbers, elements)
+        low, high, width = (tf.gather(tf.constant(t, x.dtype), kind) for t in (low, high, width))
+        excess = K.maximum(K.maximum(low - x, x - high), 0.0) / width
+        counts = numbers > 0
+        if not self.alone:
+            counts = counts & tf.reduce_any(x != 0, axis=1)
+        return tf.where(counts[:, None], excess, tf.zeros_like(excess))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "ranges": self.ranges, "alone": self.alone}
+
+
+@register
+class Closeness(keras.layers.Layer):
+    """Layer for pairs closer than in training: the largest (b - r) / (b / 2) of each atom, (A, 1).
+
+    Inputs and arguments: as for :class:`~keras_models.repulsion.HeldDistance`.
+    """
+
+    def __init__(self, elements, shortest, **kwargs):
+        super().__init__(**kwargs)
+        self.elements, self.shortest = list(elements), np.asarray(shortest, float).tolist()
+
+    def call(self, inputs):
+        r, numbers, centre, other = inputs
+        begin = of_pairs(self.shortest, self.elements, numbers, centre, other, r.dtype)
+        excess = K.maximum(begin - r, 0.0) / ((1.0 - COMPLETE) * begin)
+        found = tf.math.unsorted_segment_max(excess, centre, tf.shape(numbers)[0])
+        # The maximum over no pair is the lowest number that there is.
+        return K.maximum(found, 0.0)[:, None]
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[1][0], 1)
+
+    def get_config(self):
+        return {**super().get_config(), "elements": self.elements, "shortest": self.shortest}
+
+
+def excess_of(model: keras.Model):
+    """Tensor (A, W) of a model's graph: excess of all functions of each atom; None if unknown."""
+    numbers = next((x for x in model.inputs if x.name == "numbers"), None)
+    found, same = [], {"dtype": dtype_of(model)}
+    for layer in model.layers:
+        if isinstance(layer, Standardise) and layer.ranges:
+            x = keras.layers.Lambda(lengths, **same)(layer.input)
+            found.append(Excess(layer.ranges, alone=False, **same)([x, numbers]))
+        elif isinstance(layer, HeldDistance):
+            found.append(Closeness(layer.elements, layer.shortest, **same)(layer.input))
+        elif layer.name == NETWORKS:
+            scaled = (x for x in layer.layers if isinstance(x, ScaledFingerprints))
+            ranges = {x.name.removeprefix("scaled_"): np.transpose([x.low, x.high]) for x in scaled}
+            fingerprints = model.get_layer("symmetry_functions").output
+            found.append(Excess(ranges, alone=True, **same)([fingerprints, numbers]))
+    if not found or all(isinstance(x._keras_history.operation, Closeness) for x in found):
+        return None
+    return keras.layers.Concatenate(**same)(found) if found[1:] else found[0]

@@ -1,0 +1,105 @@
+"""How far a structure is outside a model's training: measured, told once, without changing it."""
+
+import warnings
+
+import numpy as np
+import pytest
+from ase import Atoms
+from contract.models import CUTOFF, build, shaken, training
+
+from keras_models.backend import keras, tf
+from keras_models.batch import tensors_of
+from keras_models.calculator import ExtrapolationWarning, KerasCalculator
+from keras_models.edges import edge_list, join, join_padded
+from keras_models.extrapolation import Closeness, Excess, Extrapolation, excess_of
+from keras_models.standardise import Standardise
+
+EDGES = ("linear_eq4-round2", "eq2_neighbours", "eq3_neighbours")
+
+
+def test_excess_by_hand():
+    ranges = {"Au": [[0.0, 2.0], [1.0, 1.0]], "Pt": [[5.0, 6.0], [0.0, 0.5]]}
+    x = np.array([[3.0, 1.0], [-1.0, 1.01], [4.0, 0.25], [9.0, 9.0], [0.0, 0.0]])
+    numbers = np.array([79, 79, 78, 0, 79], np.int32)
+    # A range without width counts as a hundredth of the element's widest.
+    wanted = [[0.5, 0.0], [0.5, 0.5], [1.0, 0.0], [0.0, 0.0], [0.0, 50.0]]
+    for alone in (True, False):
+        found = Excess(ranges, alone, dtype="float64")([tf.constant(x), tf.constant(numbers)])
+        np.testing.assert_allclose(found[:4], wanted[:4])
+        np.testing.assert_allclose(found[4], wanted[4] if alone else 0.0)
+    pairs = [np.array([2.0, 1.5, 4.0]), numbers, np.array([0, 0, 1]), np.array([1, 2, 0])]
+    pairs = [tf.constant(p, "int32" if p.dtype != float else "float64") for p in pairs]
+    close = Closeness(["Au", "Pt"], [[2.4, 2.0], [2.0, 2.6]], dtype="float64")(pairs)
+    np.testing.assert_allclose(close[:, 0], [0.5, 0.0, 0.0, 0.0, 0.0])
+    found = Extrapolation.of(np.array([[0.0, 1e-9], [0.5, 0.0]]))
+    assert found.of_atoms.tolist() == [1e-9, 0.5] and found.largest == 0.5 and found.share == 0.25
+
+
+@pytest.mark.parametrize("variant", EDGES)
+def test_ranges_are_those_of_the_training_part_whatever_the_weights(variant):
+    """All inside, and somewhat smaller or larger ones are not."""
+    model = build(variant)
+    ranged = keras.Model(model.input, excess_of(model))
+    structures = training().structures
+    x = tensors_of(join_padded([edge_list(s, CUTOFF) for s in structures], CUTOFF), "float64")
+    assert ranged(x).numpy().max() < 1e-9
+    assert not ranged.trainable_variables
+    numbers = x["numbers"].numpy()
+    ranges = [y for y in model.layers if isinstance(y, Standardise) and y.ranges]
+    assert len(ranges) == (3 if variant.startswith("linear") else 1)
+    for layer in ranges:
+        value = keras.Model(model.input, layer.input)(x).numpy()
+        value = np.sqrt((value**2).sum(axis=tuple(range(1, value.ndim - 1))))
+        for e, z in (("Au", 79), ("Pt", 78)):
+            low, high = np.transpose(layer.ranges[e])
+            # Of sums with one component the sign counts.
+            np.testing.assert_allclose(value[numbers == z].max(axis=0), np.abs([low, high]).max(0))
+            assert (high > low).any()
+    scaled = [s._replace(positions=1.1 * s.positions, cell=1.1 * s.cell) for s in structures]
+    batch = tensors_of(join([edge_list(s, CUTOFF) for s in scaled], CUTOFF), "float64")
+    assert (ranged(batch).numpy().max(axis=1) > 0.02).mean() > 0.25
+
+
+def test_an_atom_alone_is_known_and_a_pair_too_close_is_not():
+    model = build("eq2_neighbours")
+    ranged = keras.Model(model.input, excess_of(model))
+    shortest = model.get_layer("held").shortest[0][0]
+
+    def largest(atoms):
+        return ranged(tensors_of(edge_list(atoms, CUTOFF), "float64")).numpy().max()
+
+    assert largest(Atoms("Au")) == 0
+    near = [Atoms("Au2", positions=[[0, 0, 0], [0, 0, r * shortest]]) for r in (0.5, 0.25)]
+    assert largest(near[1]) >= largest(near[0]) >= 1
+
+
+def test_said_once_and_kept_for_each_structure(rng):
+    calculator = KerasCalculator(build("eq2_neighbours"))
+    inside = Atoms(training().structures[0].numbers, positions=training().structures[0].positions)
+    assert calculator.extrapolation is None
+    inside.calc = calculator
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        inside.get_forces()
+    assert calculator.extrapolation.largest < 1e-3
+    small = inside.copy()
+    small.positions *= 0.8
+    small.calc = calculator
+    with pytest.warns(ExtrapolationWarning, match=r"6 of 6 atoms .* \(said once\)"):
+        small.get_forces()
+    assert calculator.extrapolation.of_atoms.shape == (6,)
+    assert calculator.extrapolation.largest > 0.25 and calculator.extrapolation.share > 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small.rattle(0.01, seed=0)
+        small.get_forces()
+        inside.get_forces()
+    assert calculator.extrapolation.largest < 1e-3
+
+
+def test_models_on_positions_do_not_know(rng):
+    assert excess_of(build("eq2-fast")) is None
+    x = shaken("cluster", rng)
+    x.calc = KerasCalculator(build("eq2-fast"), "Au", atoms=6)
+    x.get_forces()
+    assert x.calc.extrapolation is None
