@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +17,19 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import find_mic
+from ase.symbols import Symbols
 
 from data_gen.errors import DataError
-from data_gen.frames import CLOSEST_A, Structure, labels
+from data_gen.frames import Structure, labels
+from data_gen.neighbours import CLOSEST_A
+from data_gen.reading import read_frames
 
+# Cells whose entries differ by no more than this, Å, are the same.
+SAME_CELL_A = 1e-6
+# Energies whose spread is smaller than this, relative to the largest, do not differ.
+NO_SPREAD = 1e-12
+# Suffix of the files that save() writes, and that have a JSON file of their own.
+TRAJECTORY = ".traj"
 UNITS = {"positions": "Å", "energies": "eV", "forces": "eV/Å"}
 
 
@@ -151,7 +161,8 @@ class Statistics:
             float(np.sqrt((train.forces**2).mean())),
             float(np.sqrt(2 * (centred**2).mean())),
         )
-        if not (statistics.energy_std > 0 and statistics.force_rms > 0):
+        largest = np.abs(train.energies).max()
+        if not (statistics.energy_std > NO_SPREAD * largest and statistics.force_rms > 0):
             raise DataError("the training frames all have the same energy, or no forces at all")
         return statistics
 
@@ -218,24 +229,40 @@ def from_frames(
         DataError: there are no frames, compositions or cells differ, energies or forces are
             missing, or :func:`check` finds a problem.
     """
-    if not frames:
-        raise DataError(f"{source}: no frames")
-    first = frames[0]
-    for k, frame in enumerate(frames):
-        if not np.array_equal(frame.numbers, first.numbers):
+    structures = [Structure(a.positions, a.numbers, np.array(a.cell), a.pbc) for a in frames]
+    _require_one_system(structures, source)
+    return _of_one_system(structures, *labels(frames, source), source, metadata)
+
+
+def _require_one_system(structures: Sequence[Structure], source: str) -> None:
+    first = structures[0] if structures else None
+    for k, one in enumerate(structures):
+        if not np.array_equal(one.numbers, first.numbers):
+            formulas = [Symbols(s.numbers).get_chemical_formula() for s in (one, first)]
             raise DataError(
-                f"{source}: frame {k} is {frame.get_chemical_formula()}, frame 0 is "
-                f"{first.get_chemical_formula()}: all frames need the same atoms in "
-                "the same order"
+                f"{source}: frame {k} is {formulas[0]}, frame 0 is {formulas[1]}: all frames need "
+                "the same atoms in the same order"
             )
-        if not np.array_equal(frame.pbc, first.pbc) or (
-            first.pbc.any() and not np.allclose(frame.cell, first.cell, rtol=0, atol=1e-12)
+        if not np.array_equal(one.pbc, first.pbc) or (
+            first.pbc.any() and not np.allclose(one.cell, first.cell, rtol=0, atol=SAME_CELL_A)
         ):
             raise DataError(f"{source}: frame {k} has another cell than frame 0")
-    energies, forces = labels(frames, source)
+
+
+def _of_one_system(
+    structures: Sequence[Structure],
+    energies: Sequence[float],
+    forces: Sequence[np.ndarray],
+    source: str,
+    metadata: dict | None,
+) -> Dataset:
+    for k, one in enumerate(forces):
+        if np.isnan(one).all():
+            raise DataError(f"{source}: frame {k} has no forces")
+    first = structures[0]
     try:
         return Dataset(
-            positions=np.array([frame.positions for frame in frames]),
+            positions=np.array([one.positions for one in structures]),
             numbers=first.numbers.copy(),
             energies=np.array(energies, dtype=float),
             forces=np.array(forces, dtype=float),
@@ -279,9 +306,11 @@ def save(data: Dataset, path: Path) -> None:
 
 
 def load(path: Path) -> Dataset:
-    """Read a trajectory, or any other file that :func:`ase.io.read` can read.
+    """Read a trajectory of one system, or any other file that ASE can read.
 
-    If there is a JSON file with a checksum beside it, the arrays must match the checksum.
+    Energies and forces are found as by :func:`~data_gen.reading.read_frames`. If a trajectory has a
+    JSON file with a checksum beside it, as :func:`save` writes it, the arrays must match the
+    checksum; other JSON files are somebody's own.
 
     Raises:
         DataError: the file is missing, unreadable, altered since it was written, or unusable.
@@ -289,24 +318,24 @@ def load(path: Path) -> Dataset:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file (scripts/01_generate_data.py makes the data)")
-    try:
-        frames = ase.io.read(path, index=":")
-    except Exception as error:  # ASE's readers may raise any exception for a bad file.
-        raise DataError(
-            f"{path}: cannot be read, is it complete? ({type(error).__name__}: {error})"
-        ) from None
-    about = {}
-    if sidecar(path).is_file():
-        try:
-            about = json.loads(sidecar(path).read_text())
-        except ValueError as error:
-            raise DataError(f"{sidecar(path)}: not JSON ({error})") from None
-    if not isinstance(about, dict):
-        raise DataError(f"{sidecar(path)}: a JSON object is needed, not {type(about).__name__}")
-    data = from_frames(frames, str(path), about or None)
-    if "sha256" in about and about["sha256"] != data.checksum():
+    frames = read_frames(path).frames
+    about = _about(path)
+    _require_one_system(frames.structures, str(path))
+    data = _of_one_system(frames.structures, frames.energies, frames.forces, str(path), about)
+    if about and about["sha256"] != data.checksum():
         raise DataError(
             f"{path}: its contents do not fit the checksum in {sidecar(path).name}: the file was "
             "altered or is incomplete; delete both to make the data anew"
         )
     return data
+
+
+def _about(path: Path) -> dict | None:
+    """What the JSON file that belongs to a trajectory says, or None if there is none."""
+    if path.suffix != TRAJECTORY or not sidecar(path).is_file():
+        return None
+    try:
+        about = json.loads(sidecar(path).read_text())
+    except ValueError as error:
+        raise DataError(f"{sidecar(path)}: not JSON ({error})") from None
+    return about if isinstance(about, dict) and "sha256" in about else None

@@ -11,13 +11,13 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.data import chemical_symbols
-from ase.geometry import find_mic
+from ase.data import atomic_numbers, chemical_symbols
 
 from data_gen.errors import DataError
+from data_gen.neighbours import coinciding, edges
 
-# Two atoms closer than this count as coinciding; 1/r would be meaningless.
-CLOSEST_A = 0.1
+# An atom whose images are at least this far away, Å, is on its own.
+ISOLATED_A = 10.0
 
 
 class Structure(NamedTuple):
@@ -45,6 +45,7 @@ class Frames:
         energies: (n,), eV, of whole structures.
         forces: n arrays (N_k, 3), eV/Å; one that is NaN throughout is of a frame without forces.
         metadata: origin of the data.
+        checked: whether the frames are some of others that were checked, and so are fine.
 
     Raises:
         DataError: shapes do not match, values are not finite, or two atoms of a frame coincide.
@@ -54,6 +55,7 @@ class Frames:
     energies: np.ndarray
     forces: tuple[np.ndarray, ...]
     metadata: dict = field(default_factory=dict, compare=False)
+    checked: bool = field(default=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         n = len(self.structures)
@@ -65,8 +67,10 @@ class Frames:
         if not np.isfinite(self.energies).all():
             frame = np.flatnonzero(~np.isfinite(self.energies))[0]
             raise DataError(f"energies are not finite (NaN or infinite) in frame {frame}")
+        if self.checked:
+            return
         for k, (structure, forces) in enumerate(zip(self.structures, self.forces, strict=True)):
-            _check(k, structure, forces)
+            check_frame(k, structure, forces)
 
     def __len__(self) -> int:
         return len(self.structures)
@@ -79,6 +83,7 @@ class Frames:
             self.energies[chosen],
             tuple(self.forces[k] for k in chosen),
             self.metadata,
+            checked=True,
         )
 
     @property
@@ -148,6 +153,33 @@ class Frames:
         return found
 
 
+def isolated_atoms(frames: Frames) -> dict[str, float]:
+    """Energies of elements that occur as a single atom on its own: {symbol: eV}.
+
+    That is one without images, or with images at least :data:`ISOLATED_A` away. The lowest energy
+    counts, where there are several.
+    """
+    found: dict[str, float] = {}
+    for structure, energy in zip(frames.structures, frames.energies, strict=True):
+        if is_isolated(structure):
+            symbol = chemical_symbols[int(structure.numbers[0])]
+            found[symbol] = min(float(energy), found.get(symbol, np.inf))
+    return found
+
+
+def is_isolated(structure: Structure) -> bool:
+    """Whether a structure is one atom without images within :data:`ISOLATED_A`."""
+    if len(structure.numbers) != 1:
+        return False
+    return not np.any(structure.pbc) or not len(edges(structure, ISOLATED_A)[0])
+
+
+def composition(numbers: Sequence[np.ndarray], elements: Sequence[str]) -> np.ndarray:
+    """Number of atoms of each element in each structure, (n, S), as float64."""
+    wanted = np.array([atomic_numbers[e] for e in elements])
+    return np.array([(np.asarray(one)[:, None] == wanted).sum(axis=0) for one in numbers], float)
+
+
 def labels(frames: Sequence[Atoms], source: str) -> tuple[list[float], list[np.ndarray]]:
     """Energies (eV) and forces (N_k, 3) eV/Å of frames, from their calculators.
 
@@ -159,7 +191,9 @@ def labels(frames: Sequence[Atoms], source: str) -> tuple[list[float], list[np.n
     energies, forces = [], []
     for k, frame in enumerate(frames):
         try:
-            energies.append(frame.get_potential_energy())
+            energy = frame.get_potential_energy()
+            # Forces are derivatives of the free energy, where the two differ.
+            energies.append(getattr(frame.calc, "results", {}).get("free_energy", energy))
             # Without constraints, which would zero forces that are to be learned.
             forces.append(frame.get_forces(apply_constraint=False))
         except (RuntimeError, PropertyNotImplementedError) as error:
@@ -181,8 +215,8 @@ def _with_nan_for_forces(frame: Atoms) -> Atoms:
     return frame
 
 
-def _check(k: int, structure: Structure, forces: np.ndarray) -> None:
-    """Raise DataError if frame k is unusable."""
+def check_frame(k: int, structure: Structure, forces: np.ndarray) -> None:
+    """Raise :class:`DataError` if frame k is unusable; missing forces are fine."""
     n = len(structure.numbers)
     if not n or structure.positions.shape != (n, 3) or forces.shape != (n, 3):
         raise DataError(
@@ -197,15 +231,10 @@ def _check(k: int, structure: Structure, forces: np.ndarray) -> None:
         missing = name == "forces" and np.isnan(values).all()
         if not (missing or np.isfinite(values).all()):
             raise DataError(f"{name} are not finite (NaN or infinite) in frame {k}")
-    i, j = np.triu_indices(n, 1)
-    vectors = structure.positions[i] - structure.positions[j]
-    if len(vectors) and any(structure.pbc):
-        lengths = find_mic(vectors, structure.cell, structure.pbc)[1]
-    else:
-        lengths = np.sqrt((vectors**2).sum(-1))
-    if len(lengths) and lengths.min() < CLOSEST_A:
-        pair = lengths.argmin()
-        raise DataError(
-            f"atoms {i[pair]} and {j[pair]} of frame {k} are on one point "
-            f"({lengths[pair]:.3g} Å apart)"
-        )
+    try:
+        pair = coinciding(structure)
+    except ValueError as error:
+        raise DataError(f"frame {k}: {error}: give its cell, or set pbc to F") from None
+    if pair:
+        i, j, length = pair
+        raise DataError(f"atoms {i} and {j} of frame {k} are on one point ({length:.3g} Å apart)")

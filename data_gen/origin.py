@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 from ase.symbols import Symbols
 
-from data_gen.dataset import UNITS, Dataset, load, sidecar
+from data_gen.dataset import SAME_CELL_A, UNITS, Dataset, load, sidecar
 from data_gen.dynamics import DynamicsSettings
 from data_gen.errors import DataError
 from data_gen.structures import build_structure
 
 REMEDY = "move it away, and scripts/01_generate_data.py makes the data anew"
-# Tolerance for the entries of the cell, Å; files store them exactly.
-SAME_CELL_A = 1e-6
 
 
 def load_made(path: Path, settings: DynamicsSettings) -> Dataset:

@@ -15,7 +15,7 @@ from ase.calculators.calculator import (
     all_changes,
 )
 
-from data_gen.frames import CLOSEST_A
+from data_gen.neighbours import CLOSEST_A
 
 # Registers what pickled models contain, too.
 from keras_models import catalogue  # noqa: F401

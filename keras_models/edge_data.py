@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_gen.frames import Frames
+from data_gen.frames import Frames, composition
 from keras_models.backend import tf
 from keras_models.batch import tensors_of
 from keras_models.edges import edge_list, join
-from keras_models.reference import composition, sums_of_references
+from keras_models.reference import sums_of_references
 
 # Padding, as a share of the padded atoms and pairs, for which more shapes are not worth it.
 PADDING = 0.1

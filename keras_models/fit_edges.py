@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from data_gen.frames import Frames
+from data_gen.frames import Frames, isolated_atoms
 from keras_models import catalogue
 from keras_models.backend import keras
 from keras_models.batch import cutoff_of
@@ -23,7 +23,7 @@ from keras_models.checkpoints import Checkpoint
 from keras_models.edge_data import EdgeData, frames_per_batch
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
 from keras_models.prediction import StructurePredictor
-from keras_models.reference import isolated_atoms, reference_energies
+from keras_models.reference import reference_energies
 from keras_models.saving import save_model
 from keras_models.settings import EdgeSettings
 

@@ -7,9 +7,9 @@ theory, where float32 has steps of 1 meV: it is computed and added in float64, o
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import chemical_symbols
 
-from data_gen.frames import Frames
+from data_gen.frames import composition
 
 
 def reference_energies(
@@ -59,18 +59,3 @@ def sums_of_references(
         raise ValueError(f"no reference energy of {', '.join(sorted(missing))}")
     elements = sorted(references)
     return composition(numbers, elements) @ np.array([references[e] for e in elements], float)
-
-
-def isolated_atoms(frames: Frames) -> dict[str, float]:
-    """Energies of elements that occur as a single atom without images: {symbol: eV}."""
-    return {
-        chemical_symbols[int(s.numbers[0])]: float(energy)
-        for s, energy in zip(frames.structures, frames.energies, strict=True)
-        if len(s.numbers) == 1 and not np.any(s.pbc)
-    }
-
-
-def composition(numbers: Sequence[np.ndarray], elements: Sequence[str]) -> np.ndarray:
-    """Number of atoms of each element in each structure, (n, S), as float64."""
-    wanted = np.array([atomic_numbers[e] for e in elements])
-    return np.array([(np.asarray(one)[:, None] == wanted).sum(axis=0) for one in numbers], float)

@@ -69,6 +69,51 @@ def test_damaged_json(short, tmp_path):
         load(tmp_path / "au6.traj")
 
 
+def test_a_strangers_json_is_not_the_trajectorys(short, tmp_path):
+    """Whatever is in it, it says nothing of the data, and is no reason to refuse them."""
+    save(short, tmp_path / "au6.traj")
+    ase.io.write(tmp_path / "au6.xyz", frames_of(short), format="extxyz")
+    for text in ('["run 1", "run 2"]', '{"cutoff": 6.0}', "7"):
+        (tmp_path / "au6.json").write_text(text)
+        assert load(tmp_path / "au6.traj").metadata == {"source": str(tmp_path / "au6.traj")}
+    # Beside a file that save() did not write, not even its own JSON is, nor one that is broken.
+    (tmp_path / "au6.json").write_text("{")
+    assert load(tmp_path / "au6.xyz").metadata == {"source": str(tmp_path / "au6.xyz")}
+    save(short, tmp_path / "au6.traj")
+    assert "sha256" not in load(tmp_path / "au6.xyz").metadata
+
+
+def test_cells_that_differ_by_rounding_are_one(short):
+    frames = frames_of(short)
+    for frame in frames:
+        frame.pbc = True
+        frame.calc.atoms.pbc = True
+    for k, (off, fine) in enumerate(((1e-9, True), (5e-7, True), (1e-5, False)), start=1):
+        frames[k].cell[0, 0] += off
+        frames[k].calc.atoms.cell[0, 0] += off
+        if fine:
+            assert dataset.from_frames(frames).cell[0, 0] == short.cell[0, 0]
+        else:
+            with pytest.raises(DataError, match=f"frame {k} has another cell than frame 0"):
+                dataset.from_frames(frames)
+
+
+def test_a_dataset_needs_all_forces(short, tmp_path):
+    frames = frames_of(short)
+    frames[3].calc = SinglePointCalculator(frames[3], energy=1.0)
+    ase.io.write(tmp_path / "a.traj", frames)
+    with pytest.raises(DataError, match=r"a\.traj: frame 3 has no forces"):
+        load(tmp_path / "a.traj")
+
+
+def test_the_free_energy_is_that_of_the_forces(short):
+    frames = frames_of(short)
+    for frame in frames:
+        frame.calc.results["free_energy"] = frame.calc.results["energy"] - 0.5
+    data = dataset.from_frames(frames)
+    np.testing.assert_array_equal(data.energies, short.energies - 0.5)
+
+
 def test_save_leaves_nothing_behind_when_it_fails(short, tmp_path, monkeypatch):
     monkeypatch.setattr(dataset.json, "dumps", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -168,6 +213,11 @@ def test_statistics_need_something_to_learn(short):
         Statistics.of(short[:1])
     with pytest.raises(DataError, match="same energy"):
         Statistics.of(_with(short, energies=np.full(10, 5.0)))
+    # The mean of six equal numbers may differ from them in the last digit.
+    noise = 1e-15 * np.arange(10)
+    with pytest.raises(DataError, match="same energy"):
+        Statistics.of(_with(short, energies=-5.77 + noise))
+    Statistics.of(_with(short, energies=-3e6 + 1e-3 * np.arange(10)))
 
 
 def test_checksum_sees_every_array(short):

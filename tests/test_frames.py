@@ -52,6 +52,31 @@ def test_some_frames_in_the_order_asked_for(three):
         assert [len(f) for f in some.forces] == some.sizes.tolist()
 
 
+def test_frames_of_frames_are_not_checked_again(three, monkeypatch):
+    """Slices of thousands of frames would take seconds each."""
+    frames = Frames.from_atoms(three)
+    monkeypatch.setattr("data_gen.frames.check_frame", lambda *_: 1 / 0)
+    assert len(frames[1:]) == 2 and frames[[2]][:1].sizes.tolist() == [4]
+    with pytest.raises(ZeroDivisionError):
+        Frames(frames.structures, frames.energies, frames.forces)
+    with pytest.raises(DataError, match="0 structures"):
+        frames[:0]
+
+
+def test_cells_that_cannot_be_are_refused(three):
+    frames = Frames.from_atoms(three)
+    thin = np.array([[4.0, 0, 0], [0, 4.0, 0], [4.0, 4.0, 1e-5]])
+    for cell in (np.zeros((3, 3)), np.diag([4.0, 4.0, 0]), np.ones((3, 3)), thin):
+        structures = (*frames.structures[:2], frames.structures[2]._replace(cell=cell))
+        with pytest.raises(DataError, match=r"frame 2: .*: give its cell, or set pbc to F"):
+            Frames(structures, frames.energies, frames.forces)
+    # A left-handed cell is a cell, as are vectors along which nothing is periodic.
+    left = frames.structures[2]._replace(cell=frames.structures[2].cell[[1, 0, 2]])
+    free = frames.structures[2]._replace(cell=np.ones((3, 3)), pbc=np.zeros(3, bool))
+    for one in (left, free):
+        assert len(Frames((one,), frames.energies[2:], frames.forces[2:])) == 1
+
+
 def test_a_dataset_is_frames_as_well(au6):
     frames = Frames.of(au6[:5])
     assert isinstance(au6, Dataset) and len(frames) == 5 and set(frames.sizes) == {6}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from data_gen.frames import Frames, Structure
-from keras_models.reference import isolated_atoms, reference_energies, sums_of_references
+from data_gen.frames import Frames, Structure, isolated_atoms
+from keras_models.reference import reference_energies, sums_of_references
 
 TRUE = {"Au": -3.25, "Pt": 1234.5, "H": -13.6}
 

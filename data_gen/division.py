@@ -1,0 +1,151 @@
+"""Division of a user's frames into training part, validation block and test part.
+
+The report's own partitions of one trajectory are in :mod:`data_gen.splits`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_gen.errors import DataError
+from data_gen.frames import Frames, is_isolated
+
+SEED = 2019
+# Each kind of frames is cut into so many contiguous blocks.
+BLOCKS = 20
+KINDS = ("blocks", "random")
+
+
+@dataclass(frozen=True)
+class Division:
+    """Numbers of frames in each part.
+
+    Attributes:
+        train: numbers of the training part's frames. Its last ``held`` ones are the validation
+            block, as :func:`keras_models.fit_edges.divided` takes it from the end.
+        test: numbers of the test part's frames, ascending.
+        held: number of frames of the validation block.
+        kind: how frames were chosen, one of :data:`KINDS`.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    held: int
+    kind: str
+
+    @property
+    def validation(self) -> float:
+        """Share of the training part with which :func:`divided` holds out ``held`` frames."""
+        return (self.held + 0.5) / len(self.train) if self.held else 0.0
+
+    def text(self) -> str:
+        """How the frames were divided, in a sentence."""
+        how = {
+            "blocks": "contiguous blocks, as successive frames may be relatives",
+            "random": "frames drawn at random, which flatters if they are relatives",
+        }[self.kind]
+        return (
+            f"{len(self.train) - self.held} frames to train on, {self.held} to validate and "
+            f"{len(self.test)} to test: {how}"
+        )
+
+
+def divide(
+    frames: Frames,
+    kind: str = "blocks",
+    test: float = 0.1,
+    validation: float = 0.1,
+    config_types: Sequence[str | None] | None = None,
+    seed: int = SEED,
+) -> Division:
+    """Divide frames so that each element and each kind of frame is trained on.
+
+    Isolated atoms, the first frame of each element and the first of each ``config_type`` are
+    trained on. The others, in their order within each ``config_type``, are cut into blocks, of
+    which every so many go into the test part and the validation block, spread evenly.
+
+    Args:
+        frames: all of them.
+        kind: "blocks": contiguous ones, a 20th of a ``config_type`` each. "random": single
+            frames in an order drawn with the seed, without respect to the ``config_type``.
+        test: share of the test part; 0 for none.
+        validation: share of the training part that is held out as validation block, rounded down;
+            less if that would take frames that must be trained on.
+        config_types: of the frames; ignored if more than a third of them would be the first of
+            their kind.
+        seed: of the random order.
+
+    Raises:
+        DataError: a share is not in [0, 1), the kind is unknown, or there are too few frames.
+    """
+    if kind not in KINDS:
+        raise DataError(f"a division by {kind!r} is not known: take one of {', '.join(KINDS)}")
+    if not (0 <= test < 1 and 0 <= validation < 1):
+        raise DataError(f"shares of {test} and {validation} for tests: they are from 0 to below 1")
+    n = len(frames)
+    types = list(config_types) if config_types is not None else [None] * n
+    if len(types) != n:
+        raise DataError(f"{len(types)} config_types for {n} frames")
+    if 3 * len(set(types)) > n:
+        types = [None] * n
+    kept = _kept(frames, types)
+    others = np.setdiff1d(np.arange(n), kept)
+    if test and not len(others):
+        raise DataError(
+            f"too few frames ({n}) to leave some out for a test: give more, or a file to test on"
+        )
+    blocks = _blocks(others, kind, types, seed)
+    tested, rest = _spread(blocks, test)
+    held, trained = _spread(rest, validation)
+    train = np.array([*kept, *_joined(trained), *_joined(held)], dtype=int)
+    n_held = min(int(validation * len(train)), len(train) - len(kept))
+    return Division(train, np.sort(_joined(tested)), n_held, kind)
+
+
+def _kept(frames: Frames, types: Sequence[str | None]) -> list[int]:
+    """Numbers of frames that must be trained on, ascending."""
+    elements: set[int] = set()
+    seen: set[str | None] = set()
+    kept = []
+    for k, (structure, kind) in enumerate(zip(frames.structures, types, strict=True)):
+        new = set(structure.numbers.tolist()) - elements
+        if new or kind not in seen or is_isolated(structure):
+            kept.append(k)
+            # An isolated atom is a reference: its element and kind need other frames as well.
+            if not is_isolated(structure):
+                elements |= new
+                seen.add(kind)
+    return kept
+
+
+def _blocks(
+    frames: np.ndarray, kind: str, types: Sequence[str | None], seed: int
+) -> list[np.ndarray]:
+    if kind == "random":
+        order = np.random.default_rng(seed).permutation(frames)
+        return [order[k : k + 1] for k in range(len(order))]
+    blocks = []
+    for name in dict.fromkeys(types[k] for k in frames):
+        own = np.array([k for k in frames if types[k] == name])
+        blocks += np.array_split(own, min(BLOCKS, len(own)))
+    return blocks
+
+
+def _spread(blocks: list[np.ndarray], share: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Evenly spread blocks of about that share of the frames, at least one, and the others."""
+    chosen, others, owed = [], [], 0.0
+    for block in blocks:
+        owed += share * len(block)
+        if owed >= len(block) / 2:
+            chosen.append(block)
+            owed -= len(block)
+        else:
+            others.append(block)
+    if share and not chosen and others:
+        chosen.append(others.pop())
+    return chosen, others
+
+
+def _joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, int), *blocks])

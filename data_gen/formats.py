@@ -1,0 +1,170 @@
+"""Reading of one file of any format of ASE, and what has to be said of its format."""
+
+import bz2
+import contextlib
+import gzip
+import lzma
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import ase.db
+import ase.io
+from ase import Atoms
+from ase.io.formats import UnknownFileTypeError, filetype, string2index
+
+from data_gen.errors import DataError
+
+COMPRESSION = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+DATABASES = ("db", "json")
+LAMMPS = ("lammps-dump-text", "lammps-dump-binary")
+AS_NAMED = {"do_not_split_by_at_sign": True}
+# The first bytes of trajectories as ASE wrote them until version 3.8.
+OLD_TRAJECTORY = b"PickleTrajectory"
+
+
+class FileOfFrames(NamedTuple):
+    """Frames of a file.
+
+    Attributes:
+        path: without a slice.
+        frames: as ASE reads them.
+        indices: number of each frame in the file, from 0.
+        notes: what a user should know of how the file was read.
+    """
+
+    path: Path
+    frames: list[Atoms]
+    indices: list[int]
+    notes: list[str]
+
+
+def read_file(name: str | Path) -> FileOfFrames:
+    """Read a file, or the slice of it that is named after an ``@``.
+
+    Raises:
+        DataError: there is no such file, it cannot be read, its format has no elements or no
+            energies, or the slice is empty.
+    """
+    path, chosen = _sliced(str(name))
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
+    if path.is_file() and not path.stat().st_size:
+        raise DataError(f"{path}: the file is empty")
+    try:
+        with _unpacked(path) as plain:
+            form = filetype(str(plain))
+            _refuse(path, plain, form)
+            frames, indices = _read(path, plain, form, chosen)
+            notes = _notes(path, plain, form)
+    except DataError:
+        raise
+    except UnknownFileTypeError as error:
+        raise DataError(f"{path}: not a format that ASE can read ({error})") from None
+    except Exception as error:  # ASE's readers may raise any exception for a bad file.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"{path}: cannot be read, is it complete? ({reason})") from None
+    if not frames:
+        raise DataError(f"{name}: no frames")
+    return FileOfFrames(path, frames, indices, notes)
+
+
+def _sliced(name: str) -> tuple[Path, int | slice | str]:
+    """Path, and what to take of the file: a frame, a slice, or a selection of a database."""
+    if Path(name).exists() or "@" not in Path(name).name:
+        return Path(name), slice(None)
+    path, _, chosen = name.rpartition("@")
+    try:
+        return Path(path), string2index(chosen)
+    except ValueError:
+        return Path(path), chosen
+
+
+@contextlib.contextmanager
+def _unpacked(path: Path) -> Iterator[Path]:
+    """The file itself, or its contents in a temporary file if it is compressed.
+
+    ASE's readers of trajectories and databases cannot read compressed files.
+    """
+    if path.suffix not in COMPRESSION:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / path.stem
+        with COMPRESSION[path.suffix](path) as packed, open(plain, "wb") as file:
+            shutil.copyfileobj(packed, file)
+        yield plain
+
+
+def _refuse(path: Path, plain: Path, form: str) -> None:
+    """Raise DataError for formats that ASE reads, but not rightly or not at all."""
+    if plain.is_dir():
+        return
+    with open(plain, "rb") as file:
+        start = file.read(10_000)
+    if start.startswith(OLD_TRAJECTORY):
+        raise DataError(
+            f"{path}: a trajectory in the old format of ASE 3.8 and before; convert it with "
+            f"python -m ase.io.trajectory {path}"
+        )
+    if form in LAMMPS:
+        header = next((row for row in start.split(b"\n") if row.startswith(b"ITEM: ATOMS")), b"")
+        known = {b"element", b"mass"} & set(header.split())
+        lacks = "no energies" if known or not header else "no elements and no energies"
+        raise DataError(
+            f"{path}: a LAMMPS dump has {lacks}; write its frames as extended XYZ, with elements "
+            "and with the potential energies of the log"
+        )
+
+
+def _read(
+    path: Path, plain: Path, form: str, chosen: int | slice | str
+) -> tuple[list[Atoms], list[int]]:
+    """Frames and their numbers in the file."""
+    if isinstance(chosen, str):
+        if form not in DATABASES:
+            raise DataError(f"{path}: @{chosen} is neither a number nor a slice such as @::10")
+        frames = _rows(plain, chosen)
+        return frames, list(range(len(frames)))
+    whole = isinstance(chosen, int) or form in DATABASES or _from_the_end(chosen)
+    if whole:
+        frames = _rows(plain) if form in DATABASES else ase.io.read(plain, ":", form, **AS_NAMED)
+        indices = list(range(len(frames)))[chosen if isinstance(chosen, slice) else slice(None)]
+        if isinstance(chosen, int):
+            if not -len(frames) <= chosen < len(frames):
+                raise DataError(f"{path}: there is no frame {chosen}, but {len(frames)} in all")
+            indices = [indices[chosen]]
+        return [frames[k] for k in indices], indices
+    frames = ase.io.read(plain, chosen, form, **AS_NAMED)
+    start, step = chosen.start or 0, chosen.step or 1
+    return frames, [start + step * k for k in range(len(frames))]
+
+
+def _from_the_end(chosen: slice) -> bool:
+    return any(x is not None and x < 0 for x in (chosen.start, chosen.stop, chosen.step))
+
+
+def _rows(plain: Path, selection: str = "") -> list[Atoms]:
+    """Frames of a database, with keys and data of each row as the frame's information."""
+    found = []
+    with ase.db.connect(plain, serial=True) as database:
+        for row in database.select(selection):
+            atoms = row.toatoms()
+            atoms.info.update({**row.data, **row.key_value_pairs})
+            found.append(atoms)
+    return found
+
+
+def _notes(path: Path, plain: Path, form: str) -> list[str]:
+    if form != "extxyz":
+        return []
+    with open(plain, encoding="utf-8", errors="replace") as file:
+        frames = sum("Lattice=" in line and "pbc=" not in line for line in file)
+    if not frames:
+        return []
+    return [
+        f"{path}: Lattice without pbc (frames: {frames}) is read as periodic, as ASE does; write "
+        'pbc="F F F" into the file if it is not'
+    ]

@@ -1,0 +1,268 @@
+"""Which of the numbers in a file are its energies and forces."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from ase import Atoms
+
+from data_gen.errors import DataError
+
+# Names in the order of preference, in small letters: capitals do not count. "energy" stands for
+# the energy of a calculation, whose free energy, if there is one, is taken instead.
+ENERGY = (
+    "energy",
+    "ref_energy",
+    "dft_energy",
+    "qm_energy",
+    "target_energy",
+    "total_energy",
+    "tot_energy",
+    "totenergy",
+    "potential_energy",
+)
+FORCES = (
+    "forces",
+    "ref_forces",
+    "dft_forces",
+    "qm_forces",
+    "target_forces",
+    "force",
+    "ref_force",
+    "dft_force",
+    "qm_force",
+    "target_force",
+)
+# What a frame says of its stress or virial is not read.
+STRESS = ("stress", "virial")
+# Energies closer than this, eV, are the same.
+SAME_EV = 1e-6
+
+
+class Labels(NamedTuple):
+    """Energies or forces of all frames.
+
+    Attributes:
+        key: the name that they have in the files; several, with commas, if frames differ.
+        values: energies (n,), eV, or n arrays (N_k, 3), eV/Å, NaN where there are none.
+        notes: what a user should know of the choice, in sentences.
+    """
+
+    key: str
+    values: Any
+    notes: tuple[str, ...]
+
+
+def choose_energies(
+    frames: Sequence[Atoms], origins: Sequence[Any], key: str | None = None
+) -> Labels:
+    """Energies of all frames, eV, in float64.
+
+    Args:
+        frames: as ASE reads them.
+        origins: path and index of each frame, for messages.
+        key: name of the energies. By default the first of :data:`ENERGY` that all frames have, or,
+            if there is none, the first that each frame has.
+
+    Raises:
+        DataError: a frame has no energy, or it is not finite.
+    """
+    everything = [_values(frame) for frame in frames]
+    found = [_energies(values, key) for values in everything]
+    names = [key] if key else ENERGY
+    everywhere = next((name for name in names if all(name in one for one in found)), None)
+    chosen = []
+    for values, origin, one in zip(everything, origins, found, strict=True):
+        name = everywhere or next((name for name in names if name in one), None)
+        if name is None:
+            named = f" named {key}" if key else ""
+            raise DataError(
+                f"{origin.path}: no energy{named} in {_so_many(found)}; frame {origin.index} "
+                f"{_what_it_has(values)}"
+            )
+        chosen.append(one[name])
+        if not math.isfinite(one[name][1]):
+            raise DataError(
+                f"{origin.path}: energies are not finite (NaN or infinite) in frame {origin.index}"
+            )
+    taken = [name for name, _ in chosen]
+    notes = [*_several(taken), *_not_taken(everything, chosen)]
+    energies = np.array([value for _, value in chosen], dtype=float)
+    return Labels(", ".join(dict.fromkeys(taken)), energies, tuple(notes))
+
+
+def choose_forces(
+    frames: Sequence[Atoms], origins: Sequence[Any], key: str | None = None, energy_key: str = ""
+) -> Labels:
+    """Forces of all frames, eV/Å, as far as they are there; constraints are not applied.
+
+    Args:
+        frames: as ASE reads them.
+        origins: path and index of each frame, for messages.
+        key: name of the forces. By default, that which most frames have of those that are named as
+            the energies are, and of :data:`FORCES`; the first of these if several are as frequent.
+        energy_key: name of the energies.
+
+    Raises:
+        DataError: no frame has forces of the given name, or they are not finite.
+    """
+    everything = [_values(frame) for frame in frames]
+    found = [
+        _forces(values, len(frame), key) for values, frame in zip(everything, frames, strict=True)
+    ]
+    stem = energy_key.split(", ")[0].lower()
+    partners = [stem.replace("energy", word) for word in ("forces", "force")] if stem else []
+    names = [key] if key else list(dict.fromkeys([*partners, *FORCES]))
+    name = max(names, key=lambda name: sum(name in one for one in found))
+    missing = sum(name not in one for one in found)
+    if key and missing == len(frames):
+        arrays = sorted(
+            {
+                name
+                for values, frame in zip(everything, frames, strict=True)
+                for name, value in values.items()
+                if np.shape(value) == (len(frame), 3) and name != "positions"
+            }
+        )
+        raise DataError(
+            f"{origins[0].path}: no forces named {key}; "
+            f"arrays of three columns are {', '.join(arrays) or 'positions only'}"
+        )
+    taken, values = "", []
+    for frame, origin, one in zip(frames, origins, found, strict=True):
+        if name in one:
+            taken, value = one[name]
+            if not np.isfinite(value).all():
+                raise DataError(
+                    f"{origin.path}: forces are not finite (NaN or infinite) in frame "
+                    f"{origin.index}"
+                )
+            values.append(value)
+        else:
+            values.append(np.full((len(frame), 3), np.nan))
+    notes = []
+    if missing == len(frames):
+        notes.append("there are no forces: energies alone can be learned")
+    elif missing:
+        notes.append(f"forces are missing in {missing} of {len(frames)} frames")
+    stress = sum(any(_is_stress(name) for name in values) for values in everything)
+    if stress:
+        notes.append(f"stress or virial is not used (in {stress} of {len(frames)} frames)")
+    return Labels(taken, tuple(values), tuple(notes))
+
+
+def _values(frame: Atoms) -> dict[str, Any]:
+    """All that a frame has besides its atoms: {name: value}."""
+    return {**frame.info, **frame.arrays, **getattr(frame.calc, "results", {})}
+
+
+def _energies(values: Mapping[str, Any], key: str | None) -> dict[str, tuple[str, float]]:
+    """Possible energies of a frame: {name in small letters: (name, eV)}."""
+    if key:
+        value = _number(values.get(key))
+        return {} if value is None else {key: (key, value)}
+    found: dict[str, tuple[str, float]] = {}
+    for name, value in values.items():
+        small = str(name).lower()
+        if small in ENERGY and small not in found:
+            number = _number(value)
+            if number is not None:
+                found[small] = name, number
+    free = _number(values.get("free_energy"))
+    if free is not None:
+        found["energy"] = "free_energy", free
+    return found
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, float):  # So are the numbers of NumPy's float64.
+        return float(value)
+    if value is None or isinstance(value, bool | np.bool_):
+        return None
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return float(array.reshape(())) if array.size == 1 else None
+
+
+def _forces(
+    values: Mapping[str, Any], n: int, key: str | None
+) -> dict[str, tuple[str, np.ndarray]]:
+    """Possible forces of a frame of n atoms: {name in small letters: (name, (n, 3) eV/Å)}."""
+    return {
+        key or str(name).lower(): (name, np.array(value, dtype=float))
+        for name, value in values.items()
+        if (name == key if key else "force" in str(name).lower()) and np.shape(value) == (n, 3)
+    }
+
+
+def _is_stress(name: str) -> bool:
+    return any(word in str(name).lower() for word in STRESS)
+
+
+def _so_many(found: Sequence[Mapping]) -> str:
+    """How many frames lack what was looked for, as words."""
+    if len(found) == 1:
+        return "the only frame"
+    lacking = sum(not one for one in found)
+    return f"{'any' if lacking == len(found) else lacking} of {len(found)} frames"
+
+
+def _what_it_has(values: Mapping[str, Any]) -> str:
+    """What a frame without energy has instead, as the rest of a sentence, with what to do."""
+    values = {
+        name: value
+        for name, value in values.items()
+        if name not in ("numbers", "positions", "forces")
+    }
+    for name, value in values.items():
+        if value is True and _is_number(name):
+            return (
+                f"has the number {name} without a name in its comment line: write energy={name} "
+                "there, and Properties=species:S:1:pos:R:3:forces:R:3 if columns of forces follow"
+            )
+        if str(name).lower() in ENERGY and _number(value) is None:
+            return f"has {name}={value}, which is not a number: leave the frame out or compute it"
+    if not values:
+        return "has no keys at all: write energy=..., in eV, into the file"
+    return f"has {', '.join(map(str, values))}: name the energies (energy_key, --energy-key)"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _several(taken: Sequence[str]) -> list[str]:
+    counts = {name: taken.count(name) for name in dict.fromkeys(taken)}
+    if len(counts) == 1:
+        return []
+    words = ", ".join(f"{name} in {n}" for name, n in counts.items())
+    return [f"energies have several names, as no name is in all frames: {words}"]
+
+
+def _not_taken(
+    everything: Sequence[Mapping[str, Any]], chosen: Sequence[tuple[str, float]]
+) -> list[str]:
+    """Other energies that the frames have, if they differ."""
+    apart: dict[tuple[str, str], list[float]] = {}
+    for values, (name, value) in zip(everything, chosen, strict=True):
+        for other, x in values.items():
+            if other == name or str(other).lower() not in (*ENERGY, "free_energy"):
+                continue
+            number = _number(x)
+            if number is not None and not abs(number - value) <= SAME_EV:
+                apart.setdefault((name, other), []).append(abs(number - value))
+    notes = []
+    for (name, other), off in apart.items():
+        why = ": forces are its derivative" if name == "free_energy" else ""
+        notes.append(
+            f"{name} is taken, not {other}, which differs in {len(off)} of {len(chosen)} "
+            f"frames, by up to {max(off):.3g} eV{why}"
+        )
+    return notes

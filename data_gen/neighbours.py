@@ -1,0 +1,148 @@
+"""Neighbours of atoms within a cutoff, including periodic images, and atoms that coincide.
+
+Atoms may be outside their cell, and the cell may be smaller than the cutoff: then the neighbours of
+an atom include its own images, and several images of another atom.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from ase.geometry import complete_cell
+from scipy.spatial import cKDTree
+from vesin import NeighborList
+
+if TYPE_CHECKING:
+    from data_gen.frames import Structure
+
+# Two atoms closer than this count as coinciding, Å; 1/r would be meaningless.
+CLOSEST_A = 0.1
+# A tree that is asked only once need not be a good one.
+QUICK = {"compact_nodes": False, "balanced_tree": False}
+
+
+class Lattice(NamedTuple):
+    """A cell with unit vectors along directions that are not periodic.
+
+    Attributes:
+        cell, inverse: (3, 3), Å and 1/Å.
+        heights: (3,), distances of opposite faces, Å.
+    """
+
+    cell: np.ndarray
+    inverse: np.ndarray
+    heights: np.ndarray
+
+
+def edges(structure: Structure, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All ordered pairs of neighbours in a structure, sorted by i, then j, by the library vesin.
+
+    Args:
+        structure: anything with ``positions`` (N, 3) Å, ``cell`` (3, 3) Å and ``pbc`` (3,), such
+            as ASE's Atoms.
+        cutoff: Å.
+
+    Returns:
+        i (E,), j (E,) and shifts (E, 3) Å: the vector from i to its neighbour is
+        x_j - x_i + shift.
+
+    Raises:
+        ValueError: positions or cell are not finite, or the cell has zero length along a periodic
+            direction, or is so flat that two images of an atom must coincide.
+    """
+    positions = np.asarray(structure.positions, float)
+    cell, pbc = np.array(structure.cell, float), np.array(structure.pbc, bool)
+    for name, values in (("positions", positions), ("the cell's vectors", cell)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} are not finite (NaN or infinite)")
+    lattice(cell.tobytes(), pbc.tobytes())
+    cell = complete_cell(cell)
+    search = NeighborList(cutoff=cutoff, full_list=True, sorted=True)
+    i, j, multiples = search.compute(positions, cell, pbc, quantities="ijS")
+    return i.astype(np.int64), j.astype(np.int64), multiples @ cell
+
+
+@functools.lru_cache(maxsize=16)
+def lattice(cell: bytes, pbc: bytes) -> Lattice:
+    """The lattice of a cell (3, 3) of float64 and boundary conditions (3,), given as bytes.
+
+    The last ones are kept: the frames of a trajectory mostly have one cell.
+
+    Raises:
+        ValueError: the cell has zero length along a periodic direction, or is so flat that two
+            images of an atom must coincide.
+    """
+    vectors = np.frombuffer(cell).reshape(3, 3)
+    periodic = np.frombuffer(pbc, dtype=bool)
+    if (periodic & ~(np.linalg.norm(vectors, axis=1) > 0)).any():
+        raise ValueError("the cell has no length along a periodic direction")
+    # Length, area or volume. Below this one there is a lattice vector shorter than the closest
+    # approach (Hermite's constants), and below zero height there are images without number.
+    size = np.prod(np.linalg.svd(vectors[periodic], compute_uv=False))
+    if periodic.any() and size < 0.7 * CLOSEST_A ** periodic.sum():
+        raise ValueError(
+            "the cell is flat: its periodic vectors are (nearly) in one plane or on one line, or "
+            "too short"
+        )
+    completed = complete_cell(np.where(periodic[:, None], vectors, 0))
+    inverse = np.linalg.inv(completed)
+    return Lattice(completed, inverse, 1 / np.linalg.norm(inverse, axis=0))
+
+
+def coinciding(structure: Structure) -> tuple[int, int, float] | None:
+    """The two closest of all atoms that are less than :data:`CLOSEST_A` apart, if there are any.
+
+    Two images of one atom do not count. This is much faster than :func:`edges` for so short a
+    distance.
+
+    Args:
+        structure: as for :func:`edges`, with finite positions and cell.
+
+    Returns:
+        Their numbers i < j and their distance, Å, or None.
+
+    Raises:
+        ValueError: as for :func:`edges`.
+    """
+    points = np.asarray(structure.positions, float)
+    pbc = np.array(structure.pbc, bool)
+    if not pbc.any():
+        tree = cKDTree(points, **QUICK)
+        pairs = tree.query_pairs(CLOSEST_A, output_type="ndarray")
+        vectors = points[pairs[:, 1]] - points[pairs[:, 0]]
+    else:
+        cell, inverse, heights = lattice(np.array(structure.cell, float).tobytes(), pbc.tobytes())
+        if (heights[pbc] < 3 * CLOSEST_A).any():
+            return _coinciding_in_a_thin_cell(structure)
+        # Along the normal of each face, two atoms are at most as far apart as they are in space.
+        box = np.where(pbc, heights, 0)
+        along = (points @ inverse) * heights
+        along[:, pbc] %= box[pbc]
+        # Rounding may have left a point on the far face, where the tree wants none.
+        along[:, pbc] *= along[:, pbc] < box[pbc]
+        tree = cKDTree(along, boxsize=box, **QUICK)
+        pairs = tree.query_pairs(CLOSEST_A, p=np.inf, output_type="ndarray")
+        fractions = (along[pairs[:, 1]] - along[pairs[:, 0]]) / heights
+        vectors = (fractions - np.rint(fractions) * pbc) @ cell
+    return _closest(pairs, vectors)
+
+
+def _coinciding_in_a_thin_cell(structure: Structure) -> tuple[int, int, float] | None:
+    """As :func:`coinciding`, if more than one image along a normal may be close."""
+    i, j, shifts = edges(structure, 20 * CLOSEST_A)
+    other = i != j
+    vectors = structure.positions[j] - structure.positions[i] + shifts
+    return _closest(np.stack([i, j], axis=1)[other], vectors[other])
+
+
+def _closest(pairs: np.ndarray, vectors: np.ndarray) -> tuple[int, int, float] | None:
+    if not len(pairs):
+        return None
+    lengths = np.linalg.norm(vectors, axis=1)
+    nearest = lengths.argmin()
+    if lengths[nearest] >= CLOSEST_A:
+        return None
+    i, j = sorted(pairs[nearest].tolist())
+    return i, j, float(lengths[nearest])

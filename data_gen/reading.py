@@ -1,0 +1,134 @@
+"""Reading of anybody's files: frames of any size, with the labels that the files have.
+
+>>> reading = read_frames(["md.extxyz", "slabs.traj@::10", "vasprun.xml.gz"])
+>>> reading.frames.energies, reading.isolated, reading.notes
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from ase import Atoms
+
+from data_gen.errors import DataError
+from data_gen.formats import FileOfFrames, read_file
+from data_gen.frames import Frames, Structure, check_frame, isolated_atoms
+from data_gen.labels import choose_energies, choose_forces
+
+
+class Origin(NamedTuple):
+    """Where a frame comes from.
+
+    Attributes:
+        path: of the file, as it was given, without a slice.
+        index: of the frame in the file, from 0.
+    """
+
+    path: Path
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.path}, frame {self.index}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from files.
+
+    Attributes:
+        frames: all frames, in the order of the files; forces that are not known are NaN.
+        energy_key: name of the energies that were taken, such as "energy" or "REF_energy".
+        forces_key: name of the forces that were taken; empty if there are none.
+        isolated: {symbol: eV} of elements that occur as an isolated atom, see
+            :func:`data_gen.frames.isolated_atoms`; these frames are among the others, too.
+        config_types: (n,), each frame's ``config_type``, or None.
+        origins: (n,), file and index of each frame.
+        notes: what a user should know of how the files were read, in sentences.
+    """
+
+    frames: Frames
+    energy_key: str
+    forces_key: str
+    isolated: dict[str, float]
+    config_types: tuple[str | None, ...]
+    origins: tuple[Origin, ...]
+    notes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def read_frames(
+    paths: str | Path | Sequence[str | Path],
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+) -> Reading:
+    """Read frames with energies, and with forces as far as they are there.
+
+    Args:
+        paths: files of any format that ASE reads, also compressed (.gz, .bz2, .xz). A slice may
+            follow as in ASE: "md.traj@-100:" or "md.extxyz@::10"; for a database also a selection.
+        energy_key: name of the energies in the file; by default the first of
+            :data:`~data_gen.labels.ENERGY` that all frames have.
+        forces_key: name of the forces; by default those that belong to the energies, or else the
+            first of :data:`~data_gen.labels.FORCES`.
+
+    Returns:
+        The frames as the files have them: nothing is converted, moved or left out. Of a
+        calculation's energies the free energy is taken, as forces are its derivative; constraints
+        are not applied to forces.
+
+    Raises:
+        DataError: a file cannot be read or has no energies, or a frame is unusable; the message is
+            one sentence that says which, and what to do.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    if not len(paths):
+        raise DataError("no files are given")
+    files = [read_file(path) for path in paths]
+    atoms = [one for file in files for one in file.frames]
+    origins = tuple(Origin(file.path, k) for file in files for k in file.indices)
+    for one, origin in zip(atoms, origins, strict=True):
+        if not one.numbers.all():
+            raise DataError(f"{origin.path}: frame {origin.index} has atoms of no element (X)")
+    energies = choose_energies(atoms, origins, energy_key)
+    forces = choose_forces(atoms, origins, forces_key, energies.key)
+    frames = _checked(files, atoms, energies.values, forces.values)
+    return Reading(
+        frames,
+        energies.key,
+        forces.key,
+        isolated_atoms(frames),
+        tuple(_config_type(one) for one in atoms),
+        origins,
+        (*(note for file in files for note in file.notes), *energies.notes, *forces.notes),
+    )
+
+
+def _config_type(atoms: Atoms) -> str | None:
+    found = atoms.info.get("config_type")
+    return None if found is None else str(found)
+
+
+def _checked(
+    files: Sequence[FileOfFrames],
+    atoms: Sequence[Atoms],
+    energies: np.ndarray,
+    forces: Sequence[np.ndarray],
+) -> Frames:
+    """All frames; raises DataError that names the file and the frame's number in it."""
+    structures = [Structure(a.positions, a.numbers, np.array(a.cell), a.pbc) for a in atoms]
+    metadata = {"source": ", ".join(str(file.path) for file in files)}
+    try:
+        return Frames(tuple(structures), energies, tuple(forces), metadata)
+    except DataError:
+        origins = (Origin(file.path, k) for file in files for k in file.indices)
+        for origin, structure, force in zip(origins, structures, forces, strict=True):
+            try:
+                check_frame(origin.index, structure, force)
+            except DataError as error:
+                raise DataError(f"{origin.path}: {error}") from None
+        raise

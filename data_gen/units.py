@@ -1,0 +1,126 @@
+"""Signs that energies, forces or positions are in other units than eV, eV/Å and Å."""
+
+from typing import NamedTuple
+
+import ase.units as u
+import numpy as np
+
+from data_gen.distances import Distances
+from data_gen.frames import Frames
+
+_KCAL, _KJ = u.kcal / u.mol, u.kJ / u.mol
+# What a ratio of energy differences to the work of forces tells: (ratio, words).
+CAUSES = (
+    (-1.0, "forces have the wrong sign: they are gradients"),
+    (1 / u.Hartree, "energies seem to be in Hartree"),
+    (1 / u.Rydberg, "energies seem to be in Rydberg"),
+    (1 / _KCAL, "energies seem to be in kcal/mol"),
+    (1 / _KJ, "energies seem to be in kJ/mol"),
+    (u.Hartree / u.Bohr, "forces seem to be in Hartree/bohr"),
+    (u.Rydberg / u.Bohr, "forces seem to be in Rydberg/bohr"),
+    (_KCAL, "forces seem to be in kcal/mol/Å"),
+    (_KJ / u.nm, "forces seem to be in kJ/mol/nm"),
+    (
+        1 / u.Bohr,
+        "energies and forces seem to be in Hartree and Hartree/bohr, or Rydberg and Rydberg/bohr",
+    ),
+    (10.0, "positions seem to be in nm"),
+    (u.Bohr, "positions seem to be in bohr"),
+    (0.1, "forces seem to be in eV/nm"),
+)
+# Ratios this near to one of these are explained by it, or, if there is none, may be explained by
+# those that are as near as the second: forces on the way are not just the mean of both ends'.
+NEAR_CAUSE, NEARBY_CAUSE = 1.06, 1.25
+# Pairs of frames whose atoms moved no more than this, Å, are compared, at most so many of them.
+MOVED_A = 0.4
+FEWEST_PAIRS, MOST_PAIRS = 4, 2000
+# Share of the work that must agree with the median of the ratio, and how well, to trust it.
+AGREE, WITHIN = 0.6, 0.3
+# Nearest neighbours are at about one sum of covalent radii; at these multiples, units are wrong.
+SHORT, LONG = 0.35, 1.6
+# Forces of an ordinary frame are smaller than this, eV/Å.
+ORDINARY_RMS = 10.0
+
+
+class Work(NamedTuple):
+    """Energy differences of successive frames against the work of their forces.
+
+    Attributes:
+        ratio: median of dE / W, with W = -(F_1 + F_2)/2 . (x_2 - x_1), weighted by |W|: 1 if
+            forces are the energies' derivatives in the same units.
+        agreement: share of |W| in pairs whose ratio is within 30 % of the median.
+        pairs: number of pairs of frames.
+    """
+
+    ratio: float
+    agreement: float
+    pairs: int
+
+
+def work(frames: Frames) -> Work:
+    """Compare the energies of frames that follow each other, and differ little, with forces."""
+    pairs = []
+    for k in range(0, len(frames) - 1, 1 + len(frames) // MOST_PAIRS):
+        a, b = frames.structures[k : k + 2]
+        if (
+            a.positions.shape != b.positions.shape
+            or not np.array_equal(a.numbers, b.numbers)
+            or not np.array_equal(a.pbc, b.pbc)
+            or (np.any(a.pbc) and not np.allclose(a.cell, b.cell, rtol=0, atol=1e-6))
+        ):
+            continue
+        moved = b.positions - a.positions
+        if np.any(a.pbc):
+            moved = moved - np.rint(moved @ np.linalg.pinv(a.cell) * a.pbc) @ a.cell
+        if not 0 < np.abs(moved).max() < MOVED_A:
+            continue
+        w = 0.5 * ((frames.forces[k] + frames.forces[k + 1]) * moved).sum()
+        if np.isfinite(w) and w:
+            pairs.append((frames.energies[k] - frames.energies[k + 1], w))
+    if not pairs:
+        return Work(np.nan, 0.0, 0)
+    lost, w = np.array(pairs).T
+    ratios, weights = lost / w, np.abs(w) / np.abs(w).sum()
+    order = np.argsort(ratios)
+    median = ratios[order][np.searchsorted(np.cumsum(weights[order]), 0.5)]
+    agree = np.abs(ratios - median) <= WITHIN * abs(median)
+    return Work(float(median), float(weights[agree].sum()), len(pairs))
+
+
+def signs(frames: Frames, distances: Distances) -> list[str]:
+    """Sentences on units that look wrong, with the numbers that say so."""
+    found = []
+    done = work(frames)
+    if done.pairs >= FEWEST_PAIRS and done.agreement >= AGREE and not 0.7 < done.ratio < 1.4:
+        cause = _cause(done.ratio, frames)
+        found.append(
+            f"energy differences of successive frames are {done.ratio:.3g} times the work of "
+            f"their forces ({done.pairs} pairs){cause}; eV, Å and eV/Å are needed"
+        )
+    typical = np.median(distances.typical)
+    if typical < SHORT or LONG < typical < np.inf:
+        unit = "nm" if typical < SHORT else "bohr"
+        found.append(
+            f"nearest neighbours are at {typical:.2g} times the sum of their covalent radii: "
+            f"positions and cells may be in {unit}; Å are needed"
+        )
+    rms = [np.sqrt((f**2).mean()) for f in frames.forces if len(f) > 1 and np.isfinite(f).all()]
+    if rms and np.median(rms) > ORDINARY_RMS:
+        found.append(
+            f"the RMS of forces is {np.median(rms):.3g} eV/Å in an ordinary frame, which is much: "
+            "they may be in kcal/mol/Å"
+        )
+    return found
+
+
+def _cause(ratio: float, frames: Frames) -> str:
+    sizes = np.unique(frames.sizes)
+    causes = [*CAUSES]
+    if len(sizes) == 1 and sizes[0] > 1:
+        causes.append((1 / sizes[0], "energies seem to be per atom"))
+    off = {words: abs(np.log(ratio / value)) for value, words in causes if ratio * value > 0}
+    for limit in (NEAR_CAUSE, NEARBY_CAUSE):
+        near = sorted((x, words) for words, x in off.items() if x < np.log(limit))
+        if near:
+            return f": {', or '.join(words for _, words in near)}"
+    return ""
