@@ -16,9 +16,20 @@ setup(
             "keras_models*",
             "reproduction*",
             "figures*",
+            "fitting*",
         ]
     ),
-    package_data={"reproduction": ["*.csv", "show/templates/*.j2"]},
+    package_data={
+        "reproduction": ["*.csv", "show/templates/*.j2"],
+        "figures": ["templates/*.css"],
+        "fitting": ["templates/*.j2"],
+    },
+    entry_points={
+        "console_scripts": [
+            "nnp-train = fitting.commands:train",
+            "nnp-evaluate = fitting.commands:evaluate",
+        ]
+    },
     install_requires=[
         "ase>=3.29.0",
         "asap3>=3.13.11",

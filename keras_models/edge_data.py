@@ -51,7 +51,8 @@ class EdgeData:
     Attributes:
         counts: (n, 2), atoms and pairs of each frame.
         energies: (n,), energies per atom without reference energies, eV.
-        shares: (n, E), share of each element among the atoms, in alphabetical order.
+        elements: E symbols that have references, in alphabetical order.
+        shares: (n, E), share of each element among the atoms.
         known: (n,), whether the forces of a frame are known.
 
     Raises:
@@ -64,7 +65,8 @@ class EdgeData:
         self.counts = np.array([[len(p.numbers), len(p.centre)] for p in self.parts])
         numbers = [s.numbers for s in frames.structures]
         self.energies = (frames.energies - sums_of_references(numbers, references)) / frames.sizes
-        self.shares = composition(numbers, sorted(references)) / frames.sizes[:, None]
+        self.elements = sorted(references)
+        self.shares = composition(numbers, self.elements) / frames.sizes[:, None]
         self.known = frames.with_forces
         self.forces = [np.nan_to_num(f, nan=0.0) for f in frames.forces]
 

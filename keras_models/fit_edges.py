@@ -7,6 +7,7 @@
 As :mod:`keras_models.fit`, independent of experiments and of where results are stored.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from keras_models.batch import cutoff_of
 from keras_models.building import flat_weights, set_flat_weights
 from keras_models.checkpoints import Checkpoint
 from keras_models.edge_data import EdgeData, frames_per_batch
+from keras_models.fine_tuning import Pretrained
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
 from keras_models.prediction import StructurePredictor
 from keras_models.reference import reference_energies
@@ -63,7 +65,8 @@ class EdgeFitted:
         counts: "parameters", "steps", "frames" and "validation_frames", frames of a batch at most
             ("batch_frames"), "shapes" and "compilations".
         seconds: "train", without compilation and measurements, and "compile": processor time.
-        info: "padding": shares of padding among the atoms and pairs of all batches of training.
+        info: "padding": shares of padding among the atoms and pairs of all batches of training;
+            "isolated": elements whose references are energies of isolated atoms.
     """
 
     seed: int
@@ -116,6 +119,7 @@ def fit_edges(
     checkpoint: Path | None = None,
     stamp: str = "",
     report: Report | None = None,
+    start: Pretrained | None = None,
 ) -> EdgeFitted:
     """Train a model on energies and, as far as they are known, forces.
 
@@ -131,10 +135,12 @@ def fit_edges(
             resumed only with the same settings, seed and data.
         stamp: further identity that a checkpoint must match, such as a version of the code.
         report: called with (fraction done, short text); may raise an exception to stop.
+        start: a trained model to begin with, instead of a new one of the settings.
 
     Raises:
         ValueError: the model does not take edge lists, an element is in the validation block
-            alone, or there are neither forces nor a weight of energies.
+            alone or unknown to the model to begin with, or there are neither forces nor a weight
+            of energies.
         Diverged: the loss is not finite.
     """
     report = report or (lambda fraction, text: None)
@@ -145,17 +151,22 @@ def fit_edges(
     if not training.energy_weight and not first.with_forces.any():
         raise ValueError("no frame has forces, and energies have no weight")
     isolated = isolated_atoms(first)
-    references = reference_energies([s.numbers for s in first.structures], first.energies, isolated)
     report(0.0, "building")
-    model = catalogue.build(
-        settings.model,
-        first,
-        settings.widths,
-        settings.activation,
-        settings.options,
-        seed,
-        settings.dtype,
-    )
+    if start:
+        model, references = start.model, start.starting_references(first, isolated)
+        isolated = {e: references[e] for e in {*isolated, *start.isolated}}
+    else:
+        numbers = [s.numbers for s in first.structures]
+        references = reference_energies(numbers, first.energies, isolated)
+        model = catalogue.build(
+            settings.model,
+            first,
+            settings.widths,
+            settings.activation,
+            settings.options,
+            seed,
+            settings.dtype,
+        )
     report(0.0, "edge lists")
     cutoff = cutoff_of(model)
     data = EdgeData(first, cutoff, references)
@@ -164,8 +175,9 @@ def fit_edges(
     loop = EdgeLoop(model, data, held, training, size, seed, isolated)
     state, kept = EdgeState.start(flat_weights(model)), None
     if checkpoint:
-        sums = (data.checksum(), held.checksum() if held else "")
-        kept = Checkpoint(checkpoint, repr((stamp, asdict(settings), seed, sums)))
+        sums = [part.checksum() if part else "" for part in (data, held)]
+        sums += [hashlib.sha256(state.theta).hexdigest()] if start else []
+        kept = Checkpoint(checkpoint, repr((stamp, asdict(settings), seed, tuple(sums))))
         stored = kept.load()
         if stored:
             state = EdgeState(**{name: stored[name][()] for name in vars(state)})
@@ -203,5 +215,5 @@ def fit_edges(
             "compilations": loop.compilations,
         },
         {"train": state.seconds, "compile": state.compile_seconds},
-        {"padding": loop.padding},
+        {"padding": loop.padding, "isolated": sorted(isolated)},
     )

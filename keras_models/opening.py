@@ -16,6 +16,9 @@ from keras_models.building import dtype_of
 from keras_models.edges import takes_edges
 from keras_models.saving import read_about
 
+# Folder of the models in the folder of a training.
+MODELS = "models"
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -62,7 +65,7 @@ def open_ensemble(
         "references": references,
     }
     opened, known = [], []
-    for one in _listed(models):
+    for one in listed(models):
         model, about = (one, {}) if isinstance(one, keras.Model) else _open(one)
         if cutoff_of(model) is None and tuple(model.input_shape) != (None, None, 3):
             raise ValueError(f"{model.name} does not take positions (B, N, 3)")
@@ -94,8 +97,14 @@ def elements_of(model: keras.Model) -> frozenset[str]:
     return frozenset(chemical_symbols[x.number] for x in layers if isinstance(x, OfElement))
 
 
-def _listed(models) -> list:
-    """Models and paths, with folders and patterns replaced by the files that they stand for."""
+def listed(models) -> list:
+    """Models and paths, with folders and patterns replaced by the files that they stand for.
+
+    The models of a folder are those in it, or else in its ``models/``, in the order of their names.
+
+    Raises:
+        ValueError: a folder or pattern has none, or an entry is no path.
+    """
     if models is None:
         return []
     if not isinstance(models, (list, tuple)):
@@ -109,7 +118,7 @@ def _listed(models) -> list:
             raise ValueError(f"a path or a Keras model is needed, not {one!r}")
         path = Path(one)
         if path.is_dir():
-            many = sorted(path.glob("*.keras"))
+            many = sorted(path.glob("*.keras")) or sorted((path / MODELS).glob("*.keras"))
         elif has_magic(str(one)) and not path.exists():
             many = [Path(name) for name in sorted(glob(str(one)))]
         else:

@@ -14,6 +14,7 @@ import numpy as np
 from ase.calculators.emt import EMT
 
 from data_gen.dataset import Statistics
+from data_gen.machine import processor
 from data_gen.structures import build_structure
 from keras_models import catalogue
 from keras_models.backend import keras, tf
@@ -23,7 +24,7 @@ from keras_models.objective import direct_objective
 from keras_models.optimise.adam import EpochLoop, TrainingState
 from keras_models.settings import AdamSettings
 from reproduction import benchmarks, cli
-from reproduction.engine.provenance import ROOT, processor
+from reproduction.engine.provenance import ROOT
 from reproduction.sections import EXPERIMENTS, SOURCES
 
 BATCH, FRAMES, SMOKE_FRAMES = 32, 2000, 64

@@ -13,13 +13,13 @@ from pathlib import Path
 from amp_baseline.potential import backend, frames, in_memory, quiet
 from amp_baseline.settings import AmpSettings
 from amp_baseline.training import train
+from data_gen.machine import processor
 from keras_models import behler, catalogue
 from keras_models.backend import tf
 from keras_models.building import flat_weights
 from keras_models.objective import FullBatch
 from keras_models.problems import behler_features
 from reproduction import benchmarks, cli
-from reproduction.engine.provenance import processor
 from reproduction.sections import EXPERIMENTS
 
 # (row, evaluations of Amp's loss to time)

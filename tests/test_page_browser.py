@@ -3,10 +3,14 @@
 import shutil
 import struct
 
+import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
+from test_fitting import frames_of_two_elements
 from test_page import render
 
+from fitting.evaluation import Evaluation
+from fitting.results import write_results
 from reproduction.engine.provenance import ROOT
 from reproduction.show import page
 
@@ -85,6 +89,52 @@ def test_the_browser_tells_of_what_is_wrong(visit, folder):
     assert window.evaluate("document.images[0].naturalWidth") == 0
     assert window.evaluate(PAGE_WIDTH) > 360
     assert window.evaluate(STICKING_OUT)
+
+
+@pytest.fixture(scope="module")
+def own(folder):
+    """The page of a training on own data, with all that it may show; no model is needed."""
+    rng = np.random.default_rng(0)
+    frames = frames_of_two_elements(60)
+    energies = np.array([frames.energies + rng.normal(0, 0.1, 60) for _ in range(2)])
+    forces = [[f + rng.normal(0, 0.1, f.shape) for f in frames.forces] for _ in range(2)]
+    parts = [
+        Evaluation(frames, energies, forces, {"Au": -1000.0, "Pt": -700.0}, part, labels, "ab")
+        for part, labels in (
+            ("train", {}),
+            ("test", {"config_type": ["a_long_name" * 5, "b"] * 30}),
+        )
+    ]
+    curve = rng.uniform(0.1, 1.0, (9, 2))
+    curves = {
+        k: {"curve_steps": np.arange(9), "curve_energy_per_atom": curve, "curve_force": curve}
+        for k in range(2)
+    }
+    return write_results(
+        folder / "own",
+        "A potential trained on " + "a_file_without_blanks_in_its_name" * 3 + ".extxyz",
+        "Sixty frames.",
+        parts,
+        [f"{'long_name' * 9}.xyz, frame {k}" for k in range(60)],
+        ["frames       60" * 12],
+        ["a warning with " + "/a/path/that/is/long" * 6],
+        {"Settings": {"model.options": "x" * 300}, "Provenance": {"SHA-256": "0" * 64}},
+        "from keras_models.calculator import KerasCalculator" * 3,
+        curves,
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_of_own_data_opens_whole(visit, own, width):
+    told, asked = [], []
+    window = visit(width, name="own/report.html", told=told, asked=asked)
+    assert told == [] and asked == [own.as_uri()]
+    widths = window.evaluate("[...document.images].map(i => i.complete ? i.naturalWidth : 0)")
+    assert len(widths) == 5 and min(widths) > 0
+    assert window.evaluate(PAGE_WIDTH) <= width
+    assert window.evaluate(STICKING_OUT.replace("body *", "body :not(pre *)")) == []
+    shown = window.evaluate("[...document.images].map(i => i.getBoundingClientRect().width)")
+    assert min(shown) > 0.8 * min(width, 400)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,7 +3,8 @@
 import platform
 from pathlib import Path
 
-from reproduction.engine.provenance import processor, provenance
+from data_gen.machine import processor
+from reproduction.engine.provenance import provenance
 
 # Vector instructions by which mathematical libraries select their code.
 INSTRUCTIONS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "sve", "asimd")

@@ -112,7 +112,7 @@ class EdgeLoop:
         self.train, self.validation, self.settings = train, validation, settings
         self.batch_size, self.seed = min(batch_size, len(train)), seed
         self.dtype = dtype_of(model)
-        free = tf.constant([e not in fixed for e in train.frames.elements])
+        free = tf.constant([e not in fixed for e in train.elements])
         lone = lone_energies(model)
 
         def outputs(weights, inputs):
@@ -175,7 +175,7 @@ class EdgeLoop:
         """What is to be added to each reference energy after training, {symbol: eV}."""
         inputs, _ = self.batch(next(iter(self._examples.values())))
         constants = self.outputs(tf.constant(theta, self.dtype), inputs)[2].numpy()
-        return dict(zip(self.train.frames.elements, constants.astype(float).tolist(), strict=True))
+        return dict(zip(self.train.elements, constants.astype(float).tolist(), strict=True))
 
     def loss(self, theta, weights, inputs, labels: Labels):
         """Loss of a batch, and the sums (2,) of squared errors of E per atom and F."""

@@ -4,9 +4,9 @@ import os
 import platform
 import subprocess
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from data_gen.machine import processor, versions
 from reproduction.engine import code, tasks
 from reproduction.engine.source import Repository
 
@@ -35,35 +35,13 @@ def code_checksum(task: str) -> str:
     return code.checksum(tasks.module_name(task), _repository())
 
 
-def processor() -> str:
-    """Name of the processor, or of its architecture if the system does not give the name."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the installed packages that results depend on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 @cache
 def provenance() -> dict:
     """Commit, versions, processor, core count and operating system of this process."""
     return {
         "commit": _git("rev-parse", "HEAD") or "not a git checkout",
         "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
-        "versions": versions(),
+        "versions": versions(PACKAGES),
         "processor": processor(),
         "cores": os.cpu_count(),
         "system": platform.platform(terse=True),

@@ -274,7 +274,9 @@ def render(
     listed = entries(judged, shown, drawn, evidence)
     made_by = origins(evidence)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reproduction.show"),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("reproduction.show"), jinja2.PackageLoader("figures")]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -1,0 +1,222 @@
+"""What to train on, and how: the settings of a training, as JSON or TOML.
+
+A training writes its settings whole as ``config.json``; trained again, they give the same bits on
+the same machine. Of settings written by hand, what is missing is chosen from the data.
+"""
+
+import json
+import math
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from data_gen.division import KINDS
+from data_gen.files import sha256, write_text
+from fitting.errors import FittingError
+from keras_models.settings import EdgeSettings
+
+NAME = "config.json"
+MINUTES = 10.0
+# Attributes of EdgeFitSettings but the training: "name" is its model.
+OF_MODEL = ("name", "widths", "activation", "options", "dtype")
+# The validation block follows from the split.
+OF_TRAINING = tuple(f.name for f in fields(EdgeSettings) if f.name != "validation")
+SHARE = 0.1
+LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of a training.
+
+    Attributes:
+        files: data, in the order of their frames; ASE's slices ("md.traj@::10") are allowed.
+        test: data to test on; without any, a part of ``files`` is.
+        energy_key, forces_key: where the labels are; None to look for them.
+        split: "blocks", contiguous ones, or "random" frames; what is tested and validated on.
+        test_share: share of ``files`` that is tested on, unless ``test`` is given.
+        validation_share: share of the others that is validated on.
+        seeds: of the weights, one model each; several are an ensemble. None given: as many models
+            as are continued from, or one.
+        minutes: that the training of all of them should take, from which ``training["steps"]``
+            follows by timing a few steps, unless it is given.
+        continue_from: file or folder of trained models to begin with, or None.
+        model: {"name", "widths", "activation", "options", "dtype"} of
+            :class:`~keras_models.fit_edges.EdgeFitSettings`, or some of these.
+        training: attributes of :class:`~keras_models.settings.EdgeSettings`, or some of these.
+        sha256: {file: checksum} of ``files``, ``test`` and ``continue_from``, as far as known.
+
+    Raises:
+        FittingError: a value makes no sense.
+    """
+
+    files: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    energy_key: str | None = None
+    forces_key: str | None = None
+    split: str = KINDS[0]
+    test_share: float = SHARE
+    validation_share: float = SHARE
+    seeds: tuple[int, ...] = ()
+    minutes: float | None = MINUTES
+    continue_from: str | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("files", "test", "seeds"):
+            value = getattr(self, name)
+            if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+                raise FittingError(f"{name} is a list, not {value!r}")
+            object.__setattr__(self, name, tuple(value))
+        for name in ("model", "training", "sha256"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise FittingError(f"{name} is a table, not {getattr(self, name)!r}")
+        if not all(isinstance(path, str) for path in (*self.files, *self.test)):
+            raise FittingError("files and test are lists of paths in quotes")
+        if self.split not in KINDS:
+            raise FittingError(f"split is {' or '.join(KINDS)}, not {self.split!r}")
+        for name in ("test_share", "validation_share"):
+            share = getattr(self, name)
+            if not _is_number(share) or not 0 <= share < 1:
+                raise FittingError(f"{name} is a number from 0 to below 1, not {share!r}")
+        whole = all(isinstance(k, int) and 0 <= k <= LARGEST_SEED for k in self.seeds)
+        if not whole or len(set(self.seeds)) < len(self.seeds):
+            raise FittingError(
+                f"seeds are different whole numbers from 0 to {LARGEST_SEED}, not {self.seeds}"
+            )
+        _check_minutes(self.minutes)
+        _check_names("model", self.model, OF_MODEL)
+        _check_names("training", self.training, OF_TRAINING)
+        for name, value in self.training.items():
+            if not _is_number(value):
+                raise FittingError(f"training.{name} is a number, not {value!r}")
+
+    @property
+    def steps(self) -> int | None:
+        """Steps of training, if they are given."""
+        return self.training.get("steps")
+
+    def with_steps(self, steps: int) -> "Config":
+        """The same settings with another number of steps."""
+        return replace(self, training={**self.training, "steps": steps})
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """All that is read: files, test, continue_from."""
+        return (*self.files, *self.test, *([self.continue_from] if self.continue_from else []))
+
+    def moved(self, change) -> "Config":
+        """The same settings with a function applied to every path."""
+        return replace(
+            self,
+            files=tuple(map(change, self.files)),
+            test=tuple(map(change, self.test)),
+            continue_from=change(self.continue_from) if self.continue_from else None,
+            sha256={change(path): found for path, found in self.sha256.items()},
+        )
+
+    def with_checksums(self) -> "Config":
+        """The same settings with the checksums of all files.
+
+        Raises:
+            FittingError: a file is missing, or is another than the settings say.
+        """
+        found = {path: checksum(path) for path in self.read}
+        for path, was in self.sha256.items():
+            if found.get(path, was) != was:
+                raise FittingError(
+                    f"{path} has changed since the settings were written: give the file as it was, "
+                    "or take its checksum out of the settings"
+                )
+        return replace(self, sha256=found)
+
+    def differences(self, other: "Config") -> list[str]:
+        """Names of what differs, such as "training.steps"."""
+        both = (asdict(c.moved(os.path.abspath)) for c in (self, other))
+        one, two = (_flat(json.loads(json.dumps(c))) for c in both)
+        return sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
+
+
+def path_of(name: str) -> Path:
+    """The file that a name with ASE's slice means ("md.traj@::10" -> "md.traj")."""
+    return Path(name if Path(name).exists() else name.rsplit("@", 1)[0])
+
+
+def checksum(name: str) -> str:
+    """SHA-256 of a file, or of a folder's models in their order.
+
+    Raises:
+        FittingError: there is no such file.
+    """
+    path = path_of(name)
+    if not path.exists():
+        raise FittingError(f"there is no file {path}")
+    try:
+        if path.is_dir():
+            return ",".join(sha256(p) for p in sorted(path.rglob("*.keras")))
+        return sha256(path)
+    except OSError as error:
+        raise FittingError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def read_config(path: Path) -> Config:
+    """Settings from a JSON or TOML file, in which paths are relative to its folder.
+
+    Raises:
+        FittingError: the file cannot be read, or has something else in it.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        entries = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+    except OSError as error:
+        raise FittingError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        kind = "TOML" if path.suffix.lower() == ".toml" else "JSON"
+        raise FittingError(f"{path} is not {kind} ({str(error).splitlines()[0]})") from None
+    if not isinstance(entries, dict):
+        raise FittingError(f"{path} has no settings: it is {type(entries).__name__}, not a table")
+    try:
+        _check_names("settings", entries, [f.name for f in fields(Config)])
+        config = Config(**entries)
+    except FittingError as error:
+        raise FittingError(f"{path}: {error}") from None
+    return config.moved(lambda name: os.path.normpath(path.parent / name))
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Write settings as JSON, with paths relative to the file's folder."""
+    folder = Path(path).absolute().parent
+    relative = config.moved(lambda name: os.path.relpath(name, folder))
+    text = json.dumps(asdict(relative), indent=2, ensure_ascii=False)
+    write_text(Path(path), text + "\n")
+
+
+def _flat(entries: Mapping, prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in entries.items():
+        if isinstance(value, Mapping) and value:
+            found |= _flat(value, f"{prefix}{name}.")
+        elif value != {}:
+            found[prefix + name] = value
+    return found
+
+
+def _check_names(what: str, given: Mapping, known: Sequence[str]) -> None:
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise FittingError(f"{what} has no {unknown[0]!r}: there is {', '.join(known)}")
+
+
+def _check_minutes(minutes) -> None:
+    if minutes is not None and not (_is_number(minutes) and 0 < minutes < math.inf):
+        raise FittingError(f"minutes is a positive number, not {minutes!r}")
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,141 @@
+"""A user's files as parts to train on, to validate on and to test on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_gen.division import divide
+from data_gen.errors import DataError
+from data_gen.frames import Frames
+from data_gen.inspection import inspect
+from data_gen.reading import Reading, read_frames
+from fitting.config import Config
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some frames of the data.
+
+    Attributes:
+        name: "train", "validation", "test" or "all".
+        frames: of it.
+        names: of each frame, its file and its number there.
+        labels: {kind: label of each frame}: "config_type" and "file", as far as there are several.
+    """
+
+    name: str
+    frames: Frames
+    names: tuple[str, ...]
+    labels: dict[str, tuple[str, ...]]
+
+    def __getitem__(self, chosen: Sequence[int]) -> "Part":
+        return Part(
+            self.name,
+            self.frames[chosen],
+            tuple(self.names[k] for k in chosen),
+            {kind: tuple(x[k] for k in chosen) for kind, x in self.labels.items()},
+        )
+
+    def called(self, name: str) -> "Part":
+        """The same frames as another part."""
+        return Part(name, self.frames, self.names, self.labels)
+
+
+@dataclass(frozen=True)
+class Data:
+    """All parts.
+
+    Attributes:
+        train, validation, test: parts without a common frame; the last two may be None.
+        seen: lines on what was read.
+        notes: warnings and choices, one sentence each.
+        split: what was done to get the parts, in one sentence.
+    """
+
+    train: Part
+    validation: Part | None
+    test: Part | None
+    seen: tuple[str, ...]
+    notes: tuple[str, ...]
+    split: str
+
+    @property
+    def trained(self) -> Frames:
+        """Training part with the validation block at its end, as fit_edges takes it."""
+        both = [self.train, *([self.validation] if self.validation else [])]
+        return Frames(
+            tuple(s for part in both for s in part.frames.structures),
+            np.concatenate([part.frames.energies for part in both]),
+            tuple(f for part in both for f in part.frames.forces),
+            self.train.frames.metadata,
+        )
+
+    @property
+    def validation_share(self) -> float:
+        """Share of the validation block, such that rounding down gives its frames."""
+        held = len(self.validation.frames) if self.validation else 0
+        return (held + 0.5) / (held + len(self.train.frames)) if held else 0.0
+
+
+def load(config: Config) -> Data:
+    """Read, inspect and divide a training's data.
+
+    Raises:
+        DataError: a file cannot be read or used.
+    """
+    keys = (config.energy_key, config.forces_key)
+    reading = read_frames(config.files, *keys)
+    everything = part_of("all", reading)
+    inspection = inspect(reading)
+    inspection.require_trainable()
+    seen, notes = tuple(inspection.text().splitlines()), inspection.warnings
+    division = divide(
+        reading.frames,
+        config.split,
+        0.0 if config.test else config.test_share,
+        config.validation_share,
+        reading.config_types,
+    )
+    first = len(division.train) - division.held
+    train, held, test = division.train[:first], division.train[first:], division.test
+    split, other = f"{division.text()}.", None
+    if config.test:
+        reading = read_frames(config.test, *keys)
+        other = part_of("test", reading)
+        inspection = inspect(reading)
+        seen = (*seen, "to test on:", *inspection.text().splitlines())
+        notes = (*notes, *(f"to test on: {warning}" for warning in inspection.warnings))
+        _refuse_new_elements(other.frames, everything.frames)
+        how = "contiguous blocks" if config.split == "blocks" else "frames drawn at random"
+        split = (
+            f"{first} frames to train on, {len(held)} to validate ({how}), and "
+            f"{len(reading)} of other files to test."
+        )
+    return Data(
+        everything[train].called("train"),
+        everything[held].called("validation") if len(held) else None,
+        other or (everything[test].called("test") if len(test) else None),
+        seen,
+        notes,
+        split,
+    )
+
+
+def _refuse_new_elements(test: Frames, train: Frames) -> None:
+    new = sorted(set(test.elements) - set(train.elements))
+    if new:
+        raise DataError(
+            f"only the test files have {', '.join(new)}: give files to train on that have it, too"
+        )
+
+
+def part_of(name: str, reading: Reading) -> Part:
+    """All frames of a reading."""
+    labels = {
+        "config_type": tuple(x or "none" for x in reading.config_types),
+        "file": tuple(o.path.name for o in reading.origins),
+    }
+    names = tuple(f"{o.path.name}, frame {o.index}" for o in reading.origins)
+    several = {kind: found for kind, found in labels.items() if len(set(found)) > 1}
+    return Part(name, reading.frames, names, several)

@@ -1,0 +1,63 @@
+"""From a model and files to a folder with its errors on them, on a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from data_gen.inspection import inspect
+from data_gen.reading import read_frames
+from fitting.config import checksum
+from fitting.data import part_of
+from fitting.errors import FittingError
+from fitting.evaluation import Potential, evaluate
+from fitting.results import provenance, use_of, write_results
+
+QUIET = Console(quiet=True)
+
+
+def evaluate_files(
+    model: str | Path,
+    files: Sequence[str | Path],
+    folder: Path,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    console: Console = QUIET,
+) -> Path:
+    """Evaluate a model on files and write its errors; returns the page.
+
+    Args:
+        model: file of a model, or folder of a training.
+        files: data, in the order of their frames.
+        folder: for all that is made; new or empty.
+        energy_key, forces_key: where the labels are; None to look for them.
+        console: for messages.
+
+    Raises:
+        FittingError: the model does not fit the frames, or the folder is not empty.
+        DataError: a file cannot be read or used.
+    """
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise FittingError(f"{folder} is not empty: give a new folder as --out, or delete it")
+    if not Path(model).exists():
+        raise FittingError(f"there is no model {model}")
+    sums = {f"SHA-256 of {Path(name).name}": checksum(str(name)) for name in (*files, model)}
+    reading = read_frames(files, energy_key, forces_key)
+    part = part_of("all", reading)
+    inspection = inspect(reading)
+    console.print(inspection.text(), markup=False)
+    found = evaluate(Potential(model), part.frames, labels=part.labels)
+    names = ", ".join(Path(f).name for f in files)
+    return write_results(
+        folder,
+        title=f"{Path(model).name} on {names}",
+        lead=f"{len(part.frames):,} frames, by {', '.join(found.names)}.",
+        parts=[found],
+        names=part.names,
+        seen=inspection.text().splitlines(),
+        notes=inspection.warnings,
+        facts={"Provenance": {"model": Path(model).name, **sums, **provenance()}},
+        use=use_of(model),
+        summary={"model": Path(model).name, "sha256": sums, "provenance": provenance()},
+    )

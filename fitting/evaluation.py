@@ -1,0 +1,220 @@
+"""Evaluation of trained models on labelled frames: arrays, and errors from them.
+
+Shapes: n frames, N atoms of a frame, M models of an ensemble.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from data_gen.frames import Frames, is_isolated
+from fitting.errors import FittingError
+from fitting.metrics import Errors, errors, of_frames
+from keras_models.backend import keras
+from keras_models.edges import takes_edges
+from keras_models.opening import listed, open_ensemble
+from keras_models.prediction import EnergyForcePredictor, StructurePredictor
+from keras_models.reference import reference_energies, sums_of_references
+from keras_models.saving import read_about
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What models say about labelled frames; of several models, the mean.
+
+    Attributes:
+        frames: with the true values.
+        energies_of_models: (M, n), eV.
+        forces_of_models: M lists of n arrays (N, 3), eV/Å.
+        references: {symbol: eV}, energies from the composition alone, the baseline of E.
+        part: what part of the data the frames are; "all" unless it is known.
+        labels: {kind: label of each frame}, such as "config_type".
+        names: of the models.
+    """
+
+    frames: Frames
+    energies_of_models: np.ndarray
+    forces_of_models: Sequence[Sequence[np.ndarray]]
+    references: Mapping[str, float]
+    part: str = "all"
+    labels: Mapping[str, Sequence[str]] | None = None
+    names: Sequence[str] = ()
+
+    @cached_property
+    def energies(self) -> np.ndarray:
+        """Predicted energies (n,), eV."""
+        return self.energies_of_models.mean(axis=0)
+
+    @cached_property
+    def forces(self) -> list[np.ndarray]:
+        """Predicted forces (N, 3) of each frame, eV/Å."""
+        return [np.mean(f, axis=0) for f in zip(*self.forces_of_models, strict=True)]
+
+    @cached_property
+    def energies_std(self) -> np.ndarray | None:
+        """Standard deviation over the models (M - 1) of the energies (n,), eV; None for one."""
+        if len(self.energies_of_models) < 2:
+            return None
+        return self.energies_of_models.std(axis=0, ddof=1)
+
+    @cached_property
+    def forces_std(self) -> list[np.ndarray] | None:
+        """Standard deviation over the models of forces (N, 3) of each frame; None for one."""
+        if len(self.forces_of_models) < 2:
+            return None
+        return [np.std(f, axis=0, ddof=1) for f in zip(*self.forces_of_models, strict=True)]
+
+    @cached_property
+    def baseline(self) -> np.ndarray:
+        """Energies from the composition alone (n,), eV."""
+        return sums_of_references([s.numbers for s in self.frames.structures], self.references)
+
+    @cached_property
+    def metrics(self) -> list[Errors]:
+        """Errors on all frames, by element, size and label: see :mod:`fitting.metrics`."""
+        return self._errors(self.energies, self.forces)
+
+    @cached_property
+    def metrics_of_models(self) -> list[list[Errors]]:
+        """Errors of each model on all frames."""
+        own = zip(self.energies_of_models, self.forces_of_models, strict=True)
+        return [[e for e in self._errors(*one) if e.group == "all"] for one in own]
+
+    def _errors(self, energies, forces) -> list[Errors]:
+        return errors(self.part, self.frames, energies, forces, self.baseline, self.labels)
+
+    def error(self, quantity: str) -> Errors | None:
+        """The errors of a quantity on all frames; None if it is not known."""
+        found = [e for e in self.metrics if e.group == "all" and e.quantity == quantity]
+        return found[0] if found else None
+
+    def worst(self, count: int) -> np.ndarray:
+        """Indices of the frames whose energy or forces are most off, relative to the RMSE of all.
+
+        The measure is the larger of |dE| / RMSE(dE) and RMS(dF) / RMSE(dF); the worst is first.
+        """
+        off, rms = (np.abs(x) for x in of_frames(self.frames, self.energies, self.forces))
+        scaled = [x / max(np.sqrt(np.nanmean(x**2)), 1e-300) for x in (off, rms) if (x == x).any()]
+        return np.argsort(-np.nanmax(scaled, axis=0), kind="stable")[:count]
+
+
+class Potential:
+    """One or several trained models, which predict energies and forces of frames in batches.
+
+    Args:
+        models: what :func:`keras_models.opening.open_ensemble` takes: a model, the path of a saved
+            one, a folder of them such as that of a training, or a sequence of these.
+        chunk: number of structures at a time.
+
+    Attributes:
+        ensemble: the models, and what they were trained for.
+        names: of the models.
+        baseline: {symbol: eV}, energies from the composition alone, of the training part of the
+            first model; None if it does not say.
+
+    Raises:
+        FittingError: there is no model, they do not belong together, or have no energies.
+    """
+
+    def __init__(self, models, chunk: int = 32) -> None:
+        try:
+            parts = listed(models)
+            self.ensemble = open_ensemble(parts)
+        except ValueError as error:
+            raise FittingError(str(error)) from None
+        self.names = [
+            f"model {k}" if isinstance(one, keras.Model) else Path(one).stem
+            for k, one in enumerate(parts)
+        ]
+        first = {} if isinstance(parts[0], keras.Model) else read_about(parts[0])
+        self.baseline: Mapping[str, float] | None = first.get("baseline")
+        self._predictors = []
+        for model, references in zip(self.ensemble.models, self.ensemble.references, strict=True):
+            if model.output_shape[-1] != 1:
+                raise FittingError(f"{model.name} predicts forces without an energy: give another")
+            if takes_edges(model):
+                self._predictors.append(StructurePredictor(model, references, chunk))
+            else:
+                self._predictors.append(EnergyForcePredictor(model, chunk).of)
+
+    def __len__(self) -> int:
+        return len(self._predictors)
+
+    def __call__(self, frames: Frames) -> tuple[np.ndarray, list[list[np.ndarray]]]:
+        """Energies (M, n) eV, and for each model forces (N, 3) eV/Å of each frame.
+
+        Raises:
+            FittingError: the models do not know an element, a number of atoms or periodic images.
+        """
+        known, atoms = self.ensemble.elements, self.ensemble.atoms
+        unknown = set(frames.elements) - known
+        if unknown:
+            raise FittingError(
+                f"the model knows {', '.join(sorted(known))} and not {', '.join(sorted(unknown))}: "
+                "leave out the frames with it, or train on it"
+            )
+        if atoms is not None and (frames.sizes != atoms).any():
+            other = frames.sizes[frames.sizes != atoms][0]
+            raise FittingError(
+                f"the model is bound to {atoms} atoms, and there are frames of {other}: leave them "
+                "out, or train a model that takes any number"
+            )
+        if atoms is not None and any(np.any(s.pbc) for s in frames.structures):
+            raise FittingError(
+                "the model knows no periodic images: leave the periodic frames out, or train a "
+                "model that takes them"
+            )
+        try:
+            found = [predict(frames.structures)[:2] for predict in self._predictors]
+        except ValueError as error:
+            raise FittingError(str(error)) from None
+        return np.array([e for e, _ in found]), [f for _, f in found]
+
+
+def evaluate(
+    model,
+    frames: Frames | Sequence[Atoms],
+    references: Mapping[str, float] | None = None,
+    part: str = "all",
+    labels: Mapping[str, Sequence[str]] | None = None,
+) -> Evaluation:
+    """Predict energies and forces of labelled frames, and compare.
+
+    Args:
+        model: a :class:`Potential` or what it takes, such as the folder of a training.
+        frames: with energies, and forces as far as they are known.
+        references: {symbol: eV} of the baseline of E; by default of the model's training, or if
+            that is not known or lacks an element, least squares on the frames themselves.
+        part, labels: see :class:`Evaluation`.
+
+    Returns:
+        Predicted energies and forces, and their errors.
+
+    Raises:
+        FittingError: the model does not fit the frames.
+        DataError: a frame is unusable, or has no energy.
+    """
+    if not isinstance(frames, Frames):
+        frames = Frames.from_atoms(frames, missing_forces=True)
+    potential = model if isinstance(model, Potential) else Potential(model)
+    energies, forces = potential(frames)
+    references = references or potential.baseline
+    if not references or set(frames.elements) - set(references):
+        references = baseline_of(frames)
+    return Evaluation(frames, energies, forces, references, part, labels, potential.names)
+
+
+def baseline_of(frames: Frames) -> dict[str, float]:
+    """Energies of elements that fit those of frames best: what the composition alone says.
+
+    For frames of one composition these give the mean energy. Isolated atoms, which have nothing to
+    be learned, do not take part unless an element occurs nowhere else.
+    """
+    bound = [k for k, s in enumerate(frames.structures) if not is_isolated(s)]
+    if bound and set(frames[bound].elements) == set(frames.elements):
+        frames = frames[bound]
+    return reference_energies([s.numbers for s in frames.structures], frames.energies)

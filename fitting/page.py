@@ -1,0 +1,165 @@
+"""The page report.html of a training or an evaluation: one file, nothing is loaded from elsewhere.
+
+Its style is that of the page of the report's results.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from fitting.evaluation import Evaluation
+from fitting.metrics import ENERGY, FORCE, Errors, of_frames
+
+NAME = "report.html"
+LEARNING = (
+    "Errors of {} during training: in the batches of training with the weights of their step, "
+    "and on the validation block with the average weights."
+)
+CAPTIONS = {
+    "parity_energy_per_atom": "Energy per atom, predicted and true, relative to that of the "
+    "composition alone, which is the baseline.",
+    "parity_force": "Force components, predicted and true. Of many, evenly spaced ones and those "
+    "most off are drawn.",
+    "learning_energy_per_atom": LEARNING.format("E per atom"),
+    "learning_force": LEARNING.format("F"),
+    "uncertainty": "Errors of force components beside the spread of the ensemble. On the line the "
+    "spread is as large as the error; above it, the models agree on what is wrong.",
+}
+GROUPS = {"element": "element", "size": "number of atoms", "config_type": "config_type"}
+NAMES = {ENERGY: "E", FORCE: "F"}
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a page shows.
+
+    Attributes:
+        title: of the page.
+        lead: one sentence below it.
+        parts: evaluations of parts of the data; the last is the one that counts.
+        worst: indices of the worst frames of the last part.
+        names: of the frames of the last part.
+        seen: lines on what was read.
+        notes: warnings, one sentence each.
+        facts: {title of a table: {name: value}}, such as settings and provenance.
+        figures: files of images.
+        use: Python code that uses the model.
+    """
+
+    title: str
+    lead: str
+    parts: Sequence[Evaluation]
+    worst: np.ndarray
+    names: Sequence[str]
+    seen: Sequence[str]
+    notes: Sequence[str]
+    facts: Mapping[str, Mapping[str, str]]
+    figures: Sequence[Path]
+    use: str
+
+
+def render(content: Content) -> str:
+    """Text of the page."""
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("fitting"), jinja2.PackageLoader("figures")]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    last = content.parts[-1]
+    return environment.get_template("report.html.j2").render(
+        content=content,
+        headline=[(e, milli(e.rmse, e.unit), milli(e.baseline, e.unit)) for e in totals([last])],
+        totals=[row_of(e) for e in totals(content.parts)],
+        groups=[
+            (GROUPS.get(group, group), [(e.name, *row_of(e)[:1], *row_of(e)[2:]) for e in rows])
+            for group, rows in by_group(last.metrics).items()
+        ],
+        of_models=of_models(last),
+        worst=worst_rows(content),
+        last_part=last.part,
+        images=[(path.stem, _uri(path), CAPTIONS[path.stem]) for path in content.figures],
+    )
+
+
+def milli(value: float, unit: str) -> str:
+    """A number in thousandths of its unit with three significant digits: "12.3 meV/Å"."""
+    return f"{number(1000 * value)} m{unit}"
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent where that is short."""
+    if not np.isfinite(value):
+        return "–"
+    if value and not 1e-3 <= abs(value) < 1e6:
+        return f"{value:.2e}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def totals(parts: Sequence[Evaluation]) -> list[Errors]:
+    """Errors on all frames of each part."""
+    return [e for of in parts for e in of.metrics if e.group == "all"]
+
+
+def by_group(rows: Sequence[Errors]) -> dict[str, list[Errors]]:
+    """Errors by kind of group, but those on all frames."""
+    found: dict[str, list[Errors]] = {}
+    for row in rows:
+        if row.group != "all":
+            found.setdefault(row.group, []).append(row)
+    return found
+
+
+def row_of(e: Errors) -> tuple[str, ...]:
+    """Cells of a table: quantity, part, RMSE, baseline, MAE, largest and mean error, number."""
+    errors = (number(1000 * x) for x in (e.rmse, e.baseline, e.mae, e.largest, e.bias))
+    return (f"{NAMES[e.quantity]}, m{e.unit}", e.part, *errors, f"{e.count:,}")
+
+
+def of_models(last: Evaluation) -> list[tuple[str, ...]]:
+    """Cells: RMSE of E and F of each model of an ensemble, then mean ± deviation, and ensemble."""
+    rmse = [{e.quantity: 1000 * e.rmse for e in rows} for rows in last.metrics_of_models]
+    if len(rmse) < 2:
+        return []
+    kinds = list(rmse[0])
+    found = [
+        (name, *(number(one[q]) for q in kinds)) for name, one in zip(last.names, rmse, strict=True)
+    ]
+    spread = [np.array([one[q] for one in rmse]) for q in kinds]
+    mean = (f"{number(x.mean())} ± {number(x.std(ddof=1))}" for x in spread)
+    ensemble = (number(1000 * last.error(q).rmse) for q in kinds)
+    return [*found, ("mean ± deviation", *mean), ("ensemble (mean prediction)", *ensemble)]
+
+
+def worst_rows(content: Content) -> list[tuple[str, ...]]:
+    """Cells: the worst frames with their errors."""
+    last = content.parts[-1]
+    off, rms = of_frames(last.frames, last.energies, last.forces)
+    return [
+        (
+            content.names[k],
+            formula(last.frames.structures[k].numbers),
+            number(1000 * off[k]),
+            number(1000 * rms[k]),
+        )
+        for k in content.worst
+    ]
+
+
+def formula(numbers: np.ndarray) -> str:
+    """Formula of some atoms, such as "Au2Pt8"."""
+    from ase import Atoms
+
+    return Atoms(numbers=numbers).get_chemical_formula()
+
+
+def _uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")

@@ -1,0 +1,185 @@
+"""Settings of a training made whole: what is missing is chosen from data, model and minutes."""
+
+import inspect
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from fitting.budget import measure_speed
+from fitting.config import OF_TRAINING, Config
+from fitting.data import Data
+from fitting.errors import FittingError
+from fitting.progress import Bar, duration, stoppable
+from keras_models import catalogue
+from keras_models.building import dtype_of
+from keras_models.defaults import default_settings
+from keras_models.fine_tuning import Pretrained
+from keras_models.fit_edges import EdgeFitSettings
+from keras_models.opening import listed
+from keras_models.settings import EdgeSettings
+
+# Factor of the learning rate where training begins with a trained model.
+FINE_TUNING = 1 / 3
+QUIET = Console(quiet=True)
+
+
+def completed(
+    config: Config, data: Data, before: Config | None, console: Console = QUIET
+) -> tuple[Config, EdgeFitSettings]:
+    """Settings with all that is chosen from the data; steps of the minutes, if none are given.
+
+    Args:
+        config: settings, with checksums.
+        data: its data.
+        before: settings that the folder has from a training that was stopped.
+        console: for messages and progress.
+
+    Raises:
+        FittingError: settings make no sense, or are not those of ``before``.
+    """
+    starts = starting_models(config)
+    chosen = default_settings(data.trained, config.minutes)
+    training = {
+        name: value for name, value in asdict(chosen.training).items() if name in OF_TRAINING
+    }
+    # A number of steps by default is for a default number of minutes.
+    del training["steps"]
+    if starts:
+        training["learning_rate"] *= FINE_TUNING
+    full = replace(
+        config,
+        seeds=config.seeds or tuple(range(max(1, len(starts)))),
+        model=_model_of_start(config, starts[0]) if starts else whole_model(config.model, chosen),
+        training={**training, **config.training},
+    )
+    if full.steps is None and before and before.minutes == full.minutes:
+        full = full.with_steps(before.steps)
+    if full.steps is None:
+        if full.minutes is None:
+            raise FittingError("neither minutes nor steps of training are given: give one of them")
+        full = full.with_steps(_steps_in_time(full, data, console))
+    if "warm_up" not in config.training:
+        # In short trainings the learning rate rises faster.
+        warm_up = min(full.training["warm_up"], full.steps // 4)
+        full = replace(full, training={**full.training, "warm_up": warm_up})
+    settings = settings_of(full, data)
+    if before:
+        different = before.differences(full)
+        if different:
+            raise FittingError(
+                f"the folder has another training, which differs in {', '.join(different)}: give "
+                "another --out, or delete the folder"
+            )
+    return full, settings
+
+
+def whole_model(given: Mapping, chosen: EdgeFitSettings) -> dict:
+    """All settings of a model: as given, or chosen, or by default.
+
+    Raises:
+        FittingError: there is no such model or option, or it does not take edge lists.
+    """
+    name = given.get("name", chosen.model)
+    on_edges = [m.name for m in catalogue.MODELS.values() if m.inputs == "edges"]
+    if name not in on_edges:
+        raise FittingError(
+            f"{name!r} is no model for frames of any size and cell: take one of "
+            f"{', '.join(on_edges)}"
+        )
+    model = catalogue.find(name)
+    # After training part, widths and activation.
+    known = list(inspect.signature(model.builder).parameters.values())[3:]
+    options = {p.name: p.default for p in known}
+    by_choice = asdict(chosen) if name == chosen.model else {}
+    own = {**dict(by_choice.get("options", {})), **given.get("options", {})}
+    unknown = sorted(set(own) - set(options))
+    if unknown:
+        raise FittingError(f"{name} has no option {unknown[0]!r}: there is {', '.join(options)}")
+    found = {"widths": model.widths, "activation": model.activation, "dtype": chosen.dtype}
+    for entry in found:
+        for source in (by_choice, given):
+            if source.get(entry) is not None:
+                found[entry] = source[entry]
+    return {"name": name, **found, "options": {**options, **own}}
+
+
+def starting_models(config: Config) -> list[Path]:
+    """Files of the models that a training begins with; empty if it begins anew.
+
+    Raises:
+        FittingError: there is none where there should be.
+    """
+    if not config.continue_from:
+        return []
+    try:
+        return [Path(path) for path in listed(config.continue_from)]
+    except ValueError as error:
+        raise FittingError(str(error)) from None
+
+
+def _model_of_start(config: Config, path: Path) -> dict:
+    start = pretrained(path)
+    name, dtype = start.model.name, dtype_of(start.model)
+    other = {k for k, v in config.model.items() if v != {"name": name, "dtype": dtype}.get(k)}
+    if other:
+        raise FittingError(
+            f"the model of {path} is as it was trained: leave out model.{sorted(other)[0]}"
+        )
+    return {"name": name, "dtype": dtype}
+
+
+def pretrained(path: Path) -> Pretrained:
+    """Open a model to begin with. Raises FittingError if that is not possible."""
+    try:
+        return Pretrained.load(path)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FittingError(f"{path} cannot be continued from ({first})") from None
+
+
+def settings_of(config: Config, data: Data) -> EdgeFitSettings:
+    """The settings of each seed's training, from complete ones.
+
+    Raises:
+        FittingError: a value makes no sense.
+    """
+    try:
+        training = EdgeSettings(**config.training, validation=data.validation_share)
+        model = dict(config.model)
+        name = model.pop("name")
+        model["widths"] = _tuples(model.get("widths"))
+        return EdgeFitSettings(name, training, **model)
+    except (ValueError, TypeError) as error:
+        raise FittingError(f"settings of the training: {error}") from None
+
+
+def _steps_in_time(config: Config, data: Data, console: Console) -> int:
+    """Number of steps that fit into the minutes that are left after timing a few."""
+    begin = time.perf_counter()
+    settings = settings_of(config.with_steps(1000), data)
+    starts = starting_models(config)
+    with stoppable() as asked, Bar(console, "timing") as bar:
+
+        def report(fraction: float, text: str) -> None:
+            bar(fraction, text)
+            asked.check()
+
+        start = pretrained(starts[0]) if starts else None
+        speed = measure_speed(data.train.frames, settings, report, start)
+    models = len(config.seeds)
+    spent = time.perf_counter() - begin
+    steps = speed.steps_within(60.0 * config.minutes - spent, models)
+    console.print(
+        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps"
+        + (f" for each of {models} models" if models > 1 else "")
+        + f", in about {duration(speed.seconds(steps, models))}",
+        markup=False,
+    )
+    return steps
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
