@@ -137,26 +137,22 @@ def first_tensors(near, values, c):
 
 
 def message(k, tensors, weights, w):
-    """What a neighbour sends in round k: a (K,), b v (3, K) and c M (3, 3, K), bounded."""
-    a, b, c = np.split(np.tanh(weights), 3)
-    v = np.tensordot(tensors[1], w[f"mix_message_v_{k}"][0], 1) * b
-    m = np.tensordot(tensors[2], w[f"mix_message_m_{k}"][0], 1) * c
-    v = v / (1.0 + np.sqrt((v**2).sum(0) + 1e-6))
-    return a, v, m / (1.0 + np.sqrt((m**2).sum((0, 1)) + 1e-6))
+    """What a neighbour sends in round k: a (K,) and b v (3, K), bounded."""
+    a, b = np.split(np.tanh(weights), 2)
+    v = np.tensordot(tensors[1], w[f"mix_message_{k}"][0], 1) * b
+    return a, v / (1.0 + np.sqrt((v**2).sum(0) + 1e-6))
 
 
 def again(k, near, functions, messages, w, c):
-    """Scaled B_l of an atom in round k: (3K,), (3, 3K), (3, 3, 2K)."""
+    """Scaled B_l of an atom in round k: (2K,), (3, 2K), (3, 3, K)."""
     std = [np.array(c[f"sums_{k}_{degree}_scaled"]["std"]) for degree in range(3)]
     found = [np.zeros((*(3,) * degree, len(std[degree]))) for degree in range(3)]
     for (j, _, u), values in zip(near, functions, strict=True):
-        a, v, m = messages[j]
-        f, g, h = np.split(values @ w[f"mix_radial_{k}"][0], 3)
-        uu = np.outer(u, u) - np.eye(3) / 3.0
-        mu = np.tensordot(u, m, 1)
-        found[0] += np.concatenate([f * a, g * (u @ v), h * (u @ mu)])
-        found[1] += np.concatenate([np.multiply.outer(u, f * a), g * v, h * mu], axis=-1)
-        found[2] += np.concatenate([np.multiply.outer(uu, f * a), h * m], axis=-1)
+        a, v = messages[j]
+        f, g = np.split(values @ w[f"mix_radial_{k}"][0], 2)
+        found[0] += np.concatenate([f * a, g * (u @ v)])
+        found[1] += np.concatenate([np.multiply.outer(u, f * a), g * v], axis=-1)
+        found[2] += np.multiply.outer(np.outer(u, u) - np.eye(3) / 3.0, f * a)
     return [x / size for x, size in zip(found, std, strict=True)]
 
 
