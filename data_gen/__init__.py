@@ -1,1 +1,1 @@
-"""Generation of training data by molecular dynamics, and their storage and checks."""
+"""Data to train on, made by molecular dynamics or read from anybody's files; storage and checks."""

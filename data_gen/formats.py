@@ -64,9 +64,8 @@ def read_file(name: str | Path) -> FileOfFrames:
     except UnknownFileTypeError as error:
         raise DataError(f"{path}: not a format that ASE can read ({error})") from None
     except Exception as error:  # ASE's readers may raise any exception for a bad file.
-        raise DataError(
-            f"{path}: cannot be read, is it complete? ({type(error).__name__}: {error})"
-        ) from None
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"{path}: cannot be read, is it complete? ({reason})") from None
     if not frames:
         raise DataError(f"{name}: no frames")
     return FileOfFrames(path, frames, indices, notes)

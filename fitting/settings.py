@@ -41,7 +41,7 @@ def completed(
         FittingError: settings make no sense, or are not those of ``before``.
     """
     starts = starting_models(config)
-    chosen = default_settings(data.trained, config.minutes)
+    chosen = default_settings(data.trained)
     training = {
         name: value for name, value in asdict(chosen.training).items() if name in OF_TRAINING
     }

@@ -18,9 +18,8 @@ with learned mixes U, V, ... of the channels ns, one set for each output channel
 
     E = sum_i [F(invariants_i) - F(no neighbours)] + ZBL,   F = MLP + linear.
 
-Optionally, the report's "coupling higher orders into lower ones" once more: an MLP of neighbour j's
-invariants gives weights c_jn of a second sum, sum_j tanh(c_jn) R_n(r_ij) M_l(u_ij), whose
-invariants are further inputs of F (as in REANN, where the weights are not bounded).
+Optionally, the report's "coupling higher orders into lower ones" once more, in further rounds of
+sums, of what the neighbours' own sums say: see :mod:`keras_models.messages`.
 
 Sources: report, Eq. 4 and section 3.4; products of neighbour sums: EANN (Zhang, Hu and Jiang,
 arXiv:1907.06159), REANN (Zhang, Xia and Jiang, Phys. Rev. Lett. 127, 156002 (2021)), MTP (Shapeev,
@@ -38,13 +37,11 @@ from keras_models.backend import K, keras, register, tf
 from keras_models.edges import edge_inputs
 from keras_models.elements import OneHot, atom_mlp, output_of_element, species
 from keras_models.layers import Affine, apply, swish2
+from keras_models.messages import PRODUCTS, matrices, message_sums, moments
 from keras_models.repulsion import HeldDistance, Repulsion, shortest_distances
 from keras_models.standardise import Measure
 from keras_models.sums import SumOfStructure
 
-# Columns u_a u_b of the moments of l = 2, and the matrix entry (a, b) -> column.
-PRODUCTS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
-ENTRIES = np.array([[0, 3, 4], [3, 1, 5], [4, 5, 2]])
 MOMENTS = 1 + 3 + len(PRODUCTS)
 
 
@@ -116,8 +113,7 @@ class Radial(keras.layers.Layer):
 class NeighbourSums(keras.layers.Layer):
     """Layer for A_l of all atoms: (A, 1, Q), (A, 3, Q), (A, 3, 3, Q), l = 2 without trace.
 
-    Inputs: radial functions (P, N), directions (P, 3), numbers (A,), centre (P,), other (P,);
-    optionally weights (A, N) of the neighbours, and then the sums are over all elements: Q = N.
+    Inputs: radial functions (P, N), directions (P, 3), numbers (A,), centre (P,), other (P,).
 
     Args:
         elements: S symbols of the neighbours' elements, in the order of the channels.
@@ -128,32 +124,19 @@ class NeighbourSums(keras.layers.Layer):
         self.elements = list(elements)
 
     def call(self, inputs):
-        radial, u, numbers, centre, other, *weights = inputs
-        atoms, n = tf.shape(numbers)[0], radial.shape[1]
-        moments = [
-            K.ones_like(u[:, :1]),
-            u,
-            *(u[:, a : a + 1] * u[:, b : b + 1] for a, b in PRODUCTS),
-        ]
-        moments = K.concatenate(moments, axis=1)
-        if weights:
-            radial = radial * tf.gather(weights[0], other)
-        terms = moments[:, :, None] * radial[:, None]
-        many = 1 if weights else len(self.elements)
+        radial, u, numbers, centre, other = inputs
+        atoms, n, many = tf.shape(numbers)[0], radial.shape[1], len(self.elements)
+        terms = moments(u)[:, :, None] * radial[:, None]
         where = centre
         if many > 1:
             where = centre * many + tf.gather(species(numbers, self.elements), other)
         sums = tf.math.unsorted_segment_sum(terms, where, atoms * many)
         sums = K.reshape(sums, (atoms, many, MOMENTS, n))
         sums = K.reshape(K.transpose(sums, (0, 2, 1, 3)), (atoms, MOMENTS, many * n))
-        matrix = tf.gather(sums[:, 4:], ENTRIES, axis=1)
-        trace = sums[:, 4] + sums[:, 5] + sums[:, 6]
-        unit = tf.eye(3, dtype=sums.dtype)[None, :, :, None]
-        return sums[:, :1], sums[:, 1:4], matrix - unit * trace[:, None, None] / 3.0
+        return sums[:, :1], sums[:, 1:4], matrices(sums[:, 4:])
 
     def compute_output_shape(self, input_shape):
-        many = len(self.elements) if len(input_shape) == 5 else 1
-        atoms, channels = input_shape[2][0], many * input_shape[0][1]
+        atoms, channels = input_shape[2][0], len(self.elements) * input_shape[0][1]
         return (atoms, 1, channels), (atoms, 3, channels), (atoms, 3, 3, channels)
 
     def get_config(self):
@@ -257,9 +240,9 @@ def linear_eq4(
         activation: of the hidden layers.
         cutoff: of neighbours, Å.
         polynomials: N, radial functions of each element.
-        channels: C, learned mixes for each kind of invariant.
+        channels: C, learned mixes for each kind of invariant, and of what neighbours say.
         order: 1, 2 (angles, Eq. 4's triplets) or 3.
-        rounds: 1, or more for sums whose weights depend on the neighbours' own invariants.
+        rounds: 1, or more for further sums, of what the neighbours' own sums say.
         elements: "outputs" or "input", see :func:`~keras_models.elements.atom_mlp`.
         repulsion: whether ZBL takes over below the shortest distances of training.
 
@@ -285,14 +268,11 @@ def linear_eq4(
     x = measure.standardised(invariants(sums, channels, order), "round_1")  # (A, W)
     density = sums[0]
     for k in range(2, rounds + 1):
-        weights = atom_mlp(
-            x, one_hot, hidden_layers, polynomials, activation, elements, f"weights_{k}"
+        sums = message_sums(
+            x, sums, radial, u, nest, one_hot, channels, hidden_layers, activation, elements, k
         )
-        # Bounded, as errors outside the training part would otherwise grow from round to round.
-        weights = keras.layers.Activation("tanh", name=f"bounded_weights_{k}")(weights)
-        again = NeighbourSums(symbols, name=f"sums_{k}")([radial, u, *of_pairs, weights])
-        again = measure.scaled(again, f"sums_{k}")
-        more = invariants(again, channels, order, f"_{k}")
+        sums = measure.scaled(sums, f"sums_{k}")
+        more = invariants(sums, channels, order, f"_{k}")
         x = keras.layers.Concatenate(name=f"rounds_1_to_{k}")(
             [x, measure.standardised(more, f"round_{k}")]
         )

@@ -85,12 +85,14 @@ def test_what_cannot_be_read_is_said_in_one_sentence(folder, tmp_path):
     (tmp_path / "empty.xyz").touch()
     (tmp_path / "cut.traj").write_bytes((folder / "a.traj").read_bytes()[:700])
     (tmp_path / "cut.xyz.gz").write_bytes((folder / "a.xyz.gz").read_bytes()[:90])
+    (tmp_path / "cut.json").write_bytes((folder / "a.json").read_bytes()[:700])
     (tmp_path / "odd.xyz").write_text("\n".join((folder / "a.xyz").read_text().split("\n")[:-2]))
     for name, says in (
         (tmp_path / "none.xyz", "no such file"),
         (tmp_path / "empty.xyz", "the file is empty"),
         (tmp_path / "cut.traj", "cannot be read, is it complete"),
         (tmp_path / "cut.xyz.gz", "cannot be read, is it complete"),
+        (tmp_path / "cut.json", "cannot be read|not a format"),
         (tmp_path / "odd.xyz", "cannot be read, is it complete"),
         (f"{folder}/a.xyz@7", "there is no frame 7, but 5 in all"),
         (f"{folder}/a.traj@-6", "there is no frame -6, but 5 in all"),

@@ -12,6 +12,7 @@ from ase import Atoms, units
 from ase.build import bulk, make_supercell
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
+from ase.optimize import BFGS
 from contract.models import CUTOFF, batch_for, build, on_edges, shaken, training
 from contract.models import VARIANTS as ALL
 from scipy.spatial.transform import Rotation
@@ -299,7 +300,7 @@ def test_every_weight_learns_from_padded_energies_and_forces(variant, structures
         assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0, variable.path
 
 
-@pytest.mark.parametrize("variant", RICHEST[:1] + ("eq2_neighbours", "eq3_neighbours"))
+@pytest.mark.parametrize("variant", ["linear_eq4-round2", "eq2_neighbours", "eq3_neighbours"])
 def test_what_atoms_alone_have_before_it_is_subtracted(variant, structures):
     """By any batch; the constants of Eq. 3's elements are in nothing else."""
     model = build(variant)
@@ -319,14 +320,18 @@ def test_dynamics_conserves_energy(variant):
     """2 ps of a crystal that has learned nothing: a drift of at most 0.1 meV an atom."""
     atoms = bulk("Au", "fcc", a=4.1, cubic=True)
     atoms.numbers[0] = 78
+    atoms.rattle(0.01, seed=0)
     atoms.calc = KerasCalculator(build(variant))
-    thermalize_momenta(atoms, 300 * units.kB, rng=np.random.default_rng(0))
-    dynamics, energies, kinetic = VelocityVerlet(atoms, 2 * units.fs), [], []
-    dynamics.attach(lambda: energies.append(atoms.get_total_energy()))
-    dynamics.attach(lambda: kinetic.append(atoms.get_kinetic_energy()))
+    energies, kinetic = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExtrapolationWarning)
+        # Near a minimum, as the steps of a random energy are soon too long elsewhere.
+        BFGS(atoms, logfile=None, maxstep=0.05).run(fmax=0.05, steps=60)
+        thermalize_momenta(atoms, 100, rng=np.random.default_rng(0))
+        dynamics = VelocityVerlet(atoms, 2 * units.fs)
+        dynamics.attach(lambda: energies.append(atoms.get_total_energy()))
+        dynamics.attach(lambda: kinetic.append(atoms.get_kinetic_energy()))
         dynamics.run(1000)
     drift = np.polyfit(np.linspace(0, 1, len(energies)), energies, 1)[0] / len(atoms)
-    assert abs(drift) < 1e-4 and np.ptp(energies) / len(atoms) < 5e-3
-    assert np.ptp(kinetic) > 1e-2
+    assert abs(drift) < 1e-4 and np.ptp(energies) / len(atoms) < 1e-3
+    assert np.ptp(kinetic) > 1e-2 and np.diff(np.sign(np.diff(kinetic))).any()

@@ -125,6 +125,57 @@ def invariants(near, values, w, c, suffix, name, order):
     return found
 
 
+def first_tensors(near, values, c):
+    """Scaled A_l of an atom: (Q,), (3, Q), (3, 3, Q)."""
+    std = [np.array(c[f"sums_{degree}_scaled"]["std"]) for degree in range(3)]
+    found = [np.zeros((*(3,) * degree, len(std[degree]))) for degree in range(3)]
+    for (_, _, u), q in zip(near, values, strict=True):
+        found[0] += q / std[0]
+        found[1] += np.multiply.outer(u, q / std[1])
+        found[2] += np.multiply.outer(np.outer(u, u) - np.eye(3) / 3.0, q / std[2])
+    return found
+
+
+def message(k, tensors, weights, w):
+    """What a neighbour sends in round k: a (K,) and b v (3, K), bounded."""
+    a, b = np.split(np.tanh(weights), 2)
+    v = np.tensordot(tensors[1], w[f"mix_message_{k}"][0], 1) * b
+    return a, v / (1.0 + np.sqrt((v**2).sum(0) + 1e-6))
+
+
+def again(k, near, functions, messages, w, c):
+    """Scaled B_l of an atom in round k: (2K,), (3, 2K), (3, 3, K)."""
+    std = [np.array(c[f"sums_{k}_{degree}_scaled"]["std"]) for degree in range(3)]
+    found = [np.zeros((*(3,) * degree, len(std[degree]))) for degree in range(3)]
+    for (j, _, u), values in zip(near, functions, strict=True):
+        a, v = messages[j]
+        f, g = np.split(values @ w[f"mix_radial_{k}"][0], 2)
+        found[0] += np.concatenate([f * a, g * (u @ v)])
+        found[1] += np.concatenate([np.multiply.outer(u, f * a), g * v], axis=-1)
+        found[2] += np.multiply.outer(np.outer(u, u) - np.eye(3) / 3.0, f * a)
+    return [x / size for x, size in zip(found, std, strict=True)]
+
+
+def contractions(k, tensors, w, order):
+    """Invariants of B_l, one entry after the other."""
+
+    def mixed(degree, layer):
+        return np.tensordot(tensors[degree], w[f"{layer}_{k}"][0], 1)
+
+    found = [mixed(0, "mix_order_1")]
+    if order >= 2:
+        for degree in range(3):
+            a, b = (mixed(degree, f"mix_order_2_{degree}{f}") for f in "uv")
+            found.append((a * b).reshape(-1, a.shape[-1]).sum(0))
+    if order >= 3:
+        v, m, t = (mixed(d, f"mix_order_3_{f}") for d, f in ((1, "v"), (2, "m"), (1, "w")))
+        n, p, r = (mixed(2, f"mix_order_3_{f}") for f in "npr")
+        x = range(3)
+        found.append(sum(v[a] * m[a, b] * t[b] for a in x for b in x))
+        found.append(sum(n[a, b] * p[b, d] * r[d, a] for a in x for b in x for d in x))
+    return found
+
+
 KINDS = ("order_1", "order_2_0", "order_2_1", "order_2_2", "order_3_vmw", "order_3_npr")
 
 
@@ -154,25 +205,26 @@ def energy(structure, w, c, order, rounds, way):
         whole[rows[j]] = values
         return whole.ravel()
 
-    features = []
+    features, tensors = [], []
     lone = standardised(invariants([], [], w, c, "", "sums", order), c, "round_1")
     for i in range(len(z)):
         values = [in_block(j, f) for (j, _, _), f in zip(near[i], functions[i], strict=True)]
         found = invariants(near[i], values, w, c, "", "sums", order)
         features.append(standardised(found, c, "round_1"))
+        if rounds > 1:
+            tensors.append(first_tensors(near[i], values, c))
     for k in range(2, rounds + 1):
-        weights = [
-            np.tanh(of_atom(x, z[i], w, f"weights_{k}", elements, way))
-            for i, x in enumerate(features)
+        messages = [
+            message(k, tensors[j], of_atom(features[j], z[j], w, f"weights_{k}", elements, way), w)
+            for j in range(len(z))
         ]
-        again = []
-        for i in range(len(z)):
-            values = [f * weights[j] for (j, _, _), f in zip(near[i], functions[i], strict=True)]
-            found = invariants(near[i], values, w, c, f"_{k}", f"sums_{k}", order)
-            again.append(standardised(found, c, f"round_{k}"))
-        more = standardised(invariants([], [], w, c, f"_{k}", f"sums_{k}", order), c, f"round_{k}")
-        lone = np.concatenate([lone, more])
-        features = [np.concatenate(both) for both in zip(features, again, strict=True)]
+        tensors = [again(k, near[i], functions[i], messages, w, c) for i in range(len(z))]
+        nothing = [np.zeros_like(x) for x in tensors[0]]
+        *more, empty = (
+            standardised(contractions(k, x, w, order), c, f"round_{k}") for x in (*tensors, nothing)
+        )
+        lone = np.concatenate([lone, empty])
+        features = [np.concatenate(both) for both in zip(features, more, strict=True)]
 
     def network(x, number):
         linear = x @ w["linear"][0][:, elements.index(number)]
