@@ -33,7 +33,7 @@ from keras_models.saving import read_about
 from keras_models.settings import EdgeSettings
 from reproduction.engine.provenance import ROOT
 
-MODEL = {"widths": (5,), "options": TINY}
+MODEL = {"widths": (5,), "options": {**TINY, "rounds": 1}}
 TRAINING = {"steps": 8, "batch_size": 16}
 
 
@@ -148,7 +148,7 @@ def test_the_settings_it_wrote_are_those_of_the_same_training(done, tmp_path, mo
             np.testing.assert_array_equal(
                 np.concatenate(one, axis=None), np.concatenate(two, axis=None)
             )
-    assert own["model"]["options"]["rounds"] == 1 and own["training"]["clip"] == 1.0
+    assert own["model"]["options"]["elements"] == "outputs" and own["training"]["clip"] == 1.0
 
 
 def test_another_training_does_not_overwrite(config, done, tmp_path):
@@ -340,6 +340,7 @@ def test_settings_that_make_no_sense_are_refused(tmp_path, text, message):
     [
         ({"model": {"name": "eq5"}}, "'eq5' is no model for frames of any size"),
         ({"model": {"options": {"cutof": 5}}}, "linear_eq4 has no option 'cutof': there is cutoff"),
+        ({"model": {"name": "eq2_neighbours", "options": {"order": 2}}}, "no option 'order'"),
         ({"training": {"steps": 8, "clip": -1.0}}, "settings of the training: learning rate"),
         ({"continue_from": "nowhere"}, "nowhere"),
     ],
