@@ -1,6 +1,7 @@
 """Settings of a training made whole: what is missing is chosen from data, model and minutes."""
 
 import inspect
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -23,6 +24,8 @@ from keras_models.settings import EdgeSettings
 
 # Factor of the learning rate where training begins with a trained model.
 FINE_TUNING = 1 / 3
+# Minutes of a model below which its compilation must be quick: further rounds cost 15 s, twice.
+FEW_MINUTES = 3.0
 QUIET = Console(quiet=True)
 
 
@@ -41,17 +44,18 @@ def completed(
         FittingError: settings make no sense, or are not those of ``before``.
     """
     starts = starting_models(config)
-    chosen = default_settings(data.trained)
-    training = {
-        name: value for name, value in asdict(chosen.training).items() if name in OF_TRAINING
-    }
+    chosen = default_settings(data.train.frames)
+    models = len(config.seeds) or max(1, len(starts))
+    if config.steps is None and (config.minutes or math.inf) < FEW_MINUTES * models:
+        chosen = replace(chosen, options={**chosen.options, "rounds": 1})
+    training = {name: getattr(chosen.training, name) for name in OF_TRAINING}
     # A number of steps by default is for a default number of minutes.
     del training["steps"]
     if starts:
         training["learning_rate"] *= FINE_TUNING
     full = replace(
         config,
-        seeds=config.seeds or tuple(range(max(1, len(starts)))),
+        seeds=config.seeds or tuple(range(models)),
         model=_model_of_start(config, starts[0]) if starts else whole_model(config.model, chosen),
         training={**training, **config.training},
     )

@@ -241,6 +241,16 @@ def test_steps_follow_from_minutes_once(config, monkeypatch):
         completed(replace(plain, minutes=None), data, None)
 
 
+def test_with_little_time_the_model_is_quickly_compiled(config, monkeypatch):
+    monkeypatch.setattr("fitting.settings.measure_speed", lambda *_: Speed(6.0, 0.01))
+    data, plain = load(config), replace(config, model={}, training={})
+    rounds = [
+        completed(replace(plain, minutes=minutes, seeds=seeds), data, None)[1].options["rounds"]
+        for minutes, seeds in ((2.9, (0,)), (3.1, (0,)), (3.1, (0, 1)), (10.0, (0, 1)))
+    ]
+    assert rounds[0] == rounds[2] == 1 < rounds[1] == rounds[3]
+
+
 def test_the_speed_is_that_of_steps_alone(config, monkeypatch):
     """20 s before the first step, 3 s a step but for one that takes 50."""
     times = iter([0.0, 20.0, 23.0, 26.0, 76.0, 79.0, 82.0, 85.0, 88.0, 91.0])
