@@ -21,7 +21,7 @@ from fitting.page import Content
 from fitting.plots import draw
 
 FIGURES, WORST, NUMBERS, SUMMARY = "figures", "worst.extxyz", "metrics.csv", "metrics.json"
-PACKAGES = ("numpy", "tensorflow", "keras", "ase", "vesin")
+PACKAGES = ("neural-network-potentials", "numpy", "tensorflow", "keras", "ase", "vesin")
 
 
 def provenance() -> dict[str, str]:

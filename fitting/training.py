@@ -27,6 +27,7 @@ from fitting.settings import completed, pretrained, starting_models
 from keras_models.checkpoints import load_arrays, save_arrays
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
 from keras_models.opening import MODELS
+from keras_models.saving import read_about
 
 UNFINISHED, CURVES = "unfinished", "curves"
 # Frames of the training part whose errors are shown; evenly spaced ones of more.
@@ -116,6 +117,7 @@ def _train_seed(folder, config, settings, data: Data, seed: int, report, console
         config=asdict(config.moved(lambda name: Path(name).name)),
         counts=fitted.counts,
         isolated=fitted.info["isolated"],
+        seconds=fitted.seconds,
     )
     checkpoint.unlink(missing_ok=True)
 
@@ -139,6 +141,7 @@ def _conclude(folder: Path, config: Config, settings: EdgeFitSettings, data: Dat
         seen=data.seen,
         notes=data.notes,
         facts={
+            "Training": _training_table(folder, config),
             "Settings": _settings_table(config),
             "Provenance": _provenance_table(config),
         },
@@ -154,6 +157,23 @@ def _conclude(folder: Path, config: Config, settings: EdgeFitSettings, data: Dat
 def evaluation_of(potential: Potential, part: Part) -> Evaluation:
     """Evaluation of a part, with its labels."""
     return evaluate(potential, part.frames, part=part.name, labels=part.labels)
+
+
+def _training_table(folder: Path, config: Config) -> dict[str, str]:
+    """What the models say of their training; seconds of each, and the rest of the first."""
+    about = [read_about(folder / MODELS / f"seed{seed}.keras") for seed in config.seeds]
+    seconds = {
+        f"processor seconds, {name}": ", ".join(f"{a['seconds'][name]:.0f}" for a in about)
+        for name in about[0]["seconds"]
+    }
+    counts = {name.replace("_", " "): f"{n:,}" for name, n in about[0]["counts"].items()}
+    references = about[0]["references"]
+    return {
+        **counts,
+        **seconds,
+        "reference energies, eV": ", ".join(f"{e} {x:.6f}" for e, x in references.items()),
+        "of isolated atoms": ", ".join(about[0]["isolated"]) or "none",
+    }
 
 
 def _settings_table(config: Config) -> dict[str, str]:

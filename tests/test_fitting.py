@@ -194,6 +194,11 @@ def test_sizes_and_cells_are_trained_on_with_an_isolated_atom_as_reference(done)
     assert about["baseline"] == pytest.approx({"Au": -1000.5, "Pt": -700.25}, abs=3)
     atoms = Atoms("Au", calculator=KerasCalculator(folder))
     assert atoms.get_potential_energy() == -1010.0
+    page = (folder / "report.html").read_text()
+    for name, value in (("of isolated atoms", "Au"), ("steps", "8"), ("frames", "49")):
+        row = page[page.index(f'<th scope="row">{name}<') :].split("</tr>")[0]
+        assert f"<code>{value}</code>" in row
+    assert "Au -1010.000000" in page
 
 
 @pytest.mark.parametrize("name", ["isolated_atom_first", "mixed_sizes", "npt_cells"])
