@@ -58,12 +58,14 @@ class EdgeFitted:
 
     Attributes:
         seed: of the initial weights and batch orders.
-        model: with the average of the weights.
+        model: with the average of the weights: of the last step, or of the one that was best on
+            the validation block.
         references: {symbol: eV}, to be added to the model's energies for each atom.
         curves: RMSE during training, "curve_energy_per_atom" (eV) and "curve_force" (eV/Å), (C, 2)
             each, at "curve_steps": see :class:`~keras_models.optimise.edge_adam.EdgeState`.
-        counts: "parameters", "steps", "frames" and "validation_frames", frames of a batch at most
-            ("batch_frames"), "shapes" and "compilations".
+        counts: "parameters", "steps", "chosen_step" (after which the weights were as they are),
+            "frames" and "validation_frames", frames of a batch at most ("batch_frames"), "shapes"
+            and "compilations".
         seconds: "train", without compilation and measurements, and "compile": processor time.
         info: "padding": shares of padding among the atoms and pairs of all batches of training;
             "isolated": elements whose references are energies of isolated atoms.
@@ -125,7 +127,8 @@ def fit_edges(
 
     Reference energies are subtracted in float64: those of isolated atoms among the frames trained
     on, or else least squares, to which the model's own constants are added in the end. The
-    validation block determines nothing.
+    validation block has no influence on the steps; of the averages of the weights whose errors are
+    measured on it, the best is kept.
 
     Args:
         train: training part, with the validation block at its end.
@@ -194,9 +197,9 @@ def fit_edges(
 
     report(0.0, "compiling")
     state = train_steps(loop, state, on_step)
-    average = np.asarray(state.average)
-    set_flat_weights(model, average)
-    references = {e: x + references[e] for e, x in loop.lone_energies(average).items()}
+    chosen = state.chosen
+    set_flat_weights(model, chosen)
+    references = {e: x + references[e] for e, x in loop.lone_energies(chosen).items()}
     return EdgeFitted(
         seed,
         model,
@@ -208,6 +211,7 @@ def fit_edges(
         {
             "parameters": model.count_params(),
             "steps": int(state.step),
+            "chosen_step": int(state.best_step) or int(state.step),
             "frames": len(first),
             "validation_frames": len(held) if held else 0,
             "batch_frames": loop.batch_size,

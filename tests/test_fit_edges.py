@@ -131,13 +131,14 @@ def test_a_pair_potential_is_learned_from_clusters_and_cells(frames, tmp_path):
     assert counts["compilations"] == counts["shapes"] + 1 <= 8
     assert max(fitted.info["padding"]) <= 0.2
     assert fitted.seconds["train"] > 0 and fitted.seconds["compile"] > 0
-    # What is saved is what was measured last: the average of the weights.
+    # What is saved is what was measured: an average of the weights.
     fitted.save(tmp_path / "m.keras")
     block = frames[32:]
     energies, forces, _ = StructurePredictor.load(tmp_path / "m.keras")(block.structures)
     np.testing.assert_array_equal(energies, fitted.predictor()(block.structures)[0])
     off = (energies - block.energies) / block.sizes
-    last = [fitted.curves[f"curve_{name}"][-1, 1] for name in ("energy_per_atom", "force")]
+    point = fitted.curves["curve_steps"].tolist().index(counts["chosen_step"])
+    last = [fitted.curves[f"curve_{name}"][point, 1] for name in ("energy_per_atom", "force")]
     assert last[0] == pytest.approx(np.sqrt(np.mean(off**2)), rel=1e-3)
     off = np.concatenate(forces) - np.concatenate(block.forces)
     assert last[1] == pytest.approx(np.sqrt(np.mean(off**2)), rel=1e-3)
@@ -393,22 +394,34 @@ def test_a_ragged_set_compiles_at_most_eight_functions():
     assert fitted.counts["shapes"] > 2 and max(fitted.info["padding"]) <= 0.2
 
 
-def test_the_validation_block_determines_nothing(frames, whole):
-    """Other labels of its frames: the same weights, other errors."""
-    other = Frames(
+def test_the_validation_block_chooses_a_step_and_nothing_else(frames):
+    """Other labels of its frames: the same steps, other errors, and the best of them is kept."""
+    turned = Frames(
         frames.structures,
-        np.concatenate([frames.energies[:32], frames.energies[32:] + 1.0]),
-        (*frames.forces[:32], *(2 * f for f in frames.forces[32:])),
+        frames.energies,
+        (*frames.forces[:32], *(-10 * f for f in frames.forces[32:])),
     )
-    fitted = fit_edges(other, settings())
-    np.testing.assert_array_equal(flat_weights(fitted.model), flat_weights(whole[0].model))
+    large = settings(replace(SHORT, learning_rate=0.05))
+    fits = [fit_edges(some, large) for some in (frames, turned)]
     for name in ("curve_energy_per_atom", "curve_force"):
-        one, two = fitted.curves[name], whole[0].curves[name]
+        one, two = (fitted.curves[name] for fitted in fits)
         np.testing.assert_array_equal(one[:, 0], two[:, 0])
-        assert (one[:, 1] != two[:, 1]).all()
+    assert (fits[0].curves["curve_force"][:, 1] != fits[1].curves["curve_force"][:, 1]).all()
+    for fitted in fits:
+        e, f = (fitted.curves[f"curve_{name}"][:, 1] for name in ("energy_per_atom", "force"))
+        best = (SHORT.energy_weight_at(SHORT.steps) * e**2 + f**2).argmin()
+        assert fitted.counts["chosen_step"] == fitted.curves["curve_steps"][best]
+    assert fits[1].counts["chosen_step"] < fits[0].counts["chosen_step"] < SHORT.steps
+    assert np.abs(flat_weights(fits[0].model) - flat_weights(fits[1].model)).max() > 0
     first, block = divided(frames, 0.25)
     np.testing.assert_array_equal(block.energies, frames.energies[30:])
     assert len(first) == 30 and divided(frames[:1], 0.5)[1] is None
+
+
+def test_without_a_validation_block_the_last_average_is_kept(frames):
+    fitted = fit_edges(frames[:8], settings(replace(SHORT, steps=3, validation=0.0)))
+    assert fitted.counts["chosen_step"] == 3
+    assert np.isnan(fitted.curves["curve_force"][:, 1]).all()
 
 
 def test_bad_input_is_refused(frames):

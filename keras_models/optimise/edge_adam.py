@@ -49,6 +49,7 @@ class EdgeState:
     Attributes:
         theta, first_moment, second_moment: (W,), weights and Adam's moments.
         average: (W,), exponential moving average of the weights.
+        best: (W,), the average with the lowest score on the validation block.
         sums: (4,), of the steps since the last measurement: squared errors of energies per atom,
             number of energies, squared errors of force components, number of these.
         curve_steps: (C,), the steps after which errors were measured.
@@ -56,6 +57,7 @@ class EdgeState:
             last measurement, each with the weights before its step; and on the validation block
             with the average weights.
         step: number of steps done.
+        lowest, best_step: score and step of ``best``; infinite and 0 before there is one.
         seconds: processor time of training steps, without compilation and measurements.
         compile_seconds: processor time of compilation.
     """
@@ -64,10 +66,13 @@ class EdgeState:
     first_moment: np.ndarray
     second_moment: np.ndarray
     average: np.ndarray
+    best: np.ndarray
     sums: np.ndarray
     curve_steps: np.ndarray
     curve: np.ndarray
     step: int = 0
+    lowest: float = math.inf
+    best_step: int = 0
     seconds: float = 0.0
     compile_seconds: float = 0.0
 
@@ -75,7 +80,14 @@ class EdgeState:
     def start(cls, theta: np.ndarray) -> "EdgeState":
         """The state before the first step, with weights theta."""
         zeros = np.zeros_like(theta)
-        return cls(theta, zeros, zeros, theta, np.zeros(4), np.zeros(0, int), np.zeros((0, 2, 2)))
+        return cls(
+            theta, zeros, zeros, theta, theta, np.zeros(4), np.zeros(0, int), np.zeros((0, 2, 2))
+        )
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """Weights (W,) to keep: the best on the validation block, or the average without one."""
+        return np.asarray(self.best if self.best_step else self.average)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All attributes, to be stored."""
@@ -258,6 +270,16 @@ class EdgeLoop:
             squares += [(off**2).sum(), (force_off**2).sum()]
         return _rmse(squares, np.array([len(data), data.components]))
 
+    def score(self, errors: np.ndarray) -> float:
+        """Loss on the validation block, up to a factor, with the weights of the last step.
+
+        w_E E^2 + w_F F^2 of the RMSE from :meth:`errors`, as far as there are any; else NaN.
+        """
+        settings = self.settings
+        weights = np.array([settings.energy_weight_at(settings.steps), settings.force_weight])
+        terms = (weights * errors**2)[(weights > 0) & np.isfinite(errors)]
+        return float(terms.sum()) if len(terms) else math.nan
+
 
 def _rmse(squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Root mean squares from sums and counts; NaN where nothing was counted."""
@@ -307,7 +329,10 @@ def train_steps(
             seconds=state.seconds + time.process_time() - begin,
         )
         if step % every == 0 or step == steps:
-            point = np.stack([_rmse(state.sums[::2], state.sums[1::2]), loop.errors(arrays[3])], 1)
+            errors = loop.errors(arrays[3])
+            if (score := loop.score(errors)) < state.lowest:
+                state = replace(state, best=arrays[3], lowest=score, best_step=step)
+            point = np.stack([_rmse(state.sums[::2], state.sums[1::2]), errors], axis=1)
             state = replace(
                 state,
                 sums=np.zeros(4),
