@@ -93,8 +93,10 @@ def whole_model(given: Mapping, chosen: EdgeFitSettings) -> dict:
     # After training part, widths and activation.
     known = list(inspect.signature(model.builder).parameters.values())[3:]
     options = {p.name: p.default for p in known}
-    by_choice = asdict(chosen) if name == chosen.model else {}
-    own = {**dict(by_choice.get("options", {})), **given.get("options", {})}
+    by_choice = asdict(chosen)
+    if name != chosen.model:
+        by_choice = {"options": {k: v for k, v in by_choice["options"].items() if k == "cutoff"}}
+    own = {**by_choice["options"], **given.get("options", {})}
     unknown = sorted(set(own) - set(options))
     if unknown:
         raise FittingError(f"{name} has no option {unknown[0]!r}: there is {', '.join(options)}")

@@ -98,7 +98,15 @@ def _train_seed(folder, config, settings, data: Data, seed: int, report, console
     stamp = json.dumps(versions(PACKAGES))
     starts = starting_models(config)
     start = pretrained(starts[config.seeds.index(seed) % len(starts)]) if starts else None
-    fitted = fit_edges(data.trained, settings, seed, checkpoint, stamp, on_report, start)
+    fitted = fit_edges(
+        data.trained,
+        settings,
+        seed,
+        checkpoint=checkpoint,
+        stamp=stamp,
+        report=on_report,
+        start=start,
+    )
     save_arrays(folder / CURVES / f"seed{seed}.npz", "", **fitted.curves)
     # Last, as a model that is there counts as trained.
     fitted.save(

@@ -63,7 +63,7 @@ class SumOverNeighbours(keras.layers.Layer):
 
 
 @register
-def inverse(r):
+def inverse_of_pairs(r):
     """C2 = 1 / r with a feature axis: (P,) Å -> (P, 1) 1/Å."""
     return 1.0 / r[:, None]
 
@@ -122,7 +122,7 @@ def _pairs(train: Frames, cutoff: float) -> _Pairs:
     )
     of_pairs = [r, numbers, centre, other]
     held = HeldDistance(symbols, shortest, name="held")(of_pairs)
-    c2 = apply(inverse, held, "inverse_distances")
+    c2 = apply(inverse_of_pairs, held, "inverse_distances")
     c2 = Standardise(*measure.of_pairs(c2), name="standardised_c2")(c2)
     radial = Radial(cutoff, RANGED, shortest.min(), name="radial")(held)  # (P, 8)
     of_elements = apply(times_element, [radial, kinds], "radial_of_elements")

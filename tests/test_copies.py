@@ -152,12 +152,12 @@ def test_behlers_model_compiles_for_sizes_alone_and_searches_once(rng, monkeypat
     monkeypatch.setattr(potential, "edges", lambda *a: searches.append(1) or edges(*a))
     calculator = KerasCalculator(small_behler(), limit=np.inf)
     slab, found = shaken("slab", rng), []
-    for k, size in enumerate((1.02, 1.01, 1.0, 0.99, 1.03)):
+    for k, size in enumerate((0.96, 1.0, 0.98, 1.02, 1.04)):  # the densest first
         for turn in (0, 3, 7)[: 1 + 2 * (k == 0)]:
             atoms = slab.copy()
             atoms.set_cell(size * np.array(slab.cell), scale_atoms=True)
             atoms.numbers = np.roll(atoms.numbers, turn)
             atoms.calc = calculator
             found.append(atoms.get_potential_energy())
-    assert calculator.potential.compiled.count <= 2 and len(searches) == 7
+    assert calculator.potential.compiled.count == 1 and len(searches) == 7
     assert np.abs(np.diff(found)).min() > 1e-6

@@ -33,7 +33,7 @@ from keras_models.saving import read_about
 from keras_models.settings import EdgeSettings
 from reproduction.engine.provenance import ROOT
 
-MODEL = {"widths": (5,), "options": TINY}
+MODEL = {"widths": (5,), "options": {**TINY, "rounds": 1}}
 TRAINING = {"steps": 8, "batch_size": 16}
 
 
@@ -80,8 +80,7 @@ def done(config, tmp_path_factory):
         steps += 1
         return steps == 5
 
-    def copied(*args, **kwargs):
-        *first, report, start = args
+    def copied(*args, report, **kwargs):
         given.extend(args)
 
         def then(fraction, text):
@@ -89,7 +88,7 @@ def done(config, tmp_path_factory):
                 shutil.copytree(folder, killed)
             report(fraction, text)
 
-        return real(*first, then, start, **kwargs)
+        return real(*args, report=then, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoint, "due", due)
@@ -137,11 +136,11 @@ def test_the_settings_it_wrote_are_those_of_the_same_training(done, tmp_path, mo
     other = EdgeFitSettings("linear_eq4", EdgeSettings(999, clip=0.3, batch_size=3), (7,), "tanh")
     monkeypatch.setattr("fitting.settings.default_settings", lambda *_: other)
     asked = []
-    monkeypatch.setattr(training, "fit_edges", lambda *args: asked.append(args) or 1 / 0)
+    monkeypatch.setattr(training, "fit_edges", lambda *args, **_: asked.append(args) or 1 / 0)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ZeroDivisionError):
         commands.train_main(["--config", "a/b/run/config.json", "--out", "again"])
-    (frames, *settings_and_seed), (others, *again) = given[:3], asked[0][:3]
+    (frames, *settings_and_seed), (others, *again) = given, asked[0]
     assert settings_and_seed == again
     np.testing.assert_array_equal(frames.energies, others.energies)
     for name in ("structures", "forces"):
@@ -149,7 +148,7 @@ def test_the_settings_it_wrote_are_those_of_the_same_training(done, tmp_path, mo
             np.testing.assert_array_equal(
                 np.concatenate(one, axis=None), np.concatenate(two, axis=None)
             )
-    assert own["model"]["options"]["rounds"] == 1 and own["training"]["clip"] == 1.0
+    assert own["model"]["options"]["elements"] == "outputs" and own["training"]["clip"] == 1.0
 
 
 def test_another_training_does_not_overwrite(config, done, tmp_path):
@@ -207,6 +206,13 @@ def test_files_that_were_refused_can_be_trained_on(config, name):
     assert settings.training.steps == 8 and full.model["name"] == "linear_eq4"
 
 
+def test_the_example_is_fit_to_train_on():
+    data = load(Config(files=(str(ROOT / "examples/au12.extxyz"),)))
+    parts = [len(part.frames) for part in (data.train, data.validation, data.test)]
+    assert parts == [234, 26, 29] and data.notes == ()
+    assert data.train.frames.with_forces.all() and "289 of 1 file; 12 atoms" in data.seen[0]
+
+
 def test_parts_do_not_overlap_and_are_all_of_the_file(config):
     data = load(config)
     names = [name for part in (data.train, data.validation, data.test) for name in part.names]
@@ -258,7 +264,7 @@ def test_ctrl_c_stops_after_the_step(config, monkeypatch, tmp_path, capsys):
     """The signal is only noted; the report after the step raises."""
     reached = []
 
-    def fit(data, settings, seed, checkpoint, stamp, report, start):
+    def fit(*args, report, **kwargs):
         os.kill(os.getpid(), signal.SIGINT)
         reached.append("the end of the step")
         report(0.5, "step 4/8")
@@ -334,6 +340,7 @@ def test_settings_that_make_no_sense_are_refused(tmp_path, text, message):
     [
         ({"model": {"name": "eq5"}}, "'eq5' is no model for frames of any size"),
         ({"model": {"options": {"cutof": 5}}}, "linear_eq4 has no option 'cutof': there is cutoff"),
+        ({"model": {"name": "eq2_neighbours", "options": {"order": 2}}}, "no option 'order'"),
         ({"training": {"steps": 8, "clip": -1.0}}, "settings of the training: learning rate"),
         ({"continue_from": "nowhere"}, "nowhere"),
     ],

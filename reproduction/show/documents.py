@@ -61,16 +61,13 @@ def _link(one: Verdict, page: str = CLAIMS_PAGE) -> str:
 
 
 def verdict_counts(judged: Sequence[Verdict]) -> str:
-    """Table of verdicts with the claims that got them, and a list of those not reproduced."""
+    """Table of verdicts with the claims that got them."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for one in judged:
         numbers[one.status].append(one.claim.number)
     counts = claims.counts(judged)
     rows = [(status, str(n), ranges(numbers[status])) for status, n in counts.items()]
-    failed = [one for one in judged if one.status == claims.NOT_REPRODUCED]
-    lines = [f'- {_link(one)}: "{one.claim.quote}" ({one.claim.section})' for one in failed]
-    head = f"{claims.NOT_REPRODUCED.capitalize()}:"
-    return "\n".join([_rows(("verdict", "claims", "which"), rows), "", head, "", *lines])
+    return _rows(("verdict", "claims", "which"), rows)
 
 
 def headline_energy(evidence: Evidence) -> str:

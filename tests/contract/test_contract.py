@@ -1,5 +1,6 @@
 """The contract of every model in the catalogue: what it must depend on, and what it must not."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -303,3 +304,14 @@ def test_a_model_on_edge_lists_is_built_from_a_dataset_as_from_its_frames(short)
 
 def test_the_contract_is_asked_of_the_whole_catalogue():
     assert {name for name, _ in VARIANTS.values()} == set(catalogue.MODELS)
+
+
+def test_each_saved_name_stands_for_one_thing():
+    """Keras lets a later registration replace an earlier one, and saved models would change."""
+    names = [
+        line.split("(")[0].split()[1].rstrip(":")
+        for path in sorted((ROOT / "keras_models").glob("*.py"))
+        for before, line in itertools.pairwise(path.read_text(encoding="utf-8").splitlines())
+        if before == "@register"
+    ]
+    assert len(names) > 50 and len(set(names)) == len(names)
