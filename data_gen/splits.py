@@ -23,7 +23,7 @@ PARTITIONS = {
     "every fifth block": {"block": BLOCK_FRAMES, "every": FIFTH},
     "blocked": {"gap": GAP_FRAMES},
 }
-# Kinds with a single fold, whose parts are each in the order of time and not mixed.
+# Kinds with a single fold, whose parts are each in the order of time and not drawn at random.
 IN_TIME_ORDER = ("time", "test first", "strides", "every fifth block")
 
 
