@@ -1,4 +1,4 @@
-"""Loading of trajectories with a check that they come from the dynamics that is asked for."""
+"""Loading of datasets with a check that they come from the source that is asked for."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,19 +7,19 @@ import numpy as np
 from ase.symbols import Symbols
 
 from data_gen.dataset import SAME_CELL_A, UNITS, Dataset, load, sidecar
-from data_gen.dynamics import DynamicsSettings
 from data_gen.errors import DataError
+from data_gen.sources import NAMES, FileSettings, Origin
 from data_gen.structures import build_structure
 
 REMEDY = "move it away, and scripts/01_generate_data.py makes the data anew"
 
 
-def load_made(path: Path, settings: DynamicsSettings) -> Dataset:
-    """Load a trajectory that was generated with the given settings.
+def load_made(path: Path, settings: Origin) -> Dataset:
+    """Load a dataset that was made with the given settings.
 
     Args:
-        path: of the trajectory, as written by :func:`data_gen.dataset.save` with a JSON file.
-        settings: of the dynamics that it must come from.
+        path: of the dataset, as written by :func:`data_gen.dataset.save` with a JSON file.
+        settings: of the dynamics, or of the file, that it must come from.
 
     Raises:
         DataError: :func:`data_gen.dataset.load` raises it; the JSON file is missing or has no
@@ -46,8 +46,10 @@ def _undocumented(data: Dataset, path: Path) -> str:
     return ""
 
 
-def foreign(data: Dataset, settings: DynamicsSettings) -> str:
-    """How a system differs from the settings' starting structure; empty if it does not."""
+def foreign(data: Dataset, settings: Origin) -> str:
+    """How a system differs from the starting structure of dynamics; empty if it does not."""
+    if isinstance(settings, FileSettings):
+        return ""  # What is in the file is known by its checksum.
     name, wanted = settings.structure, build_structure(settings.structure)
     if sorted(data.numbers) != sorted(wanted.numbers):
         formula = Symbols(data.numbers).get_chemical_formula()
@@ -62,9 +64,9 @@ def foreign(data: Dataset, settings: DynamicsSettings) -> str:
     return ""
 
 
-def differing(data: Dataset, settings: DynamicsSettings) -> str:
+def differing(data: Dataset, settings: Origin) -> str:
     """The first setting in which data differ from the wanted ones; empty if there is none."""
-    made_with = data.metadata.get("dynamics")
+    made_with = data.metadata.get(NAMES[type(settings)])
     if not isinstance(made_with, dict):
         return "it was not made by scripts/01_generate_data.py"
     for name, wanted in asdict(settings).items():

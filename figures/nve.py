@@ -31,7 +31,7 @@ def draw(results: Path) -> list[Path]:
                 for series in np.atleast_2d(array)
             ]
         lengths = metrics.values(experiment.id, "", "picoseconds")
-        n_atoms = len(build_structure(experiment.data.dynamics.structure))
+        n_atoms = len(build_structure(experiment.data.origin.structure))
         for k, series in enumerate(curves):
             off = 1000 * np.abs(series[1:] - series[0]) / n_atoms
             axes.plot(

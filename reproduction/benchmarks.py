@@ -15,7 +15,7 @@ from reproduction.engine.provenance import ROOT
 
 def first_frames(source: DataSource, frames: int) -> Dataset:
     """Generate the beginning of a trajectory, so that a fresh clone needs no data files."""
-    settings = source.dynamics
+    settings = source.origin
     return run_dynamics(replace(settings, steps=frames * settings.stride))
 
 

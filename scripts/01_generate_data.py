@@ -1,10 +1,11 @@
-"""Section 2: generate data/<name>.traj and its JSON file by molecular dynamics with EMT."""
+"""Section 2: make data/<name>.traj and its JSON file: by EMT dynamics, or from a published file."""
 
 from dataclasses import asdict, replace
 
 from data_gen.dataset import load, save
-from data_gen.dynamics import DynamicsSettings, run_dynamics
+from data_gen.dynamics import DynamicsSettings
 from data_gen.origin import differing, load_made
+from data_gen.sources import FileSettings, make
 from data_gen.structures import STRUCTURES
 from reproduction import cli
 from reproduction.errors import ReproductionError
@@ -61,6 +62,8 @@ def parse(argv):
         )
     if name is not None and name not in SOURCES:
         raise ReproductionError(f"no dataset {name!r}; there is {', '.join(SOURCES)}")
+    if asked and isinstance(SOURCES[name].origin, FileSettings):
+        raise ReproductionError(f"{name} comes from a file: it has no settings of dynamics")
     if output is not None:
         if output in ("", ".", "..") or "/" in output:
             raise ReproductionError(
@@ -77,7 +80,7 @@ def main(argv):
     wanted = []
     for name, source in SOURCES.items():
         if arguments.name in (None, name):
-            settings = (source.quick() if space.is_quick else source).dynamics
+            settings = (source.quick() if space.is_quick else source).origin
             path = space.data / f"{arguments.output or name}.traj"
             wanted.append((name, replace(settings, **asked), path))
     with cli.alone(space.data):
@@ -86,8 +89,9 @@ def main(argv):
         for (name, settings, path), data in zip(wanted, found, strict=True):
             how = "already exists"
             if data is None:
-                with out.status(f"{name}: {settings.steps:,} steps of EMT dynamics"):
-                    data = run_dynamics(settings)
+                steps = getattr(settings, "steps", None)
+                with out.status(f"{name}: {steps:,} steps of EMT dynamics" if steps else name):
+                    data = make(settings)
                     save(data, path)
                 how = "made"
             out.print(space.label(f"{path.name} {how}: {summary(data)}"))
@@ -96,11 +100,16 @@ def main(argv):
 
 def summary(data):
     """One line that describes a trajectory."""
-    about = data.metadata["dynamics"]
-    return (
+    text = (
         f"{len(data):,} frames of {len(data.numbers)} atoms, "
         f"E {data.energies.mean():.3f} ± {data.energies.std():.3f} eV, "
-        f"F std {data.forces.std():.3f} eV/Å, total-energy drift "
+        f"F std {data.forces.std():.3f} eV/Å"
+    )
+    about = data.metadata.get("dynamics")
+    if not about:
+        return text
+    return (
+        f"{text}, total-energy drift "
         f"{1000 * about['energy_drift_eV']:.2f} meV, largest distance "
         f"{about['largest_distance_A']:.2f} Å"
     )

@@ -7,7 +7,7 @@ from reproduction.sections import EXPERIMENTS
 
 AU6 = EXPERIMENTS["table4/eq2"].data
 # What the JSON of the row's data says.
-AS_MADE = {"dynamics": asdict(AU6.dynamics)}
+AS_MADE = {"dynamics": asdict(AU6.origin)}
 EQ2 = replace(
     EXPERIMENTS["table4/eq2"].at_quick_size(),
     data=AU6,

@@ -120,8 +120,8 @@ def test_gold_starts_at_other_heights_above_the_layer(height):
     x, y = atoms.positions[:, :2].T
     np.testing.assert_allclose([x, y], own.positions[:, :2].T, atol=1e-12)
     source = PT8AU2_HEIGHTS[height]
-    assert source.name == source.dynamics.structure == f"pt8au2-slab-{height}"
-    short = run_dynamics(replace(source.dynamics, steps=500))
+    assert source.name == source.origin.structure == f"pt8au2-slab-{height}"
+    short = run_dynamics(replace(source.origin, steps=500))
     assert short.energies[0] > run_dynamics(replace(SLAB, steps=50)).energies[0] + 1.0
 
 

@@ -112,7 +112,7 @@ def script(name, folder, *arguments):
 
 def test_scripts_take_no_foreign_data(made, tmp_path):
     """Gold under the slab's name: nothing is run on it, and the results stay as they were."""
-    foreign = replace(made, metadata={"dynamics": asdict(SOURCES["pt8au2"].dynamics)})
+    foreign = replace(made, metadata={"dynamics": asdict(SOURCES["pt8au2"].origin)})
     save(foreign, tmp_path / "data/pt8au2.traj")
     drawn = tmp_path / "results/data/pt8au2.npz"
     drawn.parent.mkdir(parents=True)

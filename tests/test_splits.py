@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from data_gen import splits
 from data_gen.errors import DataError
 from data_gen.splits import GAP_FRAMES, IN_TIME_ORDER, PARTITIONS, RANDOM_SEED, folds
 
@@ -50,12 +51,24 @@ def test_sets_by_strides_are_contained_in_larger_ones(au6):
 
 
 @pytest.mark.parametrize("part", IN_TIME_ORDER)
-def test_parts_in_time_order_are_one_fold_and_share_no_frame(au6, part):
-    ((train, test),) = frames(au6, part, (200, 50))
+def test_parts_in_time_order_are_one_fold_and_share_no_frame(au6, part, monkeypatch):
+    monkeypatch.setattr(splits, "BLOCK_FRAMES", 10)
+    ((train, test),) = frames(au6[:250], part, (200, 50))
     assert (len(train), len(test)) == (200, 50) and not set(train) & set(test)
     for one in (train, test):
         assert one == sorted(one)
-    assert max(train) < min(test) or max(test) < min(train)
+    if part != "every fifth block":
+        assert max(train) < min(test) or max(test) < min(train)
+
+
+def test_every_fifth_block_is_tested_and_all_else_is_trained_on(au6, monkeypatch):
+    monkeypatch.setattr(splits, "BLOCK_FRAMES", 30)
+    # Of 13 blocks and ten frames, the fifth and the tenth.
+    ((train, test),) = frames(au6, "every fifth block", (340, 60))
+    assert test == [*range(120, 150), *range(270, 300)]
+    assert sorted(train + test) == list(range(400))
+    with pytest.raises(DataError, match="340 are for training and 60 for testing, not 320 and 80"):
+        folds(au6, "every fifth block", SPLIT)
 
 
 def test_random_parts_have_the_sizes_and_share_no_frame(au6):
@@ -77,7 +90,8 @@ def test_blocks_are_tested_once_each_far_from_what_trained(au6):
         assert len(train) == 320 - gaps * GAP_FRAMES
 
 
-def test_parts_are_the_frames_that_they_say(au6):
+def test_parts_are_the_frames_that_they_say(au6, monkeypatch):
+    monkeypatch.setattr(splits, "BLOCK_FRAMES", 80)
     for part in PARTITIONS:
         for fold in folds(au6, part, SPLIT):
             for side in fold:

@@ -311,7 +311,7 @@ def test_the_report_says_which_rows_it_left_alone(au6, tmp_path):
     names = ("positions", "energies", "forces")
     long = replace(au6, **{name: np.concatenate([getattr(au6, name)] * 7) for name in names})
     row = EXPERIMENTS["table4/eq3"]
-    data = replace(long, metadata={"dynamics": asdict(row.data.dynamics)})
+    data = replace(long, metadata={"dynamics": asdict(row.data.origin)})
     save(data, tmp_path / "data/au6.traj")
     full = Store(tmp_path / "full")
     for seed in row.seeds:

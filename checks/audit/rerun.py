@@ -28,7 +28,7 @@ from checks.audit.comparison import (
 )
 from checks.audit.report import Part
 from data_gen.dataset import Dataset, save
-from data_gen.dynamics import run_dynamics
+from data_gen.sources import make
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import code_checksum
 from reproduction.engine.run_one import Work
@@ -143,7 +143,7 @@ def run_rows(
     for name in dict.fromkeys(source.name for row in rows for source in row.sources):
         if name not in datasets:
             say(f"  {name}: dynamics")
-            datasets[name] = run_dynamics(SOURCES[name].dynamics)
+            datasets[name] = make(SOURCES[name].origin)
         save(datasets[name], folder / "data" / f"{name}.traj")
     store = Store(folder / "runs")
     checksums = {name: data.checksum() for name, data in datasets.items()}

@@ -122,7 +122,7 @@ def audit(results: Path) -> tuple[Part, Dataset | None]:
     """
     part = Part("c  trajectory")
     try:
-        data = run_dynamics(SOURCES[NAME].dynamics)
+        data = run_dynamics(SOURCES[NAME].origin)
     except DataError as error:
         # This happens rarely, by chance: the cluster is hot enough to lose an atom.
         part.faults.append(f"Au6: {error}")

@@ -47,7 +47,7 @@ def main(folder: str) -> None:
     """Write the data of beyond/eq2-gradient."""
     row = EXPERIMENTS[GRADIENT]
     trajectory = ROOT / "data" / f"{row.dataset}.traj"
-    data = load(trajectory) if trajectory.is_file() else run_dynamics(row.data.dynamics)
+    data = load(trajectory) if trajectory.is_file() else run_dynamics(row.data.origin)
     write(row, data, Path(folder))
 
 

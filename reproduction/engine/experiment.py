@@ -10,25 +10,28 @@ from dataclasses import asdict, dataclass, field, replace
 
 from amp_baseline.settings import AmpSettings
 from data_gen.dataset import Dataset
-from data_gen.dynamics import DynamicsSettings
+from data_gen.sources import FileSettings, Origin
 from data_gen.splits import PARTITIONS
-from keras_models.settings import AdamSettings, QuasiNewtonSettings
+from keras_models.settings import AdamSettings, EdgeSettings, QuasiNewtonSettings
 
 FIVE_SEEDS = (0, 1, 2, 3, 4)
 QUICK_STEPS = 25_000
+QUICK_FRAMES = 500
 QUICK_SPLIT = (400, 100)
 
 
 @dataclass(frozen=True)
 class DataSource:
-    """A trajectory that the project generates: its name, and the dynamics that produces it."""
+    """A dataset: its name, and the dynamics that the project runs or the file it comes from."""
 
     name: str
-    dynamics: DynamicsSettings
+    origin: Origin
 
     def quick(self) -> "DataSource":
-        """The beginning of the same trajectory."""
-        return replace(self, dynamics=replace(self.dynamics, steps=QUICK_STEPS))
+        """The beginning of the same data."""
+        if isinstance(self.origin, FileSettings):
+            return replace(self, origin=replace(self.origin, frames=QUICK_FRAMES))
+        return replace(self, origin=replace(self.origin, steps=QUICK_STEPS))
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Experiment:
         table: the table that shows it.
         label: the row's name in that table.
         task: the module of :mod:`reproduction.engine.tasks` that runs it.
-        data: the trajectory it is trained and tested on.
+        data: the dataset it is trained and tested on.
         model: name in :mod:`keras_models.catalogue`, or of a variant of the task.
         widths: of the model's MLPs, as written in the report's tables; None if it has none.
         activation: of the hidden layers; None if the model has none.
@@ -77,7 +80,7 @@ class Experiment:
     widths: tuple | None = None
     activation: str | None = None
     options: Mapping = field(default_factory=dict)
-    training: AdamSettings | QuasiNewtonSettings | AmpSettings | None = None
+    training: AdamSettings | QuasiNewtonSettings | EdgeSettings | AmpSettings | None = None
     loss_weights: tuple[float, float] | None = None
     models_of: str = ""
     frames: int | None = None
@@ -135,7 +138,7 @@ class Experiment:
             "training": asdict(self.training) if self.training else None,
             "loss_weights": self.loss_weights or "standardised",
             "models_of": self.models_of,
-            "data": {"name": self.data.name, **asdict(self.data.dynamics)},
+            "data": {"name": self.data.name, **asdict(self.data.origin)},
             "frames": self.frames,
             "split": self.split,
             "partition": {"kind": self.partition, **PARTITIONS[self.partition]},

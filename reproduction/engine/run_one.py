@@ -41,7 +41,7 @@ def load_dataset(folder: Path, source: DataSource) -> Dataset:
     Raises:
         DataError: the data are missing or unusable, or were not made as the source says.
     """
-    return load_made(folder / f"{source.name}.traj", source.dynamics)
+    return load_made(folder / f"{source.name}.traj", source.origin)
 
 
 def explain(error: Exception) -> str:

@@ -35,6 +35,7 @@ class RunResult:
         arrays: other data for figures, such as learning curves.
         info: entries of run.json, such as how training ended.
         model: the Keras model to store, or None.
+        references: {symbol: eV} to be added to the model's energies, or None.
     """
 
     seed: int
@@ -43,6 +44,7 @@ class RunResult:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
     model: Any = None
+    references: dict[str, float] | None = None
 
 
 class Store:
@@ -217,6 +219,7 @@ class Store:
                     result.model,
                     scratch / MODEL,
                     run["elements"],
+                    result.references,
                     atoms=run["atoms"],
                     experiment=experiment,
                     seed=result.seed,
