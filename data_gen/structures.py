@@ -92,7 +92,7 @@ def pt8au2_slab_high() -> Atoms:
 
 # Å above the upper layer: a place of the gold other than that of the crystal's next layer, 1.386 Å.
 # From 0.7 Å or less, the gold leaves the slab during the run.
-GOLD_HEIGHTS = (0.9,)
+GOLD_HEIGHTS = (0.8, 0.9, 1.0, 1.1)
 
 STRUCTURES = {
     "au6-octahedron": au6_octahedron,

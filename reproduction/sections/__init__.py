@@ -24,6 +24,7 @@ from reproduction.sections import (
     s3_behler,
     s3_forces,
     s3_functions,
+    s3_longer,
     s4_energy,
     s4_learned,
     s5_forces,
@@ -45,6 +46,7 @@ SECTIONS = {
     for module in (
         s2_data,
         s3_behler,
+        s3_longer,
         s3_forces,
         unprinted_slab,
         s3_functions,
