@@ -9,8 +9,10 @@
   same four names, and the numbers of these frames in the trajectory, from 0, under each name
   followed by ``_frames``. Rows with the same data and split share the file.
 
-All test frames are stored, but only every few training frames. Energies are float64, as needed
-for errors of 1e-5 eV on 5 eV; forces float32, which resolves a thousandth of the smallest RMSE.
+All test frames are stored, but only every few training frames; of a test part of more than
+:data:`MANY` frames, which is a megabyte of forces, every tenth frame's forces. Energies are
+float64, as needed for errors of 1e-5 eV on 5 eV; forces float32, which resolves a thousandth of
+the smallest RMSE.
 
 ``results/data/<dataset>.npz`` contains energies along the trajectory and a few frames.
 """
@@ -29,8 +31,10 @@ from reproduction.engine.experiment import Experiment
 from reproduction.engine.store import Store
 
 SEED = 0
-# Interval of the stored frames of the training part; all of the test part are stored.
+# Interval of the stored frames of the training part, and of forces in a test part with more than so
+# many frames; all other test frames are stored.
 TRAIN_STRIDE = {"energy": 4, "force": 20}
+MANY, TEST_STRIDE = 1000, 10
 SPLITS = ("train", "test")
 # Beginning of the names of the reference files, which rows share.
 REFERENCE = "reference-"
@@ -95,19 +99,21 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
         return
     arrays = store.arrays(experiment.id, SEED)
     predicted = {
-        f"{kind}_{split}": arrays[f"{kind}_{split}"][_kept(kind, split)].astype(dtype)
+        name: arrays[name][_kept(kind, split, len(arrays[name]))].astype(dtype)
         for kind, dtype in TYPES.items()
         for split in SPLITS
-        if f"{kind}_{split}" in arrays
+        if (name := f"{kind}_{split}") in arrays
     }
     if predicted:
         path = folder / "predictions" / file_name(experiment.id)
         _write(path, **predicted, reference=_write_reference(folder, experiment, data))
 
 
-def _kept(kind: str, split: str) -> slice:
-    """The frames of a part that are stored."""
-    return slice(None, None, TRAIN_STRIDE[kind] if split == "train" else 1)
+def _kept(kind: str, split: str, n: int) -> slice:
+    """The frames of a part of n frames that are stored."""
+    if split == "train":
+        return slice(None, None, TRAIN_STRIDE[kind])
+    return slice(None, None, TEST_STRIDE if kind == "force" and n > MANY else 1)
 
 
 def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str:
@@ -116,7 +122,7 @@ def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str
     arrays = {}
     for split, part in zip(SPLITS, parts, strict=True):
         for kind, labels in (("energy", part.energies), ("force", part.forces)):
-            some = _kept(kind, split)
+            some = _kept(kind, split, len(labels))
             arrays[f"{kind}_{split}"] = labels[some].astype(TYPES[kind])
             arrays[f"{kind}_{split}_frames"] = part.metadata["frames"][some]
     digest = hashlib.sha256()
