@@ -11,13 +11,15 @@ from reproduction.engine.experiment import Experiment
 from reproduction.sections import s3_behler
 from reproduction.sections.names import LARGE
 from reproduction.sections.s3_behler import LINES2, LINES3
+from reproduction.sections.trivial import with_trivial
+from reproduction.show.tables import Evidence, Table, behler_table
 
 # eV per atom: lower than Amp gets, so that its criterion never ends a training.
 NO_CRITERION = 1e-9
 # {row: minutes of the row that goes on without Amp's criterion}.
-_WITHOUT_CRITERION = {LINES2[0]: 3, LINES2[2]: 5}
+WITHOUT_CRITERION = {LINES2[0]: 3, LINES2[2]: 5}
 # {row: minutes of the longer row, and its seeds}.
-_LONGER = {LARGE: (15, (0, 1)), LINES3[1]: (25, (0,))}
+LONGER = {LARGE: (15, (0, 1)), LINES3[1]: (25, (0,))}
 _KNOWN = {row.id: row for row in s3_behler.ROWS}
 
 
@@ -32,24 +34,32 @@ def _goes_on(row: Experiment, said: str, minutes: float, **changes) -> Experimen
     return replace(
         row,
         id=on(row.id),
-        label=f"{row.label}, {said}",
+        table="longer",
+        label=f"{'Au6' if row.dataset == 'au6' else 'Pt8Au2'}, {row.label}, {said}",
         training=replace(row.training, minutes=minutes, **changes),
         quick=False,
     )
 
 
 def _longer(row: str) -> Experiment:
-    minutes, seeds = _LONGER[row]
-    made = _goes_on(_KNOWN[row], f"{minutes} minutes", minutes)
-    return replace(made, seeds=seeds)
+    minutes, seeds = LONGER[row]
+    return replace(_goes_on(_KNOWN[row], f"{minutes} minutes", minutes), seeds=seeds)
 
 
-ROWS = (
-    *map(_longer, _LONGER),
+ROWS = with_trivial(
+    *map(_longer, LONGER),
     *(
         _goes_on(_KNOWN[row], "no criterion", minutes, energy_rmse=NO_CRITERION)
-        for row, minutes in _WITHOUT_CRITERION.items()
+        for row, minutes in WITHOUT_CRITERION.items()
     ),
 )
-TABLES = ()
+
+
+def longer(evidence: Evidence) -> Table:
+    """Amp's rows that go on."""
+    title = "Amp without its criterion, and for longer: RMSE of E (eV) and F (eV/Å)"
+    return behler_table(evidence, "longer", title)
+
+
+TABLES = (longer,)
 CLAIMS = ()

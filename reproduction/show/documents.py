@@ -33,7 +33,8 @@ PAGES = {
     "latency": "speed",
     "behler-speed": "speed",
     "trajectories": "trajectories",
-    **{name: "unprinted" for name in ("evidence", "nearest", "inputs", "starts", "functions")},
+    **dict.fromkeys(("evidence", "nearest", "inputs", "starts", "functions"), "unprinted"),
+    "longer": "unprinted",
 }
 
 

@@ -40,6 +40,7 @@ TABLES = {
     "inputs": "Table 5's inputs",
     "starts": "Starts of Au6",
     "functions": "Amp's functions of 2018",
+    "longer": "Amp for longer",
     "evidence": "Unprinted settings",
     "nearest": "Every printed number",
 }
