@@ -32,6 +32,7 @@ from reproduction.sections import (
     s6_graph,
     s7_summary,
     unprinted,
+    unprinted_moved,
     unprinted_slab,
 )
 from reproduction.sections.s2_data import SOURCES
@@ -49,6 +50,7 @@ SECTIONS = {
         s3_longer,
         s3_forces,
         unprinted_slab,
+        unprinted_moved,
         s3_functions,
         s4_energy,
         s5_forces,

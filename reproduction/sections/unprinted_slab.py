@@ -102,7 +102,8 @@ def _called(height: float, choice: str) -> str:
     return f"Au at {height} Å, {CHOICES[choice]}"
 
 
-def _row(height: float, choice: str, line: Line) -> Experiment:
+def twin_on(height: float, choice: str, line: Line) -> Experiment:
+    """The Keras twin of a line, with another start of the slab or another choice of frames."""
     row = twin(
         row_of(height, choice, line).removeprefix("beyond/"),
         f"{_called(height, choice)}, {line.label}",
@@ -126,7 +127,7 @@ def _row(height: float, choice: str, line: Line) -> Experiment:
 
 ROWS = with_trivial(
     *(
-        _row(height, choice, line)
+        twin_on(height, choice, line)
         for height, choice in SHOWN
         for line in LINES
         if (height, choice, line.name) not in ELSEWHERE

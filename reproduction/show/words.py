@@ -25,6 +25,8 @@ TABLES = {
     "slab": "Starts of the slab",
     "slab-worst": "Worst test frames",
     "one-frame": "One frame's error",
+    "moved": "Another slab",
+    "moved-claims": "Claims on another slab",
     "gradient": "Gradient forces",
     "elsewhere": "Other packages",
     "frames": "Training frames",
