@@ -14,7 +14,7 @@ from reproduction.engine.provenance import ROOT
 from reproduction.sections import EXPERIMENTS, SECTIONS, all_tables
 from reproduction.sections.s3_behler import TWIN_OF
 from reproduction.sections.s3_functions import AMP, older
-from reproduction.sections.s3_longer import LONGER, WITHOUT_CRITERION, on
+from reproduction.sections.s3_longer import LONGER, PAST_CRITERION, on
 from reproduction.sections.s5_forces import CHOSEN, READINGS
 from reproduction.show.evidence import Evidence
 from reproduction.show.reported import reported, reported_settings
@@ -86,7 +86,7 @@ def test_a_row_of_the_report_has_the_assumed_settings(experiment):
 SAME = ("task", "data", "frames", "split", "partition", "widths", "loss_weights")
 
 
-@pytest.mark.parametrize("name", [*LONGER, *WITHOUT_CRITERION])
+@pytest.mark.parametrize("name", [*LONGER, *PAST_CRITERION])
 def test_rows_that_go_on_are_amps_but_for_where_they_stop(name):
     row, more = EXPERIMENTS[name], EXPERIMENTS[on(name)]
     assert all(getattr(row, field) == getattr(more, field) for field in (*SAME, "options"))

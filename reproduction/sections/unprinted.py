@@ -7,12 +7,14 @@ another start can be told from it.
 """
 
 from reproduction.sections.names import LARGE
-from reproduction.sections.s2_data import AU6
+from reproduction.sections.s2_data import AU6, CHOSEN_HEIGHT
 from reproduction.sections.s2_starts import COMPARED, LABELS, on_start
 from reproduction.sections.s3_behler import LINES3, TWIN_OF
 from reproduction.sections.s3_functions import AMP, older
-from reproduction.sections.s3_longer import LONGER, WITHOUT_CRITERION, on
+from reproduction.sections.s3_longer import CRITERION as LOWER
+from reproduction.sections.s3_longer import LONGER, PAST_CRITERION, on
 from reproduction.sections.s5_forces import CHOSEN, LITERAL, PRINTED_ROWS, READINGS, row_of
+from reproduction.sections.unprinted_moved import TWINS, moved
 from reproduction.sections.unprinted_slab import CHOICES, LINES, OWN, SHOWN
 from reproduction.sections.unprinted_slab import row_of as slab_row
 from reproduction.show.metrics import NOT_RUN, with_spread
@@ -92,13 +94,13 @@ CRITERION = Setting(
         Reading(
             "default",
             "below 0.001 eV per atom, Amp's default",
-            {row: row for row in WITHOUT_CRITERION},
+            {row: row for row in PAST_CRITERION},
         ),
-        Reading("never", "no criterion", {row: on(row) for row in WITHOUT_CRITERION}),
+        Reading("lower", f"below {LOWER:g} eV per atom", {row: on(row) for row in PAST_CRITERION}),
         Reading(
             "twin",
             "never: the twin, 3,000 iterations",
-            {row: TWIN_OF[row] for row in WITHOUT_CRITERION},
+            {row: TWIN_OF[row] for row in PAST_CRITERION},
         ),
     ),
     "default",
@@ -135,6 +137,15 @@ SLAB = Setting(
     ),
     f"{OWN} time",
 )
+AMPS_SLAB = Setting(
+    "amps-slab",
+    "The same, Amp itself: gold's start",
+    (
+        Reading("own", f"gold at {OWN} Å", {row: row for row in TWINS}),
+        Reading("moved", f"gold at {CHOSEN_HEIGHT} Å", {row: moved(row) for row in TWINS}),
+    ),
+    "own",
+)
 SETTINGS = (
     INPUTS,
     RMSE_OR_MSE,
@@ -145,6 +156,7 @@ SETTINGS = (
     LENGTH,
     LENGTH3,
     SLAB,
+    AMPS_SLAB,
 )
 # Settings whose reading the rule chooses.
 BY_RULE = (INPUTS,)
