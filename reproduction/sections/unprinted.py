@@ -169,7 +169,7 @@ def evidence_table(evidence: Evidence) -> Table:
     for setting in SETTINGS:
         found = distances(evidence, setting)
         best = min((d.total for d in found.values()), key=lambda s: s.mean, default=None)
-        name = f"{setting.label} ({len(setting.keys)} numbers)"
+        name = f"**{setting.label}** ({len(setting.keys)} numbers)"
         rows.append((name, *([""] if found else [NOT_RUN]) * 5))
         for reading in setting.readings:
             label = f"{reading.label} (the tables')" if reading.name == setting.assumed else ""
