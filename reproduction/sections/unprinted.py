@@ -9,7 +9,7 @@ another start can be told from it.
 from reproduction.sections.names import LARGE
 from reproduction.sections.s2_data import AU6, CHOSEN_HEIGHT
 from reproduction.sections.s2_starts import COMPARED, LABELS, on_start
-from reproduction.sections.s3_behler import LINES3, TWIN_OF
+from reproduction.sections.s3_behler import TWIN_OF
 from reproduction.sections.s3_functions import AMP, older
 from reproduction.sections.s3_longer import CRITERION as LOWER
 from reproduction.sections.s3_longer import LONGER, PAST_CRITERION, on
@@ -107,23 +107,16 @@ CRITERION = Setting(
 )
 
 
-def _how_long(name: str, label: str, row: str, minutes: int, iterations: int) -> Setting:
-    """A row of Amp's that a limit of minutes stops, the longer one, and the twin's."""
-    more = LONGER[row][0]
-    return Setting(
-        name,
-        label,
-        (
-            Reading("own", f"{minutes} minutes", {row: row}),
-            Reading("longer", f"{more} minutes", {row: on(row)}),
-            Reading("twin", f"twin, {iterations:,} iterations", {row: TWIN_OF[row]}),
-        ),
-        "own",
-    )
-
-
-LENGTH = _how_long("length", "Table 1, (50, 25, 10, 10): how long", LARGE, 3, 2000)
-LENGTH3 = _how_long("length-3", "Table 3, line 2: how long", LINES3[1], 10, 800)
+LENGTH = Setting(
+    "length",
+    "Table 1, (50, 25, 10, 10): how long",
+    (
+        Reading("own", "3 minutes", {LARGE: LARGE}),
+        Reading("longer", f"{LONGER[LARGE][0]} minutes", {LARGE: on(LARGE)}),
+        Reading("twin", "twin, 2,000 iterations", {LARGE: TWIN_OF[LARGE]}),
+    ),
+    "own",
+)
 SLAB = Setting(
     "slab",
     "Tables 2 and 3, twins: gold's start, and frames",
@@ -154,7 +147,6 @@ SETTINGS = (
     AMPS_FUNCTIONS,
     CRITERION,
     LENGTH,
-    LENGTH3,
     SLAB,
     AMPS_SLAB,
 )
