@@ -1,6 +1,7 @@
 """results/predictions/: what its files say they are, they are."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from reproduction.engine.provenance import ROOT
 from reproduction.sections import EXPERIMENTS
 from reproduction.show import predictions as keep
+from reproduction.show import standing
 from reproduction.show.evidence import Metrics
 from reproduction.show.metrics import errors
 
@@ -50,6 +52,16 @@ def test_a_rows_file_holds_predictions_that_give_its_errors(row):
             # A few of the frames: none is more off than the worst of all.
             worst = METRICS.values(row, split, f"{kind}_max")[keep.SEED]
             assert found[f"{kind}_max"] <= worst * (1 + 1e-4), name
+
+
+def test_numbers_of_other_runs_are_named_and_forces_of_some_frames_are_not():
+    said = []
+    standing.compare(RESULTS, METRICS, ROWS, said.append)
+    assert said == []
+    row = "table4/eq2"
+    other = [replace(v, value=2 * v.value) for v in METRICS.rows if v.experiment == row]
+    standing.compare(RESULTS, Metrics(other), [row], said.append)
+    assert len(said) == 1 and said[0].startswith(f"{row}: its stored predictions are from another")
 
 
 @pytest.mark.parametrize("row", ROWS)

@@ -49,12 +49,17 @@ class Predictions:
     Attributes:
         reference, predicted: {"energy" or "force": {"train" or "test": array}}, (n,) in eV and
             (n, N, 3) in eV/Å, float64.
-        frames: likewise, (n,), numbers of the frames in the trajectory, from 0.
+        frames: likewise, (n,), numbers of the frames in the trajectory, from 0; of both
+            quantities, also where only one is predicted.
     """
 
     reference: dict[str, dict[str, np.ndarray]]
     predicted: dict[str, dict[str, np.ndarray]]
     frames: dict[str, dict[str, np.ndarray]]
+
+    def has_all(self, kind: str) -> bool:
+        """Whether a quantity is stored for all test frames, as energies always are."""
+        return len(self.frames[kind]["test"]) == len(self.frames["energy"]["test"])
 
 
 @dataclass(frozen=True)
@@ -160,11 +165,12 @@ def read_predictions(folder: Path, experiment: str) -> Predictions | None:
         return None
     found = Predictions({}, {}, {})
     with np.load(beside) as stored:
+        for kind in TYPES:
+            found.frames[kind] = {split: stored[f"{kind}_{split}_frames"] for split in SPLITS}
         for name, predicted in arrays.items():
             kind, split = name.split("_")
             found.predicted.setdefault(kind, {})[split] = predicted.astype(float)
             found.reference.setdefault(kind, {})[split] = stored[name].astype(float)
-            found.frames.setdefault(kind, {})[split] = stored[f"{name}_frames"]
     return found
 
 
