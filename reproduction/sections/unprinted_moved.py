@@ -80,8 +80,8 @@ def moving(evidence: Evidence) -> Table:
             f"twin, {CHOSEN_HEIGHT} Å",
         ),
         tuple(rows),
-        f"{SPREAD_NOTE} The twins of lines with up to 2,500 frames have three times as many "
-        f"iterations at {OWN} Å, where E alone or 250 frames are trained.",
+        f"{SPREAD_NOTE} Except in the last line of either table, the twins have three times as many "
+        f"iterations at {OWN} Å.",
     )
 
 
