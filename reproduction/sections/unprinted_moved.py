@@ -80,8 +80,8 @@ def moving(evidence: Evidence) -> Table:
             f"twin, {CHOSEN_HEIGHT} Å",
         ),
         tuple(rows),
-        f"{SPREAD_NOTE} Except in the last line of either table, the twins have three times as many "
-        f"iterations at {OWN} Å.",
+        f"{SPREAD_NOTE} Except in the last line of either table, the twins have three times as "
+        f"many iterations at {OWN} Å.",
     )
 
 
