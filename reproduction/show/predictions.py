@@ -9,8 +9,8 @@
   same four names, and the numbers of these frames in the trajectory, from 0, under each name
   followed by ``_frames``. Rows with the same data and split share the file.
 
-All test frames are stored, but only every few training frames; of a test part of more than
-:data:`MANY` frames, which is a megabyte of forces, every tenth frame's forces. Energies are
+All test frames are stored, but only every few training frames. Of parts with more than
+:data:`MANY` frames, whose forces are a megabyte, a tenth of those forces is stored. Energies are
 float64, as needed for errors of 1e-5 eV on 5 eV; forces float32, which resolves a thousandth of
 the smallest RMSE.
 
@@ -31,10 +31,10 @@ from reproduction.engine.experiment import Experiment
 from reproduction.engine.store import Store
 
 SEED = 0
-# Interval of the stored frames of the training part, and of forces in a test part with more than so
-# many frames; all other test frames are stored.
+# Interval of the stored frames of the training part; all of the test part are stored.
 TRAIN_STRIDE = {"energy": 4, "force": 20}
-MANY, TEST_STRIDE = 1000, 10
+# Of parts with more frames than this, one in so many of those forces.
+MANY, FEWER = {"train": 10_000, "test": 1_000}, 10
 SPLITS = ("train", "test")
 # Beginning of the names of the reference files, which rows share.
 REFERENCE = "reference-"
@@ -116,9 +116,8 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
 
 def _kept(kind: str, split: str, n: int) -> slice:
     """The frames of a part of n frames that are stored."""
-    if split == "train":
-        return slice(None, None, TRAIN_STRIDE[kind])
-    return slice(None, None, TEST_STRIDE if kind == "force" and n > MANY else 1)
+    every = TRAIN_STRIDE[kind] if split == "train" else 1
+    return slice(None, None, every * (FEWER if kind == "force" and n > MANY[split] else 1))
 
 
 def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str:

@@ -127,8 +127,9 @@ UNPRINTED = {
         and 290 < r.mean(on(LINES2[2]), "", "train_seconds") < 310
     ),
     "For (50, 25, 10, 10) of Table 1, ten minutes of Amp are closer to the printed numbers than "
-    "three, and the twin, which goes on, is closer still.": lambda r: (
-        _total(r, LENGTH, "twin") < _total(r, LENGTH, "longer") < _total(r, LENGTH, "own")
+    "three, and than the twin; its test error then comes out as printed.": lambda r: (
+        _total(r, LENGTH, "longer") < min(_total(r, LENGTH, n) for n in ("own", "twin"))
+        and r.as_printed(E(on(LARGE)))
         and 590 < r.mean(on(LARGE), "", "train_seconds") < 610
     ),
     "None of the starts and choices of frames tried here has such a frame in F.": lambda r: (
