@@ -1,4 +1,4 @@
-"""Tables 2 and 3 on the slab that the rule chooses: the rows, and verdicts on them."""
+"""Tables 2 and 3 on the slab that the twins choose: the rows, and verdicts on them."""
 
 import pytest
 

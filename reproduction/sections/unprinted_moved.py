@@ -1,9 +1,8 @@
-"""Section 3.4: what Tables 2 and 3 would be on the slab that their training errors choose.
+"""Section 3.4: what Tables 2 and 3 would be on the slab that the twins' training errors choose.
 
-By the rule of :mod:`reproduction.sections.unprinted` both tables would move to that slab. All rows
-on Pt8Au2 and all that is said of them would follow; until they are run together, the tables stay
-where they are, and the two slabs stand beside each other here: every line, by Amp and by its twin,
-and the verdicts that the same rules would give.
+Amp's own training errors, which its criterion and the limits of minutes make as well, do not tell
+that slab from the tables', which therefore stay where they are. Here the two stand beside each
+other: every line, by Amp and by its twin, and the verdicts that the same rules would give.
 """
 
 from dataclasses import replace
