@@ -149,7 +149,7 @@ UNPRINTED = {
     "None of the starts and choices of frames tried here has such a frame in F.": lambda r: (
         _worst_force(r) < 14.3 / 1.5
     ),
-    "In E, slabs whose gold starts lower, at 0.9 and at 1.0 Å, are closer to Tables 2 and 3 than "
+    "In E, slabs whose gold starts lower, at 0.9 Å and 1.0 Å, are closer to Tables 2 and 3 than "
     "ours, in training as in test errors: the report's slab moved more.": lambda r: all(
         max(_sum(r, 0.9, s), _sum(r, 1.0, s)) < _sum(r, OWN, s) for s in BOTH
     ),
