@@ -72,8 +72,8 @@ def pt8au2_slab(height: float | None = None) -> Atoms:
     atoms interact with their own images.
 
     Args:
-        height: of the gold above the upper layer, Å; by default the spacing of the layers. Other
-            heights start with a higher energy.
+        height: of the gold above the upper layer, Å; by default the spacing of the layers. Much
+            higher, and much lower, the slab starts with more energy.
     """
     atoms = fcc110("Pt", size=(2, 2, 2))
     spacing = atoms.positions[:, 2].max() - atoms.positions[:, 2].min()
