@@ -253,8 +253,8 @@ def audit(results: Path) -> Part:
         f"{good} of {len(exact)} errors agree within {tolerances.ERROR:g} relative"
         + (f" ({good - plain} of them only with float32 rounding)" if good > plain else "")
         + f", {on_curves} of {len(curves)} with the ends of learning curves within "
-        f"{tolerances.CURVE:g}, and {too_small or 'none'} of {len(bounds)} errors on "
-        f"some of the frames is smaller than these allow; of the {len(of_all)} test RMSEs in metrics.csv, "
+        f"{tolerances.CURVE:g}, and {too_small or 'none'} of {len(bounds)} errors on some of the "
+        f"frames is smaller than these allow; of the {len(of_all)} test RMSEs in metrics.csv, "
         f"{covered} are recomputed in this way."
     )
     return part
