@@ -72,8 +72,8 @@ def pt8au2_slab(height: float | None = None) -> Atoms:
     atoms interact with their own images.
 
     Args:
-        height: of the gold above the upper layer, Å; by default the spacing of the layers. Other
-            heights start with a higher energy.
+        height: of the gold above the upper layer, Å; by default the spacing of the layers. Much
+            higher, and much lower, the slab starts with more energy.
     """
     atoms = fcc110("Pt", size=(2, 2, 2))
     spacing = atoms.positions[:, 2].max() - atoms.positions[:, 2].min()
@@ -92,7 +92,7 @@ def pt8au2_slab_high() -> Atoms:
 
 # Å above the upper layer: a place of the gold other than that of the crystal's next layer, 1.386 Å.
 # From 0.7 Å or less, the gold leaves the slab during the run.
-GOLD_HEIGHTS = (0.9,)
+GOLD_HEIGHTS = (0.8, 0.9, 1.0, 1.1)
 
 STRUCTURES = {
     "au6-octahedron": au6_octahedron,

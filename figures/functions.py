@@ -19,7 +19,10 @@ def draw(results: Path) -> list[Path]:
             *((label, row) for row, label in SHAPES.items()),
             *twins,
         ],
-        "Behler, default functions of Amp 0.6.1": [(label, older(row)) for label, row in twins],
+        "Behler, default functions of Amp 0.6.1": [
+            *((SHAPES[row], older(row)) for row in (SMALL, MIDDLE)),
+            *((label, older(row)) for label, row in twins),
+        ],
         "Manybody expansion, the report's epochs": [
             (f"Eq. {k}", row) for k, row in ((3, EQ3), (2, EQ2), (4, EQ4), (5, EQ5))
         ],

@@ -12,7 +12,14 @@ from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS, rows_of
 from reproduction.show.evidence import Metrics
 
-SECTIONS = ("s3_behler", "s3_forces", "unprinted_slab", "s3_functions")
+SECTIONS = (
+    "s3_behler",
+    "s3_longer",
+    "s3_forces",
+    "unprinted_slab",
+    "unprinted_moved",
+    "s3_functions",
+)
 ROWS = rows_of(*SECTIONS)
 AMP = [name for name in ROWS if EXPERIMENTS[name].task == "amp"]
 

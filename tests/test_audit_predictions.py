@@ -71,6 +71,32 @@ def test_files_that_do_not_fit_are_said(results):
     assert not errors.audit(results).good
 
 
+def thinned(results, monkeypatch, every: int) -> None:
+    """Forces of a test part that counts as a large one, of some of its frames."""
+    monkeypatch.setattr(errors, "MANY", 99)
+    names = ("force_test", "force_test_frames")
+    for file, known in ((REFERENCE, names), (f"{FORCES.replace('/', '-')}.npz", names[:1])):
+        path = results / "predictions" / file
+        rewrite(path, **{name: array(path, name)[::every] for name in known})
+
+
+def test_a_large_test_part_may_have_a_tenth_of_its_forces(results, monkeypatch):
+    thinned(results, monkeypatch, 10)
+    part = errors.audit(results)
+    assert part.good, part.faults
+    edit_value(results, f"{FORCES},0,test,force_rmse", 0.2)
+    fault = errors.audit(results).faults[0]
+    assert fault.startswith(f"{FORCES} seed 0, test force_rmse") and "at least" in fault
+
+
+@pytest.mark.parametrize(("every", "large"), [(13, 99), (10, 100)])
+def test_fewer_forces_than_that_are_caught(results, monkeypatch, every, large):
+    """Less than a tenth, or of a test part that is stored whole."""
+    thinned(results, monkeypatch, every)
+    monkeypatch.setattr(errors, "MANY", large)
+    assert "does not have the frames" in errors.audit(results).faults[0]
+
+
 def test_a_line_twice_is_an_error(results):
     line = (results / "metrics.csv").read_text().splitlines()[1]
     with open(results / "metrics.csv", "a") as file:

@@ -113,7 +113,7 @@ def test_atom_that_leaves_its_place_is_an_error():
 
 @pytest.mark.parametrize("height", GOLD_HEIGHTS)
 def test_gold_starts_at_other_heights_above_the_layer(height):
-    """Its energy is higher than that of the slab, and the dynamics keeps it."""
+    """Above the same sites; the dynamics goes on from there."""
     atoms, own = build_structure(f"pt8au2-slab-{height}"), build_structure("pt8au2-slab")
     z = atoms.positions[:, 2]
     np.testing.assert_allclose(z[8:] - z[4:8].max(), height, atol=1e-12)
@@ -122,7 +122,13 @@ def test_gold_starts_at_other_heights_above_the_layer(height):
     source = PT8AU2_HEIGHTS[height]
     assert source.name == source.origin.structure == f"pt8au2-slab-{height}"
     short = run_dynamics(replace(source.origin, steps=500))
-    assert short.energies[0] > run_dynamics(replace(SLAB, steps=50)).energies[0] + 1.0
+    np.testing.assert_array_equal(short.positions[0], atoms.positions)
+
+
+def test_the_lower_the_gold_the_more_energy_at_the_start():
+    starts = [replace(PT8AU2_HEIGHTS[height].origin, steps=50) for height in sorted(GOLD_HEIGHTS)]
+    low, *_, high = energies = [float(run_dynamics(start).energies[0]) for start in starts]
+    assert sorted(energies, reverse=True) == energies and low > high + 1.0
 
 
 def test_unknown_structure_names_the_close_ones():

@@ -24,14 +24,12 @@ def evidence(*values: tuple[int, str, float], folder=None) -> Evidence:
     return Evidence(Metrics(rows), EXPERIMENTS, folder=folder)
 
 
-def kept(off: np.ndarray, kind: str = "force") -> Predictions:
-    """Test predictions that are off by that, of frames 100, 101, ..."""
+def kept(off: np.ndarray, kind: str = "force", n: int | None = None) -> Predictions:
+    """Test predictions that are off by that, of frames 100, 101, ..., of n test frames."""
     true = np.full(off.shape, 5.0)
-    return Predictions(
-        {kind: {"test": true}},
-        {kind: {"test": true + off}},
-        {kind: {"test": 100 + np.arange(len(off))}},
-    )
+    frames = {"energy": {"test": 100 + np.arange(n or len(off))}}
+    frames[kind] = {"test": 100 + np.arange(len(off))}
+    return Predictions({kind: {"test": true}}, {kind: {"test": true + off}}, frames)
 
 
 def test_what_is_left_by_hand():
@@ -90,6 +88,12 @@ def test_predictions_of_newer_runs_than_the_numbers_are_left_out(monkeypatch, tm
     monkeypatch.setattr(outliers, "read_predictions", lambda *_: kept(np.ones((5, 2, 3))))
     assert worst(evidence((0, "force_rmse", 0.5), folder=tmp_path), ROW, "force") == []
     assert len(worst(evidence((0, "force_rmse", 1.0), folder=tmp_path), ROW, "force")) == 1
+
+
+def test_forces_of_some_frames_have_no_worst_one(monkeypatch, tmp_path):
+    """Even if their RMSE happens to be that of all."""
+    monkeypatch.setattr(outliers, "read_predictions", lambda *_: kept(np.ones((5, 2, 3)), n=50))
+    assert worst(evidence((0, "force_rmse", 1.0), folder=tmp_path), ROW, "force") == []
 
 
 def test_the_sentence_by_hand():

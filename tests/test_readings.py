@@ -15,7 +15,7 @@ from reproduction.sections.unprinted import (
 )
 from reproduction.show import readings
 from reproduction.show.evidence import Evidence, Metrics, Value
-from reproduction.show.metrics import spread
+from reproduction.show.metrics import NOT_RUN, spread
 from reproduction.show.readings import Reading, Setting
 from reproduction.show.reported import reported
 
@@ -197,5 +197,6 @@ def test_tables_of_readings_are_whole_without_any_number():
     """As on a first quick run."""
     empty = made()
     rows = evidence_table(empty).rows
-    assert len(rows) == sum(len(s.readings) for s in SETTINGS)
+    assert len(rows) == sum(1 + len(s.readings) for s in SETTINGS)
+    assert all(NOT_RUN in row for row in rows)
     assert len(nearest_table(empty).rows) == len(reported())

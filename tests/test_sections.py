@@ -12,6 +12,9 @@ from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.engine.completion import completed
 from reproduction.engine.provenance import ROOT
 from reproduction.sections import EXPERIMENTS, SECTIONS, all_tables
+from reproduction.sections.s3_behler import TWIN_OF
+from reproduction.sections.s3_functions import AMP, older
+from reproduction.sections.s3_longer import LONGER, PAST_CRITERION, on
 from reproduction.sections.s5_forces import CHOSEN, READINGS
 from reproduction.show.evidence import Evidence
 from reproduction.show.reported import reported, reported_settings
@@ -78,6 +81,33 @@ def test_a_row_of_the_report_has_the_assumed_settings(experiment):
             {"centre": True},
         )
     assert experiment.partition == "time"
+
+
+SAME = ("task", "data", "frames", "split", "partition", "widths", "loss_weights")
+
+
+@pytest.mark.parametrize("name", [*LONGER, *PAST_CRITERION])
+def test_rows_that_go_on_are_amps_but_for_where_they_stop(name):
+    row, more = EXPERIMENTS[name], EXPERIMENTS[on(name)]
+    assert all(getattr(row, field) == getattr(more, field) for field in (*SAME, "options"))
+    changed = {
+        field: value
+        for field, value in asdict(more.training).items()
+        if value != asdict(row.training)[field]
+    }
+    if name in LONGER:
+        assert changed == {"minutes": LONGER[name][0]} and changed["minutes"] > row.training.minutes
+    else:
+        assert changed.pop("energy_rmse") < 1e-3 * row.training.energy_rmse
+        assert changed.keys() <= {"minutes"} and more.training.minutes >= row.training.minutes
+    assert set(more.seeds) <= set(row.seeds)
+
+
+@pytest.mark.parametrize("name", [*AMP, *TWIN_OF.values()])
+def test_rows_with_the_older_functions_differ_in_nothing_else(name):
+    row, old = EXPERIMENTS[name], EXPERIMENTS[older(name)]
+    assert all(getattr(row, field) == getattr(old, field) for field in (*SAME, "training"))
+    assert old.options == {**row.options, "functions": "amp-0.6"} != row.options
 
 
 def test_the_twins_are_trained_on_amps_loss():

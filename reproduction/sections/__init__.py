@@ -24,6 +24,7 @@ from reproduction.sections import (
     s3_behler,
     s3_forces,
     s3_functions,
+    s3_longer,
     s4_energy,
     s4_learned,
     s5_forces,
@@ -31,6 +32,7 @@ from reproduction.sections import (
     s6_graph,
     s7_summary,
     unprinted,
+    unprinted_moved,
     unprinted_slab,
 )
 from reproduction.sections.s2_data import SOURCES
@@ -45,8 +47,10 @@ SECTIONS = {
     for module in (
         s2_data,
         s3_behler,
+        s3_longer,
         s3_forces,
         unprinted_slab,
+        unprinted_moved,
         s3_functions,
         s4_energy,
         s5_forces,

@@ -14,11 +14,17 @@ PT8AU2 = DataSource(
 )
 # Hotter than in the report: gold and platinum change places.
 PT8AU2_HOT = DataSource("pt8au2-hot", DynamicsSettings("pt8au2-slab-high", max_distance_A=100.0))
-# The same slab with the gold at another height above the layer, for as long as the hot one.
+# The same slab with the gold at another height above the layer, for as long as the hot one; from
+# the height that the twins' training errors choose, for as long as the report's.
+CHOSEN_HEIGHT = 1.0
 PT8AU2_HEIGHTS = {
     height: DataSource(
         f"pt8au2-slab-{height}",
-        DynamicsSettings(f"pt8au2-slab-{height}", max_distance_A=100.0),
+        DynamicsSettings(
+            f"pt8au2-slab-{height}",
+            steps=PT8AU2.origin.steps if height == CHOSEN_HEIGHT else DynamicsSettings.steps,
+            max_distance_A=100.0,
+        ),
     )
     for height in GOLD_HEIGHTS
 }

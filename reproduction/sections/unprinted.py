@@ -7,11 +7,14 @@ another start can be told from it.
 """
 
 from reproduction.sections.names import LARGE
-from reproduction.sections.s2_data import AU6
+from reproduction.sections.s2_data import AU6, CHOSEN_HEIGHT
 from reproduction.sections.s2_starts import COMPARED, LABELS, on_start
 from reproduction.sections.s3_behler import TWIN_OF
-from reproduction.sections.s3_functions import older
+from reproduction.sections.s3_functions import AMP, older
+from reproduction.sections.s3_longer import CRITERION as LOWER
+from reproduction.sections.s3_longer import LONGER, PAST_CRITERION, on
 from reproduction.sections.s5_forces import CHOSEN, LITERAL, PRINTED_ROWS, READINGS, row_of
+from reproduction.sections.unprinted_moved import TWINS, moved
 from reproduction.sections.unprinted_slab import CHOICES, LINES, OWN, SHOWN
 from reproduction.sections.unprinted_slab import row_of as slab_row
 from reproduction.show.metrics import NOT_RUN, with_spread
@@ -75,6 +78,15 @@ FUNCTIONS = Setting(
     ),
     "1.0.1",
 )
+AMPS_FUNCTIONS = Setting(
+    "amps-functions",
+    "The same, Amp itself: its four fastest rows",
+    (
+        Reading("1.0.1", "functions of Amp 1.0.1", {row: row for row in AMP}),
+        Reading("0.6.1", "functions of Amp 0.6.1", {row: older(row) for row in AMP}),
+    ),
+    "1.0.1",
+)
 CRITERION = Setting(
     "criterion",
     "Table 2, lines 1 and 3: when Amp stops",
@@ -82,27 +94,28 @@ CRITERION = Setting(
         Reading(
             "default",
             "below 0.001 eV per atom, Amp's default",
-            {row: row for row in ("table2/250-10-10", "table2/2500-10-10-10")},
+            {row: row for row in PAST_CRITERION},
         ),
+        Reading("lower", f"below {LOWER:g} eV per atom", {row: on(row) for row in PAST_CRITERION}),
         Reading(
             "twin",
             "never: the twin, 3,000 iterations",
-            {row: TWIN_OF[row] for row in ("table2/250-10-10", "table2/2500-10-10-10")},
+            {row: TWIN_OF[row] for row in PAST_CRITERION},
         ),
     ),
     "default",
 )
+
+
 LENGTH = Setting(
     "length",
     "Table 1, (50, 25, 10, 10): how long",
-    tuple(
-        Reading(name, label, {LARGE: row})
-        for name, label, row in (
-            ("3 minutes", "3 minutes", LARGE),
-            ("twin", "twin, 2,000 iterations", TWIN_OF[LARGE]),
-        )
+    (
+        Reading("own", "3 minutes", {LARGE: LARGE}),
+        Reading("longer", f"{LONGER[LARGE][0]} minutes", {LARGE: on(LARGE)}),
+        Reading("twin", "twin, 2,000 iterations", {LARGE: TWIN_OF[LARGE]}),
     ),
-    "3 minutes",
+    "own",
 )
 SLAB = Setting(
     "slab",
@@ -117,46 +130,57 @@ SLAB = Setting(
     ),
     f"{OWN} time",
 )
-SETTINGS = (INPUTS, RMSE_OR_MSE, START, FUNCTIONS, CRITERION, LENGTH, SLAB)
+AMPS_SLAB = Setting(
+    "amps-slab",
+    "The same, Amp itself: gold's start",
+    (
+        Reading("own", f"gold at {OWN} Å", {row: row for row in TWINS}),
+        Reading("moved", f"gold at {CHOSEN_HEIGHT} Å", {row: moved(row) for row in TWINS}),
+    ),
+    "own",
+)
+SETTINGS = (
+    INPUTS,
+    RMSE_OR_MSE,
+    START,
+    FUNCTIONS,
+    AMPS_FUNCTIONS,
+    CRITERION,
+    LENGTH,
+    SLAB,
+    AMPS_SLAB,
+)
 # Settings whose reading the rule chooses.
 BY_RULE = (INPUTS,)
 NAMES = {"energy_rmse": "E", "force_rmse": "F"}
 
 
 def evidence_table(evidence: Evidence) -> Table:
-    """The readings of each setting and their distances from the printed numbers."""
+    """The readings of each setting, below its name, and how far they are from what is printed."""
     rows = []
     for setting in SETTINGS:
         found = distances(evidence, setting)
         best = min((d.total for d in found.values()), key=lambda s: s.mean, default=None)
+        name = f"**{setting.label}** ({len(setting.keys)} numbers)"
+        rows.append((name, *([""] if found else [NOT_RUN]) * 5))
         for reading in setting.readings:
             label = f"{reading.label} (the tables')" if reading.name == setting.assumed else ""
-            cells = [setting.label, label or reading.label]
             d = found.get(reading.name)
             if d is None:
-                rows.append((*cells, *[NOT_RUN] * 6))
+                rows.append((label or reading.label, *[NOT_RUN] * 5))
                 continue
             told = "closest" if d.total == best else "yes" if told_apart(d.total, best) else "no"
             sums = map(sum_text, (d.train, d.test, d.total))
-            rows.append((*cells, str(d.numbers), *sums, times_text(d.furthest), told))
+            rows.append((label or reading.label, *sums, told, times_text(d.furthest)))
     return Table(
         "evidence",
         "Unprinted settings: sums of squared ln(here / printed) over the numbers concerned",
-        (
-            "setting",
-            "reading",
-            "numbers",
-            "training",
-            "test",
-            "all",
-            "furthest number, factor",
-            "told from the closest",
-        ),
+        ("reading", "training", "test", "all", "told from the closest", "furthest, factor"),
         tuple(rows),
-        "Mean ± standard deviation over seeds, of a sum for each seed. Told apart: the sums over "
-        "all numbers differ by more than twice the standard deviation of a difference between two "
-        "runs. A factor of 1.5 in one number adds 0.16. A number that is further off than a factor "
-        f"of {CAP:g} counts as that.",
+        "A setting, and below it its readings. Mean ± standard deviation over seeds, of a sum for "
+        "each seed. Told apart: the sums over all numbers differ by more than twice the standard "
+        "deviation of a difference between two runs. A factor of 1.5 in one number adds 0.16. A "
+        f"number that is further off than a factor of {CAP:g} counts as that.",
     )
 
 

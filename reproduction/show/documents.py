@@ -24,7 +24,7 @@ PAGES = {
     "gradient": "gradient",
     "elsewhere": "gradient",
     "why": "why-forces-fail",
-    **dict.fromkeys(("slab", "slab-worst", "one-frame"), "unprinted"),
+    **dict.fromkeys(("slab", "slab-worst", "one-frame", "moved", "moved-claims"), "unprinted"),
     "frames": "table5",
     "nve": "applications",
     "minima": "applications",
@@ -33,7 +33,8 @@ PAGES = {
     "latency": "speed",
     "behler-speed": "speed",
     "trajectories": "trajectories",
-    **{name: "unprinted" for name in ("evidence", "nearest", "inputs", "starts", "functions")},
+    **dict.fromkeys(("evidence", "nearest", "inputs", "starts", "functions"), "unprinted"),
+    "longer": "unprinted",
 }
 
 

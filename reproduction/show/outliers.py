@@ -98,7 +98,7 @@ def worst(evidence: Evidence, row: Experiment, kind: str) -> list[Worst]:
 
     For energies it follows from RMSE and largest error in metrics.csv, for all seeds. For forces
     these do not give the error of a whole frame, so it is known only for the seed whose
-    predictions are stored.
+    predictions are stored, if they are for all test frames.
     """
     if row.partition not in IN_TIME_ORDER:
         return []
@@ -107,7 +107,7 @@ def worst(evidence: Evidence, row: Experiment, kind: str) -> list[Worst]:
     )
     kept = read_predictions(evidence.folder, row.id) if evidence.folder else None
     n, known = row.split[1], {}
-    if kept and kind in kept.predicted:
+    if kept and kind in kept.predicted and kept.has_all(kind):
         # A quick run has fewer frames than the row specifies.
         n = len(kept.predicted[kind]["test"])
         one = worst_kept(kept, kind)

@@ -9,8 +9,10 @@
   same four names, and the numbers of these frames in the trajectory, from 0, under each name
   followed by ``_frames``. Rows with the same data and split share the file.
 
-All test frames are stored, but only every few training frames. Energies are float64, as needed
-for errors of 1e-5 eV on 5 eV; forces float32, which resolves a thousandth of the smallest RMSE.
+All test frames are stored, but only every few training frames. Of parts with more than
+:data:`MANY` frames, whose forces are a megabyte, a tenth of those forces is stored. Energies are
+float64, as needed for errors of 1e-5 eV on 5 eV; forces float32, which resolves a thousandth of
+the smallest RMSE.
 
 ``results/data/<dataset>.npz`` contains energies along the trajectory and a few frames.
 """
@@ -31,6 +33,8 @@ from reproduction.engine.store import Store
 SEED = 0
 # Interval of the stored frames of the training part; all of the test part are stored.
 TRAIN_STRIDE = {"energy": 4, "force": 20}
+# Of parts with more frames than this, one in so many of those forces.
+MANY, FEWER = {"train": 10_000, "test": 1_000}, 10
 SPLITS = ("train", "test")
 # Beginning of the names of the reference files, which rows share.
 REFERENCE = "reference-"
@@ -45,12 +49,17 @@ class Predictions:
     Attributes:
         reference, predicted: {"energy" or "force": {"train" or "test": array}}, (n,) in eV and
             (n, N, 3) in eV/Å, float64.
-        frames: likewise, (n,), numbers of the frames in the trajectory, from 0.
+        frames: likewise, (n,), numbers of the frames in the trajectory, from 0; of both
+            quantities, also where only one is predicted.
     """
 
     reference: dict[str, dict[str, np.ndarray]]
     predicted: dict[str, dict[str, np.ndarray]]
     frames: dict[str, dict[str, np.ndarray]]
+
+    def has_all(self, kind: str) -> bool:
+        """Whether a quantity is stored for all test frames, as energies always are."""
+        return len(self.frames[kind]["test"]) == len(self.frames["energy"]["test"])
 
 
 @dataclass(frozen=True)
@@ -95,19 +104,20 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
         return
     arrays = store.arrays(experiment.id, SEED)
     predicted = {
-        f"{kind}_{split}": arrays[f"{kind}_{split}"][_kept(kind, split)].astype(dtype)
+        name: arrays[name][_kept(kind, split, len(arrays[name]))].astype(dtype)
         for kind, dtype in TYPES.items()
         for split in SPLITS
-        if f"{kind}_{split}" in arrays
+        if (name := f"{kind}_{split}") in arrays
     }
     if predicted:
         path = folder / "predictions" / file_name(experiment.id)
         _write(path, **predicted, reference=_write_reference(folder, experiment, data))
 
 
-def _kept(kind: str, split: str) -> slice:
-    """The frames of a part that are stored."""
-    return slice(None, None, TRAIN_STRIDE[kind] if split == "train" else 1)
+def _kept(kind: str, split: str, n: int) -> slice:
+    """The frames of a part of n frames that are stored."""
+    every = TRAIN_STRIDE[kind] if split == "train" else 1
+    return slice(None, None, every * (FEWER if kind == "force" and n > MANY[split] else 1))
 
 
 def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str:
@@ -116,7 +126,7 @@ def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str
     arrays = {}
     for split, part in zip(SPLITS, parts, strict=True):
         for kind, labels in (("energy", part.energies), ("force", part.forces)):
-            some = _kept(kind, split)
+            some = _kept(kind, split, len(labels))
             arrays[f"{kind}_{split}"] = labels[some].astype(TYPES[kind])
             arrays[f"{kind}_{split}_frames"] = part.metadata["frames"][some]
     digest = hashlib.sha256()
@@ -154,11 +164,12 @@ def read_predictions(folder: Path, experiment: str) -> Predictions | None:
         return None
     found = Predictions({}, {}, {})
     with np.load(beside) as stored:
+        for kind in TYPES:
+            found.frames[kind] = {split: stored[f"{kind}_{split}_frames"] for split in SPLITS}
         for name, predicted in arrays.items():
             kind, split = name.split("_")
             found.predicted.setdefault(kind, {})[split] = predicted.astype(float)
             found.reference.setdefault(kind, {})[split] = stored[name].astype(float)
-            found.frames.setdefault(kind, {})[split] = stored[f"{name}_frames"]
     return found
 
 

@@ -186,6 +186,8 @@ def compare(folder: Path, metrics: Metrics, rows: Iterable[str], say: Say) -> No
     for name in rows:
         kept = predictions.read_predictions(folder, name)
         for kind, parts in kept.predicted.items() if kept else ():
+            if not kept.has_all(kind):
+                continue
             metric = f"{kind}_rmse"
             found = errors(kind, parts["test"], kept.reference[kind]["test"])[metric]
             if not np.isclose(stated.get((name, metric), found), found, rtol=SAME[kind], atol=0):

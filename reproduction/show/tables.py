@@ -16,7 +16,10 @@ from reproduction.show.reported import reported
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text cells, with title, column names and a note below."""
+    """A table of text cells, with title, column names and a note below.
+
+    Cells may have words in bold, as Markdown.
+    """
 
     name: str
     title: str
@@ -42,7 +45,7 @@ class Table:
         for k, column in enumerate(self.columns):
             table.add_column(column, justify="left" if k == 0 else "right")
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*(cell.replace("**", "") for cell in row))
         return table
 
 

@@ -25,6 +25,8 @@ TABLES = {
     "slab": "Starts of the slab",
     "slab-worst": "Worst test frames",
     "one-frame": "One frame's error",
+    "moved": "Another slab",
+    "moved-claims": "Claims on another slab",
     "gradient": "Gradient forces",
     "elsewhere": "Other packages",
     "frames": "Training frames",
@@ -40,6 +42,7 @@ TABLES = {
     "inputs": "Table 5's inputs",
     "starts": "Starts of Au6",
     "functions": "Amp's functions of 2018",
+    "longer": "Amp for longer",
     "evidence": "Unprinted settings",
     "nearest": "Every printed number",
 }
