@@ -62,7 +62,8 @@ def measure_speed(
         start: a model that the training begins with, or None.
         clock: seconds.
     """
-    few = replace(settings.training, steps=TIMED + 1, warm_up=0)
+    # Without a validation block, on which so short a training would measure after every step.
+    few = replace(settings.training, steps=TIMED + 1, warm_up=0, validation=0.0)
     times = [clock()]
 
     def on_report(fraction: float, text: str) -> None:
