@@ -35,8 +35,8 @@ def calculators():
 def small_behler():
     """A model with one function of each kind, as the default set takes long to compile."""
     functions = [
-        {"type": "G2", "element": "Pt", "eta": 0.2, "offset": 0.0},
-        {"type": "G4", "elements": ["Au", "Pt"], "eta": 0.005, "zeta": 4.0, "gamma": 1.0},
+        {"type": "G2", "element": "Au", "eta": 0.2, "offset": 0.0},
+        {"type": "G4", "elements": ["Au", "Au"], "eta": 0.005, "zeta": 4.0, "gamma": 1.0},
     ]
     ranges = {e: np.tile([0.0, 3.0], (2, 1)) for e in ("Au", "Pt")}
     with precision("float64"):

@@ -279,6 +279,8 @@ def test_the_speed_is_that_of_steps_alone(config, monkeypatch):
 def test_ctrl_c_stops_after_the_step(config, monkeypatch, tmp_path, capsys):
     """The signal is only noted; the report after the step raises."""
     reached = []
+    # In the background of a shell it may be ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def fit(*args, report, **kwargs):
         os.kill(os.getpid(), signal.SIGINT)

@@ -231,7 +231,7 @@ def test_nothing_jumps_where_an_atom_crosses_a_boundary(variant, rng):
             last = np.cumsum([len(m) for m in moved]) - 1
             return energies, forces[last] @ along
 
-        h = 2e-5
+        h = 4e-6
         energies, forces = at(r + h * np.array([-3, -1, 1, 3]))
         nearby_e, nearby_f = at(r + np.linspace(-0.5, 0.5, 9))
         size = np.abs(nearby_f).max()
