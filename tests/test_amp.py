@@ -188,7 +188,8 @@ def test_what_is_left_after_training_is_done_again_alone(clusters, tmp_path):
         if text.startswith("predictions"):
             raise KeyboardInterrupt
 
-    parts = clusters[:40], clusters[40:]
+    # Copies: enough for predictions to be under way when they are looked for.
+    parts = clusters[:40], _repeated(clusters, 10)
     with pytest.raises(KeyboardInterrupt):
         training.train(*parts, settings, 0, tmp_path, stop)
     with np.load(tmp_path / "state.npz") as kept:
