@@ -32,7 +32,12 @@ def train_parser() -> argparse.ArgumentParser:
     _add_keys(p)
     p.add_argument("--split", choices=KINDS, help="what is tested on (default: blocks)")
     p.add_argument("--minutes", type=float, help=f"for all seeds together (default: {MINUTES:.0f})")
-    p.add_argument("--steps", type=int, metavar="N", help="of each model, instead of minutes")
+    p.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="of each model, instead of minutes; few minutes choose a smaller model",
+    )
     p.add_argument("--seeds", type=int, metavar="N", help="models of an ensemble (default: 1)")
     p.add_argument("--model", metavar="NAME", help="of those on edge lists (default: by the data)")
     p.add_argument("--config", type=Path, metavar="FILE", help="settings, JSON or TOML")

@@ -38,10 +38,10 @@ def evaluate_files(
         DataError: a file cannot be read or used.
     """
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise FittingError(f"{folder} is not empty: give a new folder as --out, or delete it")
     if not Path(model).exists():
         raise FittingError(f"there is no model {model}")
+    if folder.exists() and any(folder.iterdir()):
+        raise FittingError(f"{folder} is not empty: give a new folder as --out, or delete it")
     sums = {f"SHA-256 of {Path(name).name}": checksum(str(name)) for name in (*files, model)}
     reading = read_frames(files, energy_key, forces_key)
     part = part_of("all", reading)

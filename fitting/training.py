@@ -67,6 +67,8 @@ def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
         if before:
             console.print(f"Going on with the training in {folder}", markup=False)
         write_config(config, folder / NAME)
+        options = ", ".join(f"{name} {value}" for name, value in settings.options.items())
+        console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
         with stoppable() as asked:
             for k, seed in enumerate(config.seeds):
                 label = f"seed {seed} ({k + 1} of {len(config.seeds)})"
