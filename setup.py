@@ -20,6 +20,7 @@ setup(
         ]
     ),
     package_data={
+        "data_gen": ["published/*"],
         "reproduction": ["*.csv", "show/templates/*.j2"],
         "figures": ["templates/*.css"],
         "fitting": ["templates/*.j2"],

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
+from figures.templates import environment
 from fitting.evaluation import Evaluation
 from fitting.metrics import ENERGY, FORCE, Errors, of_frames
 
@@ -64,29 +64,25 @@ class Content:
 
 def render(content: Content) -> str:
     """Text of the page."""
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("fitting"), jinja2.PackageLoader("figures")]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     last = content.parts[-1]
-    return environment.get_template("report.html.j2").render(
-        content=content,
-        headline=[(e, milli(e.rmse, e.unit), milli(e.baseline, e.unit)) for e in totals([last])],
-        totals=[row_of(e) for e in totals(content.parts)],
-        groups=[
-            (GROUPS.get(group, group), [(e.name, *row_of(e)[:1], *row_of(e)[2:]) for e in rows])
-            for group, rows in by_group(last.metrics).items()
-        ],
-        of_models=of_models(last),
-        worst=worst_rows(content),
-        last_part=last.part,
-        images=[(path.stem, _uri(path), CAPTIONS[path.stem]) for path in content.figures],
+    return (
+        environment("fitting")
+        .get_template("report.html.j2")
+        .render(
+            content=content,
+            headline=[
+                (e, milli(e.rmse, e.unit), milli(e.baseline, e.unit)) for e in totals([last])
+            ],
+            totals=[row_of(e) for e in totals(content.parts)],
+            groups=[
+                (GROUPS.get(group, group), [(e.name, *row_of(e)[:1], *row_of(e)[2:]) for e in rows])
+                for group, rows in by_group(last.metrics).items()
+            ],
+            of_models=of_models(last),
+            worst=worst_rows(content),
+            last_part=last.part,
+            images=[(path.stem, _uri(path), CAPTIONS[path.stem]) for path in content.figures],
+        )
     )
 
 

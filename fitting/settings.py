@@ -24,7 +24,7 @@ from keras_models.settings import EdgeSettings
 
 # Factor of the learning rate where training begins with a trained model.
 FINE_TUNING = 1 / 3
-# Minutes of a model below which its compilation must be quick: further rounds cost 15 s, twice.
+# Minutes of a model below which its compilation must be quick: further rounds take longer, twice.
 FEW_MINUTES = 3.0
 QUIET = Console(quiet=True)
 
@@ -49,7 +49,7 @@ def completed(
     if config.steps is None and (config.minutes or math.inf) < FEW_MINUTES * models:
         chosen = replace(chosen, options={**chosen.options, "rounds": 1})
     training = {name: getattr(chosen.training, name) for name in OF_TRAINING}
-    # A number of steps by default is for a default number of minutes.
+    # The steps follow from the minutes, or are given.
     del training["steps"]
     if starts:
         training["learning_rate"] *= FINE_TUNING

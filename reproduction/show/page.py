@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from data_gen.files import write_text
+from figures.templates import environment
 from reproduction.engine.provenance import ROOT
 from reproduction.show import claims, rules
 from reproduction.show.claims import Claim, Verdict, counts
@@ -273,18 +273,9 @@ def render(
     drawn = figures(results)
     listed = entries(judged, shown, drawn, evidence)
     made_by = origins(evidence)
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("reproduction.show"), jinja2.PackageLoader("figures")]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["inline"] = inline
-    return environment.get_template("report.html.j2").render(
+    templates = environment("reproduction.show")
+    templates.filters["inline"] = inline
+    return templates.get_template("report.html.j2").render(
         is_quick=is_quick,
         judged=listed,
         counts=counts(judged),
