@@ -108,6 +108,16 @@ class Frames:
         return cls(tuple(data.structures()), data.energies, tuple(data.forces), data.metadata)
 
     @classmethod
+    def joined(cls, parts: Sequence["Frames"]) -> "Frames":
+        """The frames of several parts, one after another."""
+        return cls(
+            tuple(s for part in parts for s in part.structures),
+            np.concatenate([part.energies for part in parts]),
+            tuple(f for part in parts for f in part.forces),
+            checked=True,
+        )
+
+    @classmethod
     def from_atoms(
         cls,
         frames: Sequence[Atoms],

@@ -6,8 +6,8 @@ from functools import partial
 import asap3
 import numpy as np
 from ase import Atoms
-from ase.build import add_adsorbate, fcc110
-from ase.cluster import Octahedron
+from ase.build import add_adsorbate, bulk, fcc110
+from ase.cluster import Icosahedron, Octahedron
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 
@@ -63,6 +63,34 @@ def au6_relaxed() -> Atoms:
     return atoms
 
 
+def gold(atoms: Atoms) -> Atoms:
+    """A cluster, as plain atoms in the octahedron's box."""
+    atoms = Atoms(atoms.numbers, positions=atoms.positions)
+    atoms.center(vacuum=VACUUM)
+    return atoms
+
+
+def au_tetrahedron(layers: int) -> Atoms:
+    """A tetrahedron of fcc gold with (111) faces, unrelaxed, of n (n + 1) (n + 2) / 6 atoms.
+
+    Args:
+        layers: n, atoms along an edge.
+    """
+    n = range(layers)
+    steps = [(i, j, k) for i in n for j in n for k in n if i + j + k < layers]
+    points = np.array(steps) @ np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    return gold(Atoms(f"Au{len(points)}", positions=points * LATTICE_CONSTANT / 2))
+
+
+def au32_crystal(lattice_constant: float) -> Atoms:
+    """Fcc gold, 2 x 2 x 2 cubic cells, periodic.
+
+    Args:
+        lattice_constant: Å.
+    """
+    return bulk("Au", a=lattice_constant, cubic=True).repeat(2)
+
+
 def pt8au2_slab(height: float | None = None) -> Atoms:
     """Two gold atoms on Pt(110), periodic in the surface plane (report, section 3.4).
 
@@ -94,6 +122,9 @@ def pt8au2_slab_high() -> Atoms:
 # From 0.7 Å or less, the gold leaves the slab during the run.
 GOLD_HEIGHTS = (0.8, 0.9, 1.0, 1.1)
 
+# Å, of crystals: EMT's own, and 3 % less and more.
+CRYSTALS = (3.93, EMT_LATTICE_CONSTANT, 4.18)
+
 STRUCTURES = {
     "au6-octahedron": au6_octahedron,
     "au6-octahedron-4.056": partial(au6_octahedron, EMT_LATTICE_CONSTANT),
@@ -102,6 +133,13 @@ STRUCTURES = {
     "au6-11-bonds-a": partial(au6_piece, ELEVEN_BONDS[0]),
     "au6-11-bonds-b": partial(au6_piece, ELEVEN_BONDS[1]),
     "au6-relaxed": au6_relaxed,
+    **{f"au{n}-tetrahedron": partial(au_tetrahedron, k) for k, n in ((2, 4), (3, 10), (4, 20))},
+    **{
+        f"au{n}-icosahedron": partial(lambda k: gold(Icosahedron("Au", k)), k)
+        for k, n in ((2, 13), (3, 55))
+    },
+    "au38-octahedron": lambda: gold(Octahedron("Au", 4, cutoff=1)),
+    **{f"au32-crystal-{a:.3g}": partial(au32_crystal, a) for a in CRYSTALS},
     "pt8au2-slab": pt8au2_slab,
     "pt8au2-slab-high": pt8au2_slab_high,
     **{f"pt8au2-slab-{height}": partial(pt8au2_slab, height) for height in GOLD_HEIGHTS},

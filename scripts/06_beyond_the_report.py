@@ -6,6 +6,7 @@ SECTIONS = (
     "beyond_gradient",
     "beyond_frames",
     "beyond_applications",
+    "beyond_systems",
     "s4_learned",
     "s2_data",
     "beyond_trajectories",

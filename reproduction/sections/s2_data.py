@@ -1,6 +1,7 @@
 """Section 2, Figures 1 and 5: the trajectories, and the number of independent samples."""
 
 from data_gen.dynamics import DynamicsSettings
+from data_gen.sources import FileSettings
 from data_gen.structures import GOLD_HEIGHTS
 from reproduction.engine.experiment import DataSource, Experiment
 from reproduction.sections.names import CORRELATION
@@ -43,6 +44,14 @@ AU6_STARTS = (
     DataSource("au6-11-bonds-b", DynamicsSettings("au6-11-bonds-b", max_distance_A=1000.0)),
 )
 AU6_RELAXED = DataSource("au6-relaxed", DynamicsSettings("au6-relaxed"))
+# Density functional theory, published: see data_gen/published/README.md.
+AU12 = DataSource(
+    "au12",
+    FileSettings(
+        "au12_dft.extxyz.xz",
+        "417732752eca1469599dafb694adf67da1d608f8e838c2a20a3633562fb42762",
+    ),
+)
 SOURCES = {
     source.name: source
     for source in (
@@ -52,6 +61,7 @@ SOURCES = {
         PT8AU2,
         PT8AU2_HOT,
         *PT8AU2_HEIGHTS.values(),
+        AU12,
     )
 }
 

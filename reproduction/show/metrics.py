@@ -44,6 +44,21 @@ UNITS = {
     "force_std": "eV/Å",
     "error_to_std": "",
     "rank_correlation": "",
+    # models of one size on others
+    **{
+        f"{name}_{metric}": unit
+        for name in ("au13", "au20", "au55")
+        for metric, unit in (
+            ("energy_rmse", "eV/atom"),
+            ("force_rmse", "eV/Å"),
+            ("force_rms", "eV/Å"),
+        )
+    },
+    "lattice_constant": "Å",
+    "bulk_modulus": "GPa",
+    "vacancy_energy": "eV",
+    "surface_energy_111": "J/m^2",
+    "surface_energy_100": "J/m^2",
     # Amp beside its Keras twin: largest differences
     "twin_energy_difference": "eV",
     "twin_force_difference": "eV/Å",

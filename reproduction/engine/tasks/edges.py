@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from data_gen.dynamics import DynamicsSettings, run_dynamics
 from data_gen.frames import Frames
 from keras_models.errors import Diverged as NotFinite
 from keras_models.fit_edges import EdgeFitSettings, EdgeFitted, fit_edges
@@ -12,19 +13,43 @@ from reproduction.errors import Diverged
 
 
 def edge_settings(experiment: Experiment) -> EdgeFitSettings:
-    """Settings for :func:`keras_models.fit_edges.fit_edges` from those of an experiment."""
+    """Settings for :func:`keras_models.fit_edges.fit_edges` from those of an experiment.
+
+    The option ``also`` is separated from those of the model's builder.
+    """
+    options = dict(experiment.options)
+    options.pop("also", None)
     return EdgeFitSettings(
         experiment.model,
         experiment.training,
         experiment.widths,
         experiment.activation,
-        dict(experiment.options),
+        options,
     )
+
+
+def training_part(job: Job) -> Frames:
+    """The frames to train on: of the job, and of the option ``also``, settings of EMT dynamics.
+
+    Those at the end, which the validation block is taken from, are the last of each system.
+    """
+    also = job.experiment.options.get("also", ())
+    parts = [Frames.of(job.train)]
+    for k, settings in enumerate(also):
+        job.report(0.0, f"dynamics {k + 1} of {len(also)}")
+        parts.append(Frames.of(run_dynamics(DynamicsSettings(**settings))))
+    if not also:
+        return parts[0]
+    share = job.experiment.training.validation
+    last = [int(share * len(part)) for part in parts]
+    first = [part[: len(part) - n] for part, n in zip(parts, last, strict=True)]
+    blocks = [part[len(part) - n :] for part, n in zip(parts, last, strict=True) if n]
+    return Frames.joined([*first, *blocks])
 
 
 def run(job: Job) -> list:
     """Train a model with each seed: a RunResult, or Diverged in its place."""
-    train, settings, results = Frames.of(job.train), edge_settings(job.experiment), []
+    train, settings, results = training_part(job), edge_settings(job.experiment), []
     for k, seed in enumerate(job.seeds):
         checkpoint = job.checkpoint.with_name(f"{job.checkpoint.stem}-of-{seed}.npz")
 
