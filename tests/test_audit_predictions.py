@@ -11,6 +11,8 @@ from data_gen.errors import DataError
 from reproduction.engine.provenance import ROOT
 from reproduction.sections import SOURCES
 
+COMPONENTS = 100 * 6 * 3  # of the test part's forces
+
 
 @pytest.fixture
 def results(au6, rng, tmp_path):
@@ -73,7 +75,7 @@ def test_files_that_do_not_fit_are_said(results):
 
 def thinned(results, monkeypatch, every: int) -> None:
     """Forces of a test part that counts as a large one, of some of its frames."""
-    monkeypatch.setattr(errors, "MANY", 99)
+    monkeypatch.setattr(errors, "MANY", COMPONENTS - 1)
     names = ("force_test", "force_test_frames")
     for file, known in ((REFERENCE, names), (f"{FORCES.replace('/', '-')}.npz", names[:1])):
         path = results / "predictions" / file
@@ -89,7 +91,7 @@ def test_a_large_test_part_may_have_a_tenth_of_its_forces(results, monkeypatch):
     assert fault.startswith(f"{FORCES} seed 0, test force_rmse") and "at least" in fault
 
 
-@pytest.mark.parametrize(("every", "large"), [(13, 99), (10, 100)])
+@pytest.mark.parametrize(("every", "large"), [(13, COMPONENTS - 1), (10, COMPONENTS)])
 def test_fewer_forces_than_that_are_caught(results, monkeypatch, every, large):
     """Less than a tenth, or of a test part that is stored whole."""
     thinned(results, monkeypatch, every)

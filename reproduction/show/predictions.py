@@ -9,8 +9,9 @@
   same four names, and the numbers of these frames in the trajectory, from 0, under each name
   followed by ``_frames``. Rows with the same data and split share the file.
 
-All test frames are stored, but only every few training frames. Of parts with more than
-:data:`MANY` frames, whose forces are a megabyte, a tenth of those forces is stored. Energies are
+All test frames are stored, but only every few training frames. Where forces are many, those of
+every tenth of these frames are: where a test part has more than :data:`MANY` components, fewer for
+rows past the report's tables, or a training part more than :data:`MANY_FRAMES`. Energies are
 float64, as needed for errors of 1e-5 eV on 5 eV; forces float32, which resolves a thousandth of
 the smallest RMSE.
 
@@ -33,8 +34,10 @@ from reproduction.engine.store import Store
 SEED = 0
 # Interval of the stored frames of the training part; all of the test part are stored.
 TRAIN_STRIDE = {"energy": 4, "force": 20}
-# Of parts with more frames than this, one in so many of those forces.
-MANY, FEWER = {"train": 10_000, "test": 1_000}, 10
+# Components of the forces of a test part, and frames of a training part, of which with more than
+# this one frame in so many is stored.
+MANY, MANY_BEYOND, MANY_FRAMES, FEWER = 30_000, 10_000, 10_000, 10
+BEYOND = "beyond/"
 SPLITS = ("train", "test")
 # Beginning of the names of the reference files, which rows share.
 REFERENCE = "reference-"
@@ -104,7 +107,7 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
         return
     arrays = store.arrays(experiment.id, SEED)
     predicted = {
-        name: arrays[name][_kept(kind, split, len(arrays[name]))].astype(dtype)
+        name: arrays[name][_kept(experiment.id, kind, split, arrays[name].shape)].astype(dtype)
         for kind, dtype in TYPES.items()
         for split in SPLITS
         if (name := f"{kind}_{split}") in arrays
@@ -114,10 +117,14 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
         _write(path, **predicted, reference=_write_reference(folder, experiment, data))
 
 
-def _kept(kind: str, split: str, n: int) -> slice:
-    """The frames of a part of n frames that are stored."""
-    every = TRAIN_STRIDE[kind] if split == "train" else 1
-    return slice(None, None, every * (FEWER if kind == "force" and n > MANY[split] else 1))
+def _kept(row: str, kind: str, split: str, shape: tuple[int, ...]) -> slice:
+    """The frames that are stored of a row's part, from the shape of its energies or forces."""
+    if split == "train":
+        every, many = TRAIN_STRIDE[kind], shape[0] > MANY_FRAMES
+    else:
+        most = MANY_BEYOND if row.startswith(BEYOND) else MANY
+        every, many = 1, np.prod(shape) > most
+    return slice(None, None, every * (FEWER if kind == "force" and many else 1))
 
 
 def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str:
@@ -126,7 +133,7 @@ def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str
     arrays = {}
     for split, part in zip(SPLITS, parts, strict=True):
         for kind, labels in (("energy", part.energies), ("force", part.forces)):
-            some = _kept(kind, split, len(labels))
+            some = _kept(experiment.id, kind, split, labels.shape)
             arrays[f"{kind}_{split}"] = labels[some].astype(TYPES[kind])
             arrays[f"{kind}_{split}_frames"] = part.metadata["frames"][some]
     digest = hashlib.sha256()
