@@ -21,7 +21,7 @@ def baseline(table: str, row: Experiment, name: str, label: str) -> Experiment:
         seeds=(0,),
         deterministic=True,
         assumed=("data",),
-        quick=table in ("table4", "appendix-a") or (table == "slab" and row.quick),
+        quick=table in ("table4", "appendix-a", "au12") or (table == "slab" and row.quick),
         quick_split=row.quick_split,
     )
 
