@@ -53,3 +53,15 @@ def test_a_users_matplotlibrc_changes_no_figure(tmp_path):
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nlines.linewidth: 9\nfont.size: 30\n")
     plain, styled = run(code), run(code, MATPLOTLIBRC=str(tmp_path))
     assert plain == styled and plain[0] == 0 and "text.usetex False" in plain[1]
+
+
+def test_freed_memory_is_kept_for_the_next_array():
+    """64 MB again and again: pages are cleared once."""
+    code = (
+        "import keras_models.backend, numpy as np, resource\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "first = faults(); np.ones(1 << 23); between = faults()\n"
+        "for _ in range(9): np.ones(1 << 23)\n"
+        "print(between - first > 9_000, faults() - between < 1_000)"
+    )
+    assert run(code, NUMPY_MADVISE_HUGEPAGE="0")[1] == "True True\n"
