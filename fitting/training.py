@@ -7,7 +7,6 @@ model is in ``models/``, and ``report.html`` when all is done.
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,43 +14,48 @@ from rich.console import Console
 
 from data_gen.files import sweep
 from data_gen.locks import Held, held
-from data_gen.machine import versions
+from data_gen.machine import cores
 from fitting import page
 from fitting.config import NAME, Config, read_config, write_config
 from fitting.data import Data, Part, load
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, Potential, baseline_of, evaluate
-from fitting.progress import Bar, stoppable
-from fitting.results import PACKAGES, provenance, use_of, write_results
-from fitting.settings import completed, pretrained, starting_models
-from keras_models.checkpoints import load_arrays, save_arrays
-from keras_models.fit_edges import EdgeFitSettings, fit_edges
+from fitting.progress import QUIET
+from fitting.results import provenance, use_of, write_results
+from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
+from fitting.settings import completed
+from keras_models.checkpoints import load_arrays
 from keras_models.opening import MODELS
 from keras_models.saving import read_about
 
-UNFINISHED, CURVES = "unfinished", "curves"
 # Frames of the training part whose errors are shown; evenly spaced ones of more.
 SHOWN = 1000
-QUIET = Console(quiet=True)
 
 
-def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
+def train(
+    config: Config, folder: Path, console: Console = QUIET, workers: int | None = None
+) -> Path:
     """Train as the settings say, or go on with a training that was stopped; returns the page.
 
     Args:
         config: settings; what is missing is chosen from the data.
         folder: for all that is made; new, empty or of the same training.
         console: for messages and progress.
+        workers: largest number of seeds that are trained at once, in processes of one thread;
+            by default one for each core. The models do not depend on it.
 
     Raises:
         FittingError: settings or data do not fit, or the folder has something else in it.
         DataError: a file cannot be read or used.
         Diverged: the loss is not finite.
+        TrainingFailed: a process was killed or ran out of memory.
         Stop: the user asked to stop; the same call goes on from there.
     """
     folder = Path(folder)
     if not config.files:
         raise FittingError("there are no files to train on: name at least one")
+    use_one_thread()
+    workers = workers or cores()
     # First of all, lest a lock be left in a folder of something else.
     _before(folder)
     config = config.with_checksums()
@@ -60,7 +64,7 @@ def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
         console.print(line, markup=False, highlight=False)
     with _alone(folder):
         before = _before(folder)
-        config, settings = completed(config, data, before, console)
+        config, settings = completed(config, data, before, console, workers)
         if before and (folder / page.NAME).is_file():
             console.print(f"This training is finished: see {folder / page.NAME}", markup=False)
             return folder / page.NAME
@@ -69,62 +73,13 @@ def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
         write_config(config, folder / NAME)
         options = ", ".join(f"{name} {value}" for name, value in settings.options.items())
         console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
-        with stoppable() as asked:
-            for k, seed in enumerate(config.seeds):
-                label = f"seed {seed} ({k + 1} of {len(config.seeds)})"
-                with Bar(console, label) as bar:
-
-                    def report(fraction: float, text: str, bar=bar) -> None:
-                        bar(fraction, text)
-                        asked.check()
-
-                    _train_seed(folder, config, settings, data, seed, report, console)
+        frames, baseline = data.trained, baseline_of(data.train.frames)
+        train_seeds(Training(folder, config, settings, frames, baseline), workers, console)
         console.print("Evaluating", markup=False)
-        return _conclude(folder, config, settings, data)
+        return _conclude(folder, config, data)
 
 
-def _train_seed(folder, config, settings, data: Data, seed: int, report, console) -> None:
-    """Train one model and save it, unless that was done before."""
-    path = folder / MODELS / f"seed{seed}.keras"
-    if path.is_file():
-        return
-    checkpoint = folder / UNFINISHED / f"seed{seed}.npz"
-    first = True
-
-    def on_report(fraction: float, text: str) -> None:
-        nonlocal first
-        if first and text.startswith("step") and fraction > 1.5 / settings.training.steps:
-            console.print(f"seed {seed} goes on after {text}", markup=False)
-        first &= not text.startswith("step")
-        report(fraction, text)
-
-    stamp = json.dumps(versions(PACKAGES))
-    starts = starting_models(config)
-    start = pretrained(starts[config.seeds.index(seed) % len(starts)]) if starts else None
-    fitted = fit_edges(
-        data.trained,
-        settings,
-        seed,
-        checkpoint=checkpoint,
-        stamp=stamp,
-        report=on_report,
-        start=start,
-    )
-    save_arrays(folder / CURVES / f"seed{seed}.npz", "", **fitted.curves)
-    # Last, as a model that is there counts as trained.
-    fitted.save(
-        path,
-        seed=seed,
-        baseline=baseline_of(data.train.frames),
-        config=asdict(config.moved(lambda name: Path(name).name)),
-        counts=fitted.counts,
-        isolated=fitted.info["isolated"],
-        seconds=fitted.seconds,
-    )
-    checkpoint.unlink(missing_ok=True)
-
-
-def _conclude(folder: Path, config: Config, settings: EdgeFitSettings, data: Data) -> Path:
+def _conclude(folder: Path, config: Config, data: Data) -> Path:
     """Evaluate the models on all parts and write everything but them."""
     potential = Potential(folder)
     shown = data.train
