@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
 
 def processor() -> str:
     """Name of the processor, or of its architecture if the system does not give the name."""
@@ -23,7 +25,7 @@ def cores() -> int:
     """Number of cores that this process may use, by its affinity and its container's quota."""
     found = len(os.sched_getaffinity(0))
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = QUOTA.read_text().split()
         return max(1, min(found, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # there is none, or it is "max"
         return found

@@ -47,14 +47,19 @@ class Speed:
         Args:
             seconds: for all.
             rounds: of models that are trained at once, one round after the other.
-            models: number of models; evaluation compiles as much for each as a training.
+            models: number of models.
         """
-        left = ((1.0 - REST) * seconds - models * self.start) / rounds - self.start
+        left = ((1.0 - REST) * seconds - self._evaluation(models)) / rounds - self.start
         return min(MOST, max(FEWEST, int(left / self.step)))
 
     def seconds(self, steps: int, rounds: int = 1, models: int = 1) -> float:
         """About how long the training and evaluation of some models takes."""
-        return (rounds * (self.start + steps * self.step) + models * self.start) / (1.0 - REST)
+        training = rounds * (self.start + steps * self.step)
+        return (training + self._evaluation(models)) / (1.0 - REST)
+
+    def _evaluation(self, models: int) -> float:
+        """About as long as a start, of which half is the compilation of each model."""
+        return 0.5 * (1 + models) * self.start
 
 
 class _Enough(Exception):

@@ -63,19 +63,24 @@ class Data:
     @property
     def trained(self) -> Frames:
         """Training part with the validation block at its end, as fit_edges takes it."""
-        both = [self.train, *([self.validation] if self.validation else [])]
-        return Frames(
-            tuple(s for part in both for s in part.frames.structures),
-            np.concatenate([part.frames.energies for part in both]),
-            tuple(f for part in both for f in part.frames.forces),
-            self.train.frames.metadata,
-        )
+        return joined([self.train, *([self.validation] if self.validation else [])])
 
     @property
     def validation_share(self) -> float:
         """Share of the validation block, such that rounding down gives its frames."""
         held = len(self.validation.frames) if self.validation else 0
         return (held + 0.5) / (held + len(self.train.frames)) if held else 0.0
+
+
+def joined(parts: Sequence[Part]) -> Frames:
+    """The frames of several parts, one part after the other."""
+    return Frames(
+        tuple(s for part in parts for s in part.frames.structures),
+        np.concatenate([part.frames.energies for part in parts]),
+        tuple(f for part in parts for f in part.frames.forces),
+        parts[0].frames.metadata,
+        checked=True,
+    )
 
 
 def load(config: Config) -> Data:

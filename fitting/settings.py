@@ -36,6 +36,7 @@ def completed(
     before: Config | None,
     console: Console = QUIET,
     workers: int = 1,
+    finished: Path | None = None,
 ) -> tuple[Config, EdgeFitSettings]:
     """Settings with all that is chosen from the data; steps of the minutes, if none are given.
 
@@ -45,6 +46,7 @@ def completed(
         before: settings that the folder has from a training that was stopped.
         console: for messages and progress.
         workers: largest number of models that are trained at once, and by default their number.
+        finished: folder of ``before`` if that training was finished.
 
     Raises:
         FittingError: settings make no sense, or are not those of ``before``.
@@ -66,7 +68,7 @@ def completed(
         model=_model_of_start(config, starts[0]) if starts else whole_model(config.model, chosen),
         training={**training, **config.training},
     )
-    if full.steps is None and before and before.minutes == full.minutes:
+    if full.steps is None and before:
         full = full.with_steps(before.steps)
     if full.steps is None:
         if full.minutes is None:
@@ -77,13 +79,13 @@ def completed(
         warm_up = min(full.training["warm_up"], full.steps // 4)
         full = replace(full, training={**full.training, "warm_up": warm_up})
     settings = settings_of(full, data)
-    if before:
-        different = before.differences(full)
-        if different:
-            raise FittingError(
-                f"the folder has another training, which differs in {', '.join(different)}: give "
-                "another --out, or delete the folder"
-            )
+    different = before.differences(full) if before else []
+    if different:
+        go_on = f", with --continue-from {finished} to go on with its models" if finished else ""
+        raise FittingError(
+            f"the folder has another training, which differs in {', '.join(different)}: give "
+            f"another --out{go_on}, or delete the folder"
+        )
     return full, settings
 
 

@@ -6,7 +6,7 @@ model is in ``models/``, and ``report.html`` when all is done.
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,9 @@ from data_gen.locks import Held, held
 from data_gen.machine import cores
 from fitting import page
 from fitting.config import NAME, Config, read_config, write_config
-from fitting.data import Data, Part, load
+from fitting.data import Data, Part, joined, load
 from fitting.errors import FittingError
-from fitting.evaluation import Evaluation, Potential, baseline_of, evaluate
+from fitting.evaluation import Evaluation, Potential, baseline_of
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
 from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
@@ -64,8 +64,9 @@ def train(
         console.print(line, markup=False, highlight=False)
     with _alone(folder):
         before = _before(folder)
-        config, settings = completed(config, data, before, console, workers)
-        if before and (folder / page.NAME).is_file():
+        finished = folder if before and (folder / page.NAME).is_file() else None
+        config, settings = completed(config, data, before, console, workers, finished)
+        if finished:
             console.print(f"This training is finished: see {folder / page.NAME}", markup=False)
             return folder / page.NAME
         if before:
@@ -86,7 +87,7 @@ def _conclude(folder: Path, config: Config, data: Data) -> Path:
     if len(shown.frames) > SHOWN:
         shown = shown[np.linspace(0, len(shown.frames) - 1, SHOWN).astype(int)]
     parts = [p for p in (shown, data.validation, data.test) if p]
-    found = [evaluation_of(potential, part) for part in parts]
+    found = evaluations_of(potential, parts)
     curves = {seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "") for seed in config.seeds}
     name = ", ".join(Path(f).name for f in config.files)
     page_path = write_results(
@@ -111,9 +112,16 @@ def _conclude(folder: Path, config: Config, data: Data) -> Path:
     return page_path
 
 
-def evaluation_of(potential: Potential, part: Part) -> Evaluation:
-    """Evaluation of a part, with its labels."""
-    return evaluate(potential, part.frames, part=part.name, labels=part.labels)
+def evaluations_of(potential: Potential, parts: Sequence[Part]) -> list[Evaluation]:
+    """Evaluations of parts; predicted together, as each size of batches is compiled."""
+    energies, forces = potential(joined(parts))
+    found, first = [], 0
+    for part in parts:
+        own = slice(first, first + len(part.frames))
+        known = (energies[:, own], [of_model[own] for of_model in forces], potential.baseline)
+        found.append(Evaluation(part.frames, *known, part.name, part.labels, potential.names))
+        first = own.stop
+    return found
 
 
 def _training_table(folder: Path, config: Config) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""One process of :mod:`fitting.workers`: ``python -m fitting.worker FD`` does one job.
+"""A process of :mod:`fitting.workers`, which does one job.
 
 It has one thread for its arithmetic, so that as many processes as there are cores do not get into
 each other's way, and so that bits do not depend on the number of cores.
@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 REPORT_SECONDS = 0.2
@@ -76,21 +77,27 @@ def work(connection: Connection) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     function, arguments = pickle.loads(job)
+    connection.send(attempt(function, arguments, link))
+
+
+def attempt(function: Callable, arguments: tuple, link: Link) -> tuple:
+    """Call a function; what is to be sent of it: its result, or why there is none."""
     try:
-        connection.send(("done", function(*arguments, link)))
+        return "done", function(*arguments, link)
     except Stopped:
-        connection.send(("stopped",))
-    except (MemoryError, tf.errors.ResourceExhaustedError):
-        connection.send(("failed", "memory ran out"))
+        return ("stopped",)
     except (ValueError, ArithmeticError, OSError) as error:
-        connection.send(("raised", error))
+        return "raised", error
     except Exception as error:
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+            return "failed", "memory ran out"
         first = str(error).splitlines()[0] if str(error) else ""
-        connection.send(("failed", f"{type(error).__name__}: {first}"))
+        return "failed", f"{type(error).__name__}: {first}"
 
 
-if __name__ == "__main__":
+def main(number: str) -> None:
+    """A process that does one job: ``number`` is that of the connection's file."""
     try:
-        work(Connection(int(sys.argv[1])))
+        work(Connection(int(number)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         sys.exit(1)  # the program above is gone

@@ -21,6 +21,8 @@ from fitting.errors import TrainingFailed
 from fitting.progress import Asked
 from fitting.worker import GO, STOP
 
+# Not by -m, as the module would then be there twice, with exceptions that differ.
+PROGRAM = "import sys; from fitting.worker import main; main(sys.argv[1])"
 POLL_SECONDS = 0.2
 # For a step to end and a checkpoint to be written, when asked to stop.
 PATIENCE_SECONDS = 15.0
@@ -57,7 +59,7 @@ class Process:
         self.connection, theirs = Pipe()
         with theirs, _without_ctrl_c():
             self._running = subprocess.Popen(
-                [sys.executable, "-P", "-m", "fitting.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-c", PROGRAM, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 env=_environment(),
@@ -147,18 +149,20 @@ def _received(process: Process, asked: Asked, at_once: int) -> tuple:
         how = process.how_it_ended()
         # A signal may have been for all.
         asked.check()
-        less = ", and with --workers 1 in less memory" if at_once > 1 else ""
-        raise TrainingFailed(
-            f"{process.name}: {how}; the same command goes on from the checkpoints{less}"
-        ) from None
+        raise TrainingFailed(f"{process.name}: {how}{_go_on(at_once)}") from None
     if kind == "raised":
         raise message[0]
     if kind == "stopped":
         asked.is_set = True
         asked.check()
     if kind == "failed":
-        raise TrainingFailed(f"{process.name}: {message[0]}")
+        raise TrainingFailed(f"{process.name}: {message[0]}{_go_on(at_once)}")
     return kind, *message
+
+
+def _go_on(at_once: int) -> str:
+    less = ", with --workers 1 in less memory" if at_once > 1 else ""
+    return f"; the same command goes on from the checkpoints{less}"
 
 
 def _stop(processes: Sequence[Process]) -> None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase.io import read, write
+from own_data import atoms_of, frames_of_two_elements
 from test_fit_edges import CUTOFF, SHORT, settings
-from test_fitting import atoms_of, frames_of_two_elements
 from test_page import Page
 
 from data_gen.frames import Frames

@@ -5,8 +5,8 @@ import struct
 
 import numpy as np
 import pytest
+from own_data import frames_of_two_elements
 from playwright.sync_api import sync_playwright
-from test_fitting import frames_of_two_elements
 from test_page import render
 
 from fitting.evaluation import Evaluation
