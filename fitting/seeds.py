@@ -33,6 +33,7 @@ class Training(NamedTuple):
         settings: of each training.
         trained: frames, with the validation block at their end.
         baseline: {symbol: eV}, energies from the composition alone, saved with each model.
+        frames: fingerprints of the frames that choose the weights, saved with each model.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Training(NamedTuple):
     settings: EdgeFitSettings
     trained: Frames
     baseline: dict[str, float]
+    frames: list[str]
 
     def model(self, seed: int) -> Path:
         """File of a seed's model."""
@@ -103,6 +105,7 @@ def train_seed(training: Training, seed: int, link) -> None:
         counts=fitted.counts,
         isolated=fitted.info["isolated"],
         seconds=fitted.seconds,
+        frames=training.frames,
     )
     checkpoint.unlink(missing_ok=True)
 

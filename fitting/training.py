@@ -6,7 +6,7 @@ model is in ``models/``, and ``report.html`` when all is done.
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,15 @@ from fitting.config import NAME, Config, read_config, write_config
 from fitting.data import Data, Part, joined, load
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, Potential, baseline_of
+from fitting.known import fingerprints
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
 from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
-from fitting.settings import completed
+from fitting.settings import completed, starting_models
+from fitting.show import plain
+from fitting.words import of_training, worse_than_nothing
 from keras_models.checkpoints import load_arrays
+from keras_models.fit_edges import EdgeFitSettings
 from keras_models.opening import MODELS
 from keras_models.saving import read_about
 
@@ -74,13 +78,21 @@ def train(
         write_config(config, folder / NAME)
         options = ", ".join(f"{name} {value}" for name, value in settings.options.items())
         console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
-        frames, baseline = data.trained, baseline_of(data.train.frames)
-        train_seeds(Training(folder, config, settings, frames, baseline), workers, console)
+        train_seeds(_training(folder, config, settings, data), workers, console)
         console.print("Evaluating", markup=False)
-        return _conclude(folder, config, data)
+        return _conclude(folder, config, data, console)
 
 
-def _conclude(folder: Path, config: Config, data: Data) -> Path:
+def _training(folder: Path, config: Config, settings: EdgeFitSettings, data: Data) -> Training:
+    """What the trainings of all seeds have in common."""
+    # The frames of a training that this one goes on from chose its weights, too.
+    before = [f for path in starting_models(config) for f in read_about(path).get("frames", ())]
+    frames = sorted({*before, *fingerprints(data.trained)})
+    baseline = baseline_of(data.train.frames)
+    return Training(folder, config, settings, data.trained, baseline, frames)
+
+
+def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Path:
     """Evaluate the models on all parts and write everything but them."""
     potential = Potential(folder)
     shown = data.train
@@ -88,18 +100,28 @@ def _conclude(folder: Path, config: Config, data: Data) -> Path:
         shown = shown[np.linspace(0, len(shown.frames) - 1, SHOWN).astype(int)]
     parts = [p for p in (shown, data.validation, data.test) if p]
     found = evaluations_of(potential, parts)
-    curves = {seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "") for seed in config.seeds}
+    about = {seed: read_about(folder / MODELS / f"seed{seed}.keras") for seed in config.seeds}
+    curves = {
+        seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "")
+        | {"chosen_step": about[seed]["counts"]["chosen_step"]}
+        for seed in config.seeds
+    }
+    words = of_training(curves, data.validation is not None)
+    alarms = worse_than_nothing(found[-1])
+    for line in (*alarms, *words):
+        console.print(line, markup=False, highlight=False)
     name = ", ".join(Path(f).name for f in config.files)
     page_path = write_results(
         folder,
         title=f"A potential trained on {name}",
         lead=data.split,
+        words=words,
         parts=found,
         names=parts[-1].names,
         seen=data.seen,
-        notes=data.notes,
+        notes=[*alarms, *data.notes],
         facts={
-            "Training": _training_table(folder, config),
+            "Training": _training_table(list(about.values())),
             "Settings": _settings_table(config),
             "Provenance": _provenance_table(config),
         },
@@ -124,14 +146,16 @@ def evaluations_of(potential: Potential, parts: Sequence[Part]) -> list[Evaluati
     return found
 
 
-def _training_table(folder: Path, config: Config) -> dict[str, str]:
-    """What the models say of their training; seconds of each, and the rest of the first."""
-    about = [read_about(folder / MODELS / f"seed{seed}.keras") for seed in config.seeds]
+def _training_table(about: Sequence[Mapping]) -> dict[str, str]:
+    """What the models say of their training; what differs between them with commas."""
+
+    def of_each(kind: str, name: str) -> str:
+        return ", ".join(dict.fromkeys(f"{a[kind][name]:,.0f}" for a in about))
+
+    counts = {name.replace("_", " "): of_each("counts", name) for name in about[0]["counts"]}
     seconds = {
-        f"processor seconds, {name}": ", ".join(f"{a['seconds'][name]:.0f}" for a in about)
-        for name in about[0]["seconds"]
+        f"processor seconds, {name}": of_each("seconds", name) for name in about[0]["seconds"]
     }
-    counts = {name.replace("_", " "): f"{n:,}" for name, n in about[0]["counts"].items()}
     references = about[0]["references"]
     return {
         **counts,
@@ -142,17 +166,18 @@ def _training_table(folder: Path, config: Config) -> dict[str, str]:
 
 
 def _settings_table(config: Config) -> dict[str, str]:
+    model = {"model": config.model["name"], **config.model, **config.model.get("options", {})}
     entries = {
-        "files": ", ".join(Path(f).name for f in config.files),
-        "test": ", ".join(Path(f).name for f in config.test) or "a part of the files",
-        "split": config.split,
-        "seeds": ", ".join(map(str, config.seeds)),
-        "minutes": str(config.minutes),
-        "continue_from": str(config.continue_from and Path(config.continue_from).name),
-        **{f"model.{name}": str(value) for name, value in config.model.items()},
-        **{f"training.{name}": str(value) for name, value in config.training.items()},
+        "files": [Path(f).name for f in config.files],
+        "tested on": [Path(f).name for f in config.test] or "a part of the files",
+        "divided by": config.split,
+        "seeds": config.seeds,
+        "minutes": config.minutes,
+        "begun with": config.continue_from and Path(config.continue_from).name,
+        **{name: value for name, value in model.items() if name not in ("name", "options")},
+        **config.training,
     }
-    return entries
+    return {name.replace("_", " "): plain(value) for name, value in entries.items()}
 
 
 def _provenance_table(config: Config) -> dict[str, str]:
