@@ -7,7 +7,7 @@ the run, it fixes the schedules, so that an interrupted training goes on with th
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +34,12 @@ class Speed:
     Attributes:
         start: seconds before the first step: building, edge lists, compilation.
         step: seconds of a step.
+        launch: seconds until a process has imported all that it needs.
     """
 
     start: float
     step: float
+    launch: float = 0.0
 
     def steps_within(self, seconds: float, rounds: int = 1, models: int = 1) -> int:
         """Number of steps of each model with which all are trained and evaluated in some seconds.
@@ -49,12 +51,13 @@ class Speed:
             rounds: of models that are trained at once, one round after the other.
             models: number of models.
         """
-        left = ((1.0 - REST) * seconds - self._evaluation(models)) / rounds - self.start
+        left = ((1.0 - REST) * seconds - self._evaluation(models)) / rounds
+        left -= self.launch + self.start
         return min(MOST, max(FEWEST, int(left / self.step)))
 
     def seconds(self, steps: int, rounds: int = 1, models: int = 1) -> float:
         """About how long the training and evaluation of some models takes."""
-        training = rounds * (self.start + steps * self.step)
+        training = rounds * (self.launch + self.start + steps * self.step)
         return (training + self._evaluation(models)) / (1.0 - REST)
 
     def _evaluation(self, models: int) -> float:
@@ -72,7 +75,6 @@ def measure_speed(
     start: Path | None = None,
     link=None,
     clock: Callable[[], float] = time.monotonic,
-    begin: float | None = None,
 ) -> Speed:
     """Time a few steps of a training whose result is discarded.
 
@@ -83,12 +85,11 @@ def measure_speed(
         link: told of the progress, and asked whether all that will train at once are at their
             steps; only these are timed, as they may be slower.
         clock: seconds.
-        begin: by the clock, when the process was started, or None for now.
     """
     link = link or Here()
     # Without a validation block, on which so short a training would measure after every step.
     few = replace(settings.training, steps=MOST_TIMED, warm_up=0, validation=0.0)
-    begin = clock() if begin is None else begin
+    begin = clock()
     last, first, alone, timed = begin, None, [], []
 
     def on_report(fraction: float, text: str) -> None:
@@ -131,13 +132,14 @@ def measure_speed_together(
             if number == 0:
                 bars(0, fraction, text)
 
-        jobs = [Job("timing", timed, (train, settings, start, time.time()))] * at_once
+        jobs = [Job("timing", time_a_process, (train, settings, start, time.time()))] * at_once
         found = run(jobs, at_once, progress, console.print, asked)
-    return Speed(max(s.start for s in found), max(s.step for s in found))
+    return Speed(*np.max([astuple(speed) for speed in found], axis=0).tolist())
 
 
-def timed(
+def time_a_process(
     train: Frames, settings: EdgeFitSettings, start: Path | None, begin: float, link
 ) -> Speed:
     """Job of a process that was started at ``begin``, by the time of day: see above."""
-    return measure_speed(train, settings, start, link, time.time, begin)
+    launch = time.time() - begin
+    return replace(measure_speed(train, settings, start, link), launch=launch)

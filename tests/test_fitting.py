@@ -1,5 +1,6 @@
 """Own data, from a file to a folder with a model: the same bits again, also after a kill."""
 
+import csv
 import json
 import os
 import shutil
@@ -10,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.io import read
 from own_data import TRAINING, own_config, own_file
 
 from data_gen.locks import held
@@ -153,11 +153,19 @@ def test_data_that_changed_are_refused(config, file, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_the_calculator_takes_the_folder(done, file):
-    atoms = read(file, 7)
+def test_the_calculator_and_the_evaluation_take_the_folder(config, done):
+    """What they say of the test part is what the folder has of it."""
+    test = load(config).test.frames
+    found = evaluate(done[0], test, part="test")
+    s = test.structures[1]
+    atoms = Atoms(numbers=s.numbers, positions=s.positions, cell=s.cell, pbc=s.pbc)
     atoms.calc = KerasCalculator(done[0])
-    found = evaluate(done[0], read(file, "7:8"))
-    assert atoms.get_potential_energy() == pytest.approx(found.energies[0], abs=1e-4)
+    assert atoms.get_potential_energy() == pytest.approx(found.energies[1], abs=1e-4)
+    with open(done[0] / "metrics.csv", newline="") as text:
+        rows = [row for row in csv.DictReader(text) if row["part"] == "test"]
+    assert len(rows) == len(found.metrics) > 2
+    for row, e in zip(rows, found.metrics, strict=True):
+        assert (row["name"], float(row["rmse"])) == (e.name, pytest.approx(e.rmse, rel=1e-3))
 
 
 def test_sizes_and_cells_are_trained_on_with_an_isolated_atom_as_reference(done):

@@ -129,7 +129,9 @@ def test_the_speed_is_that_of_steps_of_all_at_once(config, monkeypatch):
     assert sum(1 for _ in times) == len(taken) - 4 - 8
     assert speed.steps_within(1.0) == 200
     assert speed.seconds(100) == pytest.approx((20 + 300 + 20) / 0.9)
-    assert speed.seconds(100, 2, 3) == pytest.approx((40 + 600 + 40) / 0.9)
+    launched = replace(speed, launch=5.0)
+    assert launched.seconds(100, 2, 3) == pytest.approx((10 + 40 + 600 + 40) / 0.9)
+    assert launched.steps_within(launched.seconds(300, 2, 3), 2, 3) == pytest.approx(300, abs=1)
 
 
 def test_settings_are_kept_in_a_file(config, tmp_path, monkeypatch):
