@@ -25,6 +25,13 @@ def waits(path: Path, link) -> None:
         raise
 
 
+def is_busy(path: Path, link) -> None:
+    """Job: says nothing for a minute, as in a long compilation."""
+    path.with_suffix(".part").write_text(str(os.getpid()))
+    path.with_suffix(".part").rename(path.with_suffix(".pid"))
+    time.sleep(60)
+
+
 def is_killed(other: Path, link) -> None:
     """Job: is killed as soon as the other one is at work."""
     wait_for(other.with_suffix(".pid").is_file)

@@ -19,6 +19,7 @@ from fitting.config import Config
 from fitting.data import load
 from fitting.errors import FittingError
 from fitting.evaluation import evaluate
+from fitting.known import fingerprints
 from fitting.progress import Stop, duration, stoppable
 from fitting.settings import completed
 from keras_models import load_model
@@ -155,9 +156,9 @@ def test_data_that_changed_are_refused(config, file, tmp_path):
 
 def test_the_calculator_and_the_evaluation_take_the_folder(config, done):
     """What they say of the test part is what the folder has of it."""
-    test = load(config).test.frames
-    found = evaluate(done[0], test, part="test")
-    s = test.structures[1]
+    test = load(config).test
+    found = evaluate(done[0], test.frames, part="test", labels=test.labels)
+    s = test.frames.structures[1]
     atoms = Atoms(numbers=s.numbers, positions=s.positions, cell=s.cell, pbc=s.pbc)
     atoms.calc = KerasCalculator(done[0])
     assert atoms.get_potential_energy() == pytest.approx(found.energies[1], abs=1e-4)
@@ -168,11 +169,12 @@ def test_the_calculator_and_the_evaluation_take_the_folder(config, done):
         assert (row["name"], float(row["rmse"])) == (e.name, pytest.approx(e.rmse, rel=1e-3))
 
 
-def test_sizes_and_cells_are_trained_on_with_an_isolated_atom_as_reference(done):
+def test_sizes_and_cells_are_trained_on_with_an_isolated_atom_as_reference(config, done):
     folder, _, _ = done
     about = read_about(folder / "models/seed3.keras")
     assert about["isolated"] == ["Au"] and about["references"]["Au"] == -1010.0
     assert about["references"]["Pt"] != about["baseline"]["Pt"]
+    assert about["frames"] == sorted(fingerprints(load(config).trained))
     # Of the other frames: with the isolated atom, all energies would be off by its difference.
     assert about["baseline"] == pytest.approx({"Au": -1000.5, "Pt": -700.25}, abs=3)
     atoms = Atoms("Au", calculator=KerasCalculator(folder))

@@ -115,12 +115,13 @@ WAITING = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from own_jobs import waits
+import own_jobs
 from fitting import commands, workers
 from fitting.progress import stoppable
 
 def main(_):
-    jobs = [workers.Job("seed", waits, (Path(sys.argv[2]) / name,)) for name in "ab"]
+    job, folder = getattr(own_jobs, sys.argv[3]), Path(sys.argv[2])
+    jobs = [workers.Job("seed", job, (folder / name,)) for name in "ab"]
     with stoppable() as asked:
         workers.run(jobs, 2, lambda *_: None, print, asked)
 
@@ -128,11 +129,11 @@ sys.exit(commands.run(main))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_signals_leave_no_orphans(tmp_path, number):
+@pytest.mark.parametrize(("number", "job"), [(signal.SIGINT, "waits"), (signal.SIGKILL, "is_busy")])
+def test_signals_leave_no_orphans(tmp_path, number, job):
     """Ctrl-C reaches all processes of a group at once, kill -9 only the parent."""
     (tmp_path / "own.py").write_text(WAITING)
-    command = [sys.executable, tmp_path / "own.py", TESTS, tmp_path]
+    command = [sys.executable, tmp_path / "own.py", TESTS, tmp_path, job]
     parent = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env=_environment(), start_new_session=True
     )
