@@ -12,6 +12,11 @@ from data_gen.inspection import inspect
 from data_gen.reading import Reading, read_frames
 from fitting.config import Config
 
+NOT_VALIDATED = (
+    "nothing is validated: the weights of the last step are kept, and whether fewer steps would "
+    "have been better is not known; give more frames, or a larger validation_share"
+)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -117,6 +122,8 @@ def load(config: Config) -> Data:
             f"{first} frames to train on, {len(held)} to validate ({how}), and "
             f"{len(reading)} of other files to test."
         )
+    if not len(held):
+        seen, notes = (*seen, f"{'warning':<12} {NOT_VALIDATED}"), (*notes, NOT_VALIDATED)
     return Data(
         everything[train].called("train"),
         everything[held].called("validation") if len(held) else None,

@@ -106,7 +106,7 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
         | {"chosen_step": about[seed]["counts"]["chosen_step"]}
         for seed in config.seeds
     }
-    words = of_training(curves, data.validation is not None)
+    words = of_training(curves) if data.validation else []
     alarms = worse_than_nothing(found[-1])
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)

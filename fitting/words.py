@@ -14,21 +14,14 @@ from keras_models.extrapolation import OUTSIDE
 EARLY = 0.5
 # A bias that makes up this share of the mean square error is a shift.
 SHIFT = 0.9
-NOT_VALIDATED = (
-    "Nothing is validated: the weights are those after the last step, and whether fewer steps "
-    "would have been better is not known; give more frames, or a larger validation_share."
-)
 
 
-def of_training(curves: Mapping[int, Mapping[str, np.ndarray]], validated: bool) -> list[str]:
-    """Which steps' weights are kept, and what it means where that was early.
+def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
+    """Which steps' weights are the best on the validation block, and what it means if early ones.
 
     Args:
         curves: arrays of each seed's training, with its "chosen_step".
-        validated: whether there is a validation block.
     """
-    if not validated:
-        return [NOT_VALIDATED]
     total = int(next(iter(curves.values()))["curve_steps"][-1])
     chosen = {seed: int(c["chosen_step"]) for seed, c in curves.items()}
     steps = [f"{k:,} (seed {seed})" if len(chosen) > 1 else f"{k:,}" for seed, k in chosen.items()]

@@ -210,6 +210,9 @@ def test_parts_do_not_overlap_and_are_all_of_the_file(config):
     held = int(data.validation_share * len(data.trained))
     assert held == len(data.validation.frames) == 5
     np.testing.assert_array_equal(data.trained.energies[-5:], data.validation.frames.energies)
+    assert data.notes == ()
+    blind = load(replace(config, validation_share=0.0))
+    assert "nothing is validated" in blind.notes[-1] and blind.notes[-1] in blind.seen[-1]
     other = load(replace(config, test=config.files))
     assert len(other.test.frames) == 60 == len(other.trained)
 

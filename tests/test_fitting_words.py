@@ -26,17 +26,15 @@ def curve(chosen, steps=100, force=True):
 
 
 def test_a_step_that_was_chosen_early_means_overfitting():
-    late = of_training({0: curve(60)}, True)
+    late = of_training({0: curve(60)})
     assert late == ["Best on the validation block after step 60 of 100."]
-    first, went, means = of_training({0: curve(20), 5: curve(30)}, True)
+    first, went, means = of_training({0: curve(20), 5: curve(30)})
     assert first == "Best on the validation block after step 20 (seed 0) and 30 (seed 5) of 100."
     assert went.endswith(
         "the RMSE there went from 20.0 to 60.0 meV/atom and from 100 to 300 meV/Å."
     )
     assert "overfitting" in means and "fewer steps or minutes" in means
-    assert "meV/Å" not in of_training({0: curve(20, force=False)}, True)[1]
-    (nothing,) = of_training({0: curve(100)}, False)
-    assert "Nothing is validated" in nothing and "validation_share" in nothing
+    assert "meV/Å" not in of_training({0: curve(20, force=False)})[1]
 
 
 def evaluation(energy_off, force_factor) -> Evaluation:
