@@ -175,22 +175,20 @@ def _steps_in_time(config: Config, data: Data, console: Console, workers: int) -
     """Number of steps that fit into the minutes that are left after timing a few."""
     begin = time.perf_counter()
     settings = settings_of(config.with_steps(1000), data)
-    starts = starting_models(config)
+    start = next(iter(starting_models(config)), None)
     models = len(config.seeds)
     at_once = min(models, workers)
-    for path in starts[:1]:
-        pretrained(path)  # refused here rather than in a process
-    speed = measure_speed_together(
-        data.train.frames, settings, next(iter(starts), None), at_once, console
-    )
+    speed = measure_speed_together(data.train.frames, settings, start, at_once, console)
     how_many = (math.ceil(models / at_once), models)
-    spent = time.perf_counter() - begin
-    steps = speed.steps_within(60.0 * config.minutes - spent, *how_many)
-    side_by_side = f", {at_once} side by side" if at_once > 1 else ""
+    left = 60.0 * config.minutes - (time.perf_counter() - begin)
+    steps = speed.steps_within(left, *how_many)
+    seconds = speed.seconds(steps, *how_many)
+    for_each = f" for each of {models} models" if models > 1 else ""
+    at_once_too = f", {at_once} side by side" if at_once > 1 else ""
+    too_long = ", more than asked for, as fewer would hardly train" if seconds > left + 1 else ""
     console.print(
-        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps"
-        + (f" for each of {models} models{side_by_side}" if models > 1 else "")
-        + f", in about {duration(speed.seconds(steps, *how_many))}",
+        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps{for_each}{at_once_too}, in about "
+        f"{duration(seconds)}{too_long}",
         markup=False,
     )
     return steps
@@ -200,15 +198,15 @@ def _default_seeds(
     before: Config | None, starts: int, workers: int, console: Console
 ) -> tuple[int, ...]:
     """Seeds where none are given: those of the folder, or as many models as cost no more time."""
-    if before:
+    if before and before.seeds:
         return before.seeds
     if starts:
         return tuple(range(starts))
     models = min(MOST_MODELS, workers)
     if models > 1:
         console.print(
-            f"{models} models, one for each core: their mean has smaller errors than one, and "
-            "their spread is an uncertainty; --seeds 1 trains one",
+            f"{models} models, side by side: their mean has smaller errors than one, and their "
+            "spread is an uncertainty; --seeds 1 trains one",
             markup=False,
         )
     return tuple(range(models))

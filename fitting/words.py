@@ -24,7 +24,9 @@ def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
     """
     total = int(next(iter(curves.values()))["curve_steps"][-1])
     chosen = {seed: int(c["chosen_step"]) for seed, c in curves.items()}
-    steps = [f"{k:,} (seed {seed})" if len(chosen) > 1 else f"{k:,}" for seed, k in chosen.items()]
+    steps = [f"{k:,} (seed {seed})" for seed, k in chosen.items()]
+    if len(set(chosen.values())) == 1:
+        steps = [f"{min(chosen.values()):,}"]
     found = [f"Best on the validation block after step {_and(steps)} of {total:,}."]
     if np.mean(list(chosen.values())) < EARLY * total:
         found += [

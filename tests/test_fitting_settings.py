@@ -44,7 +44,7 @@ def six_seconds(monkeypatch):
     return asked
 
 
-def test_steps_follow_from_minutes_once(config, six_seconds):
+def test_steps_follow_from_minutes_once(config, six_seconds, capsys):
     """They are measured at first, and taken from the folder afterwards."""
     data, plain = load(config), replace(config, training={"batch_size": 16}, minutes=2.0)
     full, settings = completed(plain, data, None)
@@ -55,10 +55,13 @@ def test_steps_follow_from_minutes_once(config, six_seconds):
         many, _ = completed(replace(plain, seeds=seeds), data, None, workers=at_once)
         assert many.steps == pytest.approx(seconds / 0.01, rel=1e-3)
     assert six_seconds == [1, 1, 2, 2]
+    for minutes, more in ((0.2, True), (0.3, False)):
+        completed(replace(plain, minutes=minutes), data, None, commands.console())
+        assert ("more than asked for" in capsys.readouterr().out) == more
     assert completed(plain, data, full)[0] == full
     with pytest.raises(FittingError, match=r"differs in minutes: give"):
         completed(replace(plain, minutes=3.0), data, full)
-    assert len(six_seconds) == 4
+    assert len(six_seconds) == 6
     with pytest.raises(FittingError, match="neither minutes nor steps"):
         completed(replace(plain, minutes=None), data, None)
 
@@ -77,7 +80,7 @@ def test_there_is_a_model_for_each_core(config, capsys):
     for workers, models in ((1, 1), (2, 2), (64, 4)):
         full, _ = completed(plain, data, None, commands.console(), workers)
         assert full.seeds == tuple(range(models))
-        said = f"{models} models, one for each core" if models > 1 else ""
+        said = f"{models} models, side by side" if models > 1 else ""
         assert capsys.readouterr().out.startswith(said)
     # Elsewhere, the folder's own go on.
     assert completed(plain, data, full, workers=2)[0] == full

@@ -27,6 +27,7 @@ def curve(chosen, steps=100, force=True):
 
 def test_a_step_that_was_chosen_early_means_overfitting():
     late = of_training({0: curve(60)})
+    assert late == of_training({0: curve(60), 1: curve(60)})
     assert late == ["Best on the validation block after step 60 of 100."]
     first, went, means = of_training({0: curve(20), 5: curve(30)})
     assert first == "Best on the validation block after step 20 (seed 0) and 30 (seed 5) of 100."
