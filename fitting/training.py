@@ -41,6 +41,9 @@ def train(
 ) -> Path:
     """Train as the settings say, or go on with a training that was stopped; returns the page.
 
+    TensorFlow gets one thread, on which bits depend, in processes and here, where a program that
+    has computed with it before keeps its own number.
+
     Args:
         config: settings; what is missing is chosen from the data.
         folder: for all that is made; new, empty or of the same training.

@@ -1,7 +1,7 @@
 """A process of :mod:`fitting.workers`, which does one job.
 
-It has one thread for its arithmetic, so that as many processes as there are cores do not get into
-each other's way, and so that bits do not depend on the number of cores.
+Its arithmetic has one thread, by its environment, so that as many processes as there are cores do
+not get into each other's way, and so that bits do not depend on the number of cores.
 """
 
 import os
@@ -72,10 +72,6 @@ def work(connection: Connection) -> None:
     signal.signal(signal.SIGTERM, lambda *_: link.stop.set())
     job = connection.recv_bytes()
     threading.Thread(target=link.listen, daemon=True).start()
-    from keras_models.backend import tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
     function, arguments = pickle.loads(job)
     connection.send(attempt(function, arguments, link))
 

@@ -23,6 +23,13 @@ from fitting.worker import GO, STOP
 
 # Not by -m, as the module would then be there twice, with exceptions that differ.
 PROGRAM = "import sys; from fitting.worker import main; main(sys.argv[1])"
+# Numbers of threads, of NumPy and of TensorFlow.
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
 POLL_SECONDS = 0.2
 # For a step to end and a checkpoint to be written, when asked to stop.
 PATIENCE_SECONDS = 15.0
@@ -180,10 +187,9 @@ def _stop(processes: Sequence[Process]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of a process: modules are found as here, and NumPy has one thread."""
+    """The environment of a process: modules are found as here, arithmetic has one thread."""
     path = os.pathsep.join(os.path.abspath(p) for p in sys.path)
-    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {**os.environ, **one, "PYTHONPATH": path}
+    return {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": path}
 
 
 @contextlib.contextmanager

@@ -11,9 +11,6 @@ from fitting.worker import Stopped
 
 def waits(path: Path, link) -> None:
     """Job: goes on until it is asked to stop, and then leaves a file, as a checkpoint."""
-    from keras_models.backend import tf
-
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
     path.with_suffix(".part").write_text(str(os.getpid()))
     path.with_suffix(".part").rename(path.with_suffix(".pid"))
     try:
@@ -21,7 +18,7 @@ def waits(path: Path, link) -> None:
             link.report(0.5, "waiting")
             time.sleep(0.02)
     except Stopped:
-        path.write_text(json.dumps([threads, os.environ["OMP_NUM_THREADS"]]))
+        path.write_text(json.dumps({k: v for k, v in os.environ.items() if "THREADS" in k}))
         raise
 
 

@@ -91,12 +91,32 @@ def test_a_killed_training_goes_on_with_the_same_bits(config, done, monkeypatch,
     assert not (killed / "unfinished/seed3.npz").exists()
 
 
+def test_models_are_the_same_one_by_one_and_side_by_side(config, done, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_conclude", lambda folder, *_: folder)
+    two = training.train(replace(config, seeds=(3, 4)), tmp_path / "two", workers=2)
+    for path in ("models/seed3.keras", "models/seed4.keras"):
+        assert (two / path).is_file()
+    one, same, other = (
+        flat_weights(load_model(p))
+        for p in (
+            done[0] / "models/seed3.keras",
+            two / "models/seed3.keras",
+            two / "models/seed4.keras",
+        )
+    )
+    np.testing.assert_array_equal(same, one)
+    assert not np.allclose(other, one, atol=1e-3)
+    assert list((two / "unfinished").iterdir()) == []
+
+
 def test_a_finished_training_is_left_alone(config, done, monkeypatch, capsys):
     folder, _, _ = done
     monkeypatch.setattr(seeds, "fit_edges", None)
+    threads = []
+    monkeypatch.setattr(training, "use_one_thread", lambda: threads.append(1))
     before = {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.name != ".lock"}
     assert training.train(config, folder, commands.console()) == folder / "report.html"
-    assert "finished" in capsys.readouterr().out
+    assert "finished" in capsys.readouterr().out and threads == [1]
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.name != ".lock"} == before
 
 

@@ -9,9 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from own_data import own_file
 from own_jobs import alive, is_killed, wait_for, waits
 
 from fitting import commands
@@ -30,7 +28,9 @@ def test_a_killed_process_ends_it_and_the_others_keep_their_state(tmp_path):
     told = r"seed 7: its process was killed by SIGKILL; the same command .*, with --workers 1"
     with pytest.raises(TrainingFailed, match=told):
         run(jobs, 2, lambda *of: shown.append(of), print, Asked())
-    assert json.loads(kept.read_text()) == [1, "1"]
+    # TensorFlow reads these; no small test would show that its bits depend on them.
+    threads = json.loads(kept.read_text())
+    assert threads["TF_NUM_INTRAOP_THREADS"] == threads["OMP_NUM_THREADS"] == "1"
     assert (1, 0.5, "waiting") in shown
     assert not alive(int(kept.with_suffix(".pid").read_text()))
 
@@ -79,53 +79,22 @@ def test_a_process_does_not_flood_its_parent():
 
 
 # Without a guard: what is run again in another process would start processes, too.
-UNGUARDED = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from own_data import own_file
-from own_jobs import alive, is_killed, wait_for, waits
-from fitting import training
-
-folder = Path(sys.argv[2])
-print("begin")
-training._conclude = lambda folder, *_: folder
-config = replace(own_config(folder / "mine.extxyz"), seeds=(3, 4))
-training.train(config, folder / "two", workers=2)
-training.train(replace(config, seeds=(3,)), folder / "one")
-"""
-
-
-def test_models_are_the_same_one_by_one_and_side_by_side(tmp_path):
-    own_file(tmp_path)
-    (tmp_path / "own.py").write_text(UNGUARDED)
-    command = [sys.executable, tmp_path / "own.py", TESTS, tmp_path]
-    found = subprocess.run(command, capture_output=True, text=True, env=_environment())
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.count("begin") == 1 and found.stderr == ""
-    two, one = (np.load(tmp_path / name / "curves/seed3.npz") for name in ("two", "one"))
-    for name in one.files:
-        np.testing.assert_array_equal(two[name], one[name])
-    assert (tmp_path / "two/models/seed4.keras").is_file()
-    assert list((tmp_path / "two/unfinished").iterdir()) == []
-
-
 WAITING = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import own_jobs
-from fitting import commands, workers
-from fitting.progress import stoppable
+from fitting import workers
+from fitting.progress import Stop, stoppable
 
-def main(_):
-    job, folder = getattr(own_jobs, sys.argv[3]), Path(sys.argv[2])
-    jobs = [workers.Job("seed", job, (folder / name,)) for name in "ab"]
+print("begin")
+job, folder = getattr(own_jobs, sys.argv[3]), Path(sys.argv[2])
+jobs = [workers.Job("seed", job, (folder / name,)) for name in "ab"]
+try:
     with stoppable() as asked:
         workers.run(jobs, 2, lambda *_: None, print, asked)
-
-sys.exit(commands.run(main))
+except Stop:
+    sys.exit(130)
 """
 
 
@@ -135,21 +104,26 @@ def test_signals_leave_no_orphans(tmp_path, number, job):
     (tmp_path / "own.py").write_text(WAITING)
     command = [sys.executable, tmp_path / "own.py", TESTS, tmp_path, job]
     parent = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=_environment(), start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+        start_new_session=True,
     )
     files = [tmp_path / name for name in "ab"]
     try:
         wait_for(lambda: all(f.with_suffix(".pid").is_file() for f in files))
         pids = [int(f.with_suffix(".pid").read_text()) for f in files]
         (os.kill if number == signal.SIGKILL else os.killpg)(parent.pid, number)
-        told = parent.communicate(timeout=60)[1]
+        told = parent.communicate(timeout=60)
     finally:
         parent.kill()
     if number == signal.SIGKILL:
         assert parent.returncode == -number
     else:
         assert parent.returncode == 130 and all(f.is_file() for f in files)
-        assert told == "\nstopped; the same command goes on from here\n"
+        assert told == ("begin\n", "")
     wait_for(lambda: not any(map(alive, pids)))
 
 
