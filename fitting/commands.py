@@ -16,9 +16,9 @@ from fitting.errors import FittingError, TrainingFailed
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 TRAIN = """Train a potential on a file of frames with energies and forces.
 
-Reads any format that ASE reads. Writes a folder with the model, its errors on a page (report.html)
-and the settings; keras_models.calculator.KerasCalculator takes the folder. Stopped by Ctrl-C or
-killed, the same command goes on where it was."""
+Reads any format that ASE reads. Writes a folder with the models, their errors on a page
+(report.html) and the settings; keras_models.calculator.KerasCalculator takes the folder. Stopped by
+Ctrl-C or killed, the same command goes on where it was."""
 EVALUATE = """Evaluate a trained model or ensemble on a file of frames with energies and forces.
 
 Writes a folder with a page of the errors (report.html), metrics.csv and the worst frames."""
