@@ -1,9 +1,13 @@
-"""What a result depends on besides code and data: processor and versions."""
+"""What a result depends on besides code and data, and its time: processor, versions, cores."""
 
+import math
+import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def processor() -> str:
@@ -15,6 +19,16 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Number of cores that this process may use, by its affinity and its container's quota."""
+    found = len(os.sched_getaffinity(0))
+    try:
+        quota, period = QUOTA.read_text().split()
+        return max(1, min(found, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # there is none, or it is "max"
+        return found
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

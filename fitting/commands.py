@@ -11,14 +11,14 @@ from rich.console import Console
 from data_gen.division import KINDS
 from data_gen.errors import DataError
 from fitting.config import MINUTES, Config, read_config
-from fitting.errors import FittingError
+from fitting.errors import FittingError, TrainingFailed
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 TRAIN = """Train a potential on a file of frames with energies and forces.
 
-Reads any format that ASE reads. Writes a folder with the model, its errors on a page (report.html)
-and the settings; keras_models.calculator.KerasCalculator takes the folder. Stopped by Ctrl-C or
-killed, the same command goes on where it was."""
+Reads any format that ASE reads. Writes a folder with the models, their errors on a page
+(report.html) and the settings; keras_models.calculator.KerasCalculator takes the folder. Stopped by
+Ctrl-C or killed, the same command goes on where it was."""
 EVALUATE = """Evaluate a trained model or ensemble on a file of frames with energies and forces.
 
 Writes a folder with a page of the errors (report.html), metrics.csv and the worst frames."""
@@ -38,7 +38,16 @@ def train_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="of each model, instead of minutes; few minutes choose a smaller model",
     )
-    p.add_argument("--seeds", type=int, metavar="N", help="models of an ensemble (default: 1)")
+    p.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="models of an ensemble (default: one for each core, at most 4, as they are trained "
+        "side by side; 1 gives the fastest potential)",
+    )
+    p.add_argument(
+        "--workers", type=int, metavar="N", help="models trained at once (default: one a core)"
+    )
     p.add_argument("--model", metavar="NAME", help="of those on edge lists (default: by the data)")
     p.add_argument("--config", type=Path, metavar="FILE", help="settings, JSON or TOML")
     p.add_argument(
@@ -115,13 +124,18 @@ def train_main(argv: Sequence[str]) -> int:
         p.error("name a file to train on, or a --config that does")
     folder = arguments.out or Path(f"{_stem(config.files[0])}-potential")
     # Here, so that wrong arguments are refused at once: TensorFlow takes seconds to import.
+    if arguments.workers is not None and arguments.workers < 1:
+        raise FittingError(f"--workers must be at least 1, not {arguments.workers}")
     from fitting.training import train
     from keras_models.errors import Diverged
 
     try:
-        path = train(config, folder, console())
+        path = train(config, folder, console(), arguments.workers)
     except Diverged as error:
         print(f"error: {error}: try a smaller training.learning_rate", file=sys.stderr)
+        return EXIT_FAILED
+    except TrainingFailed as error:
+        print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
     console().print(f"Done: {path}", markup=False)
     return 0

@@ -40,7 +40,7 @@ class Config:
         test_share: share of ``files`` that is tested on, unless ``test`` is given.
         validation_share: share of the others that is validated on.
         seeds: of the weights, one model each; several are an ensemble. None given: as many models
-            as are continued from, or one.
+            as are continued from, or one for each core, at most four.
         minutes: that the training of all of them should take, from which ``training["steps"]``
             follows by timing a few steps, unless it is given.
         continue_from: file or folder of trained models to begin with, or None.

@@ -12,6 +12,11 @@ from data_gen.inspection import inspect
 from data_gen.reading import Reading, read_frames
 from fitting.config import Config
 
+NOT_VALIDATED = (
+    "nothing is validated: the weights of the last step are kept, and whether fewer steps would "
+    "have been better is not known; give more frames, or a larger validation_share"
+)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -63,19 +68,24 @@ class Data:
     @property
     def trained(self) -> Frames:
         """Training part with the validation block at its end, as fit_edges takes it."""
-        both = [self.train, *([self.validation] if self.validation else [])]
-        return Frames(
-            tuple(s for part in both for s in part.frames.structures),
-            np.concatenate([part.frames.energies for part in both]),
-            tuple(f for part in both for f in part.frames.forces),
-            self.train.frames.metadata,
-        )
+        return joined([self.train, *([self.validation] if self.validation else [])])
 
     @property
     def validation_share(self) -> float:
         """Share of the validation block, such that rounding down gives its frames."""
         held = len(self.validation.frames) if self.validation else 0
         return (held + 0.5) / (held + len(self.train.frames)) if held else 0.0
+
+
+def joined(parts: Sequence[Part]) -> Frames:
+    """The frames of several parts, one part after the other."""
+    return Frames(
+        tuple(s for part in parts for s in part.frames.structures),
+        np.concatenate([part.frames.energies for part in parts]),
+        tuple(f for part in parts for f in part.frames.forces),
+        parts[0].frames.metadata,
+        checked=True,
+    )
 
 
 def load(config: Config) -> Data:
@@ -112,6 +122,8 @@ def load(config: Config) -> Data:
             f"{first} frames to train on, {len(held)} to validate ({how}), and "
             f"{len(reading)} of other files to test."
         )
+    if not len(held):
+        seen, notes = (*seen, f"{'warning':<12} {NOT_VALIDATED}"), (*notes, NOT_VALIDATED)
     return Data(
         everything[train].called("train"),
         everything[held].called("validation") if len(held) else None,

@@ -11,9 +11,10 @@ from fitting.config import checksum
 from fitting.data import part_of
 from fitting.errors import FittingError
 from fitting.evaluation import Potential, evaluate
+from fitting.known import excess, places, trained_on
+from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
-
-QUIET = Console(quiet=True)
+from fitting.words import of_known_frames, of_places, worse_than_nothing
 
 
 def evaluate_files(
@@ -47,16 +48,29 @@ def evaluate_files(
     part = part_of("all", reading)
     inspection = inspect(reading)
     console.print(inspection.text(), markup=False)
-    found = evaluate(Potential(model), part.frames, labels=part.labels)
+    potential = Potential(model)
+    known = trained_on(potential.parts, part.frames)
+    outside = excess(potential.ensemble.models, part.frames.structures)
+    labels = dict(part.labels)
+    if known is not None:
+        labels["training"] = tuple("yes" if one else "no" for one in known)
+    if outside is not None:
+        labels["place"] = tuple(places(outside))
+    found = evaluate(potential, part.frames, labels=labels)
+    words = [*of_known_frames(known), *of_places(outside)]
+    alarms = worse_than_nothing(found)
+    for line in (*alarms, *words):
+        console.print(line, markup=False, highlight=False)
     names = ", ".join(Path(f).name for f in files)
     return write_results(
         folder,
         title=f"{Path(model).name} on {names}",
         lead=f"{len(part.frames):,} frames, by {', '.join(found.names)}.",
+        words=words,
         parts=[found],
         names=part.names,
         seen=inspection.text().splitlines(),
-        notes=inspection.warnings,
+        notes=[*alarms, *inspection.warnings],
         facts={"Provenance": {"model": Path(model).name, **sums, **provenance()}},
         use=use_of(model),
         summary={"model": Path(model).name, "sha256": sums, "provenance": provenance()},

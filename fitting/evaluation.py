@@ -34,6 +34,7 @@ class Evaluation:
         part: what part of the data the frames are; "all" unless it is known.
         labels: {kind: label of each frame}, such as "config_type".
         names: of the models.
+        is_of_training: whether the references are of the training, and not of these frames.
     """
 
     frames: Frames
@@ -43,6 +44,7 @@ class Evaluation:
     part: str = "all"
     labels: Mapping[str, Sequence[str]] | None = None
     names: Sequence[str] = ()
+    is_of_training: bool = True
 
     @cached_property
     def energies(self) -> np.ndarray:
@@ -111,6 +113,7 @@ class Potential:
         chunk: number of structures at a time.
 
     Attributes:
+        parts: the models, or their files.
         ensemble: the models, and what they were trained for.
         names: of the models.
         baseline: {symbol: eV}, energies from the composition alone, of the training part of the
@@ -122,7 +125,7 @@ class Potential:
 
     def __init__(self, models, chunk: int = 32) -> None:
         try:
-            parts = listed(models)
+            self.parts = parts = listed(models)
             self.ensemble = open_ensemble(parts)
         except ValueError as error:
             raise FittingError(str(error)) from None
@@ -203,9 +206,10 @@ def evaluate(
     potential = model if isinstance(model, Potential) else Potential(model)
     energies, forces = potential(frames)
     references = references or potential.baseline
-    if not references or set(frames.elements) - set(references):
+    known = bool(references) and not set(frames.elements) - set(references)
+    if not known:
         references = baseline_of(frames)
-    return Evaluation(frames, energies, forces, references, part, labels, potential.names)
+    return Evaluation(frames, energies, forces, references, part, labels, potential.names, known)
 
 
 def baseline_of(frames: Frames) -> dict[str, float]:

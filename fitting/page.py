@@ -13,11 +13,13 @@ import numpy as np
 from figures.templates import environment
 from fitting.evaluation import Evaluation
 from fitting.metrics import ENERGY, FORCE, Errors, of_frames
+from fitting.show import beside, milli, number, of_part
 
 NAME = "report.html"
 LEARNING = (
     "Errors of {} during training: in the batches of training with the weights of their step, "
-    "and on the validation block with the average weights."
+    "and on the validation block with the average weights. The point is the step whose weights "
+    "are kept."
 )
 CAPTIONS = {
     "parity_energy_per_atom": "Energy per atom, predicted and true, relative to that of the "
@@ -29,8 +31,20 @@ CAPTIONS = {
     "uncertainty": "Errors of force components beside the spread of the ensemble. On the line the "
     "spread is as large as the error; above it, the models agree on what is wrong.",
 }
-GROUPS = {"element": "element", "size": "number of atoms", "config_type": "config_type"}
+# Title of a table of errors, and of its first column.
+GROUPS = {
+    "element": ("By element", "element"),
+    "size": ("By number of atoms", "number of atoms"),
+    "training": ("Trained on, or not", "trained on"),
+    "place": ("Inside the ranges of the training, or not", "place"),
+}
 NAMES = {ENERGY: "E", FORCE: "F"}
+TOTALS = (
+    "E: errors of energies per atom; F: of force components. Baseline: RMSE of what costs "
+    "nothing, forces of zero and energies from the composition alone, as fitted to the {}. Mean: "
+    "mean absolute error. Bias: mean error; a large one of E beside a small spread says that the "
+    "energies have another zero."
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,7 @@ class Content:
     Attributes:
         title: of the page.
         lead: one sentence below it.
+        words: what the numbers mean, one sentence each.
         parts: evaluations of parts of the data; the last is the one that counts.
         worst: indices of the worst frames of the last part.
         names: of the frames of the last part.
@@ -52,6 +67,7 @@ class Content:
 
     title: str
     lead: str
+    words: Sequence[str]
     parts: Sequence[Evaluation]
     worst: np.ndarray
     names: Sequence[str]
@@ -75,29 +91,21 @@ def render(content: Content) -> str:
             ],
             totals=[row_of(e) for e in totals(content.parts)],
             groups=[
-                (GROUPS.get(group, group), [(e.name, *row_of(e)[:1], *row_of(e)[2:]) for e in rows])
+                (
+                    *GROUPS.get(group, (f"By {group}", group)),
+                    [(e.name, *row_of(e)[:1], *row_of(e)[2:]) for e in rows],
+                )
                 for group, rows in by_group(last.metrics).items()
             ],
             of_models=of_models(last),
             worst=worst_rows(content),
-            last_part=last.part,
+            last_part=of_part(last.part),
+            one_part=len(content.parts) == 1,
+            totals_note=TOTALS.format("training part" if last.is_of_training else "frames here"),
+            seen=[(line[:12].strip(), line[12:].strip()) for line in content.seen],
             images=[(path.stem, _uri(path), CAPTIONS[path.stem]) for path in content.figures],
         )
     )
-
-
-def milli(value: float, unit: str) -> str:
-    """A number in thousandths of its unit with three significant digits: "12.3 meV/Å"."""
-    return f"{number(1000 * value)} m{unit}"
-
-
-def number(value: float) -> str:
-    """Three significant digits, without an exponent where that is short."""
-    if not np.isfinite(value):
-        return "–"
-    if value and not 1e-3 <= abs(value) < 1e6:
-        return f"{value:.2e}"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def totals(parts: Sequence[Evaluation]) -> list[Errors]:
@@ -116,8 +124,9 @@ def by_group(rows: Sequence[Errors]) -> dict[str, list[Errors]]:
 
 def row_of(e: Errors) -> tuple[str, ...]:
     """Cells of a table: quantity, part, RMSE, baseline, MAE, largest and mean error, number."""
-    errors = (number(1000 * x) for x in (e.rmse, e.baseline, e.mae, e.largest, e.bias))
-    return (f"{NAMES[e.quantity]}, m{e.unit}", e.part, *errors, f"{e.count:,}")
+    errors = (number(1000 * x) for x in (e.rmse, e.baseline, e.mae, e.largest))
+    bias = beside(1000 * e.bias, 1000 * e.rmse)
+    return (f"{NAMES[e.quantity]}, m{e.unit}", e.part, *errors, bias, f"{e.count:,}")
 
 
 def of_models(last: Evaluation) -> list[tuple[str, ...]]:
@@ -130,7 +139,7 @@ def of_models(last: Evaluation) -> list[tuple[str, ...]]:
         (name, *(number(one[q]) for q in kinds)) for name, one in zip(last.names, rmse, strict=True)
     ]
     spread = [np.array([one[q] for one in rmse]) for q in kinds]
-    mean = (f"{number(x.mean())} ± {number(x.std(ddof=1))}" for x in spread)
+    mean = (f"{number(x.mean())} ± {beside(x.std(ddof=1), x.mean())}" for x in spread)
     ensemble = (number(1000 * last.error(q).rmse) for q in kinds)
     return [*found, ("mean ± deviation", *mean), ("ensemble (mean prediction)", *ensemble)]
 
@@ -139,11 +148,12 @@ def worst_rows(content: Content) -> list[tuple[str, ...]]:
     """Cells: the worst frames with their errors."""
     last = content.parts[-1]
     off, rms = of_frames(last.frames, last.energies, last.forces)
+    scale = 1000 * np.abs(off).max()
     return [
         (
             content.names[k],
             formula(last.frames.structures[k].numbers),
-            number(1000 * off[k]),
+            beside(1000 * off[k], scale),
             number(1000 * rms[k]),
         )
         for k in content.worst

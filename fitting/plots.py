@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from figures.style import (
     COLOURS,
@@ -14,12 +15,13 @@ from figures.style import (
     axis_name,
     plt,
     save,
-    with_unit,
 )
 from fitting.evaluation import Evaluation
 from fitting.metrics import ENERGY, FORCE, UNITS
+from fitting.show import milli
 
 SYMBOLS = {ENERGY: "E per atom", FORCE: "F"}
+# Of values; errors are in thousandths of UNITS.
 AXES = {ENERGY: "eV", FORCE: "eV/Å"}
 LOOKS = {
     "train": {"color": TRAIN, "marker": "."},
@@ -84,7 +86,7 @@ def _parity(folder: Path, parts: Sequence[Evaluation], quantity: str) -> Path | 
     for part, (true, predicted) in found.items():
         k = chosen(true, predicted)
         rmse = np.sqrt(np.mean((predicted - true) ** 2))
-        label = f"{part}: RMSE {with_unit(rmse, unit)}"
+        label = f"{part}: RMSE {milli(rmse, unit)}"
         axes.scatter(true[k], predicted[k], s=14, linewidths=0.7, label=label, **LOOKS[part])
     both = np.concatenate([x for pair in found.values() for x in pair])
     both = both[np.isfinite(both)]
@@ -107,17 +109,34 @@ def _curves(
         return None
     figure, axes = plt.subplots(figsize=PANEL)
     for k, (seed, curve) in enumerate(curves.items()):
+        steps = curve["curve_steps"]
         for column, part in enumerate(("train", "validation")):
-            y = curve[f"curve_{quantity}"][:, column]
-            if np.isfinite(y).any():
-                label = f"{part}, seed {seed}" if len(curves) > 1 else part
-                look = {"color": LOOKS[part]["color"], "linestyle": LINES[k % len(LINES)]}
-                axes.plot(curve["curve_steps"], y, label=label, **look)
+            y = 1000 * curve[f"curve_{quantity}"][:, column]
+            if not np.isfinite(y).any():
+                continue
+            label = f"{part}, seed {seed}" if len(curves) > 1 else part
+            look = {"color": LOOKS[part]["color"], "linestyle": LINES[k % len(LINES)]}
+            axes.plot(steps, y, label=label, **look)
+            if part == "validation" and "chosen_step" in curve:
+                at = np.searchsorted(steps, curve["chosen_step"])
+                axes.plot(steps[at], y[at], "o", color=look["color"], markersize=7, clip_on=False)
     axes.set_yscale("log")
+    _few_ticks(axes.yaxis)
+    axes.locator_params(axis="x", nbins=5)
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     axes.set_xlabel("step")
-    axes.set_ylabel(axis_name(f"RMSE of {SYMBOLS[quantity]}", AXES[quantity]))
+    axes.set_ylabel(axis_name(f"RMSE of {SYMBOLS[quantity]}", f"m{UNITS[quantity]}"))
     axes.legend(fontsize=8)
     return save(figure, folder, f"learning_{quantity}", svg=False)[0]
+
+
+def _few_ticks(axis) -> None:
+    """Ticks of a logarithmic axis as plain numbers: 1, 2, 5 of each decade if these are few."""
+    low, high = axis.get_view_interval()
+    decades = np.log10(high / low)
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)))
+    axis.set_major_formatter(lambda x, _: f"{x:,.6g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _uncertainty(folder: Path, of: Evaluation) -> Path | None:
@@ -126,8 +145,8 @@ def _uncertainty(folder: Path, of: Evaluation) -> Path | None:
     if of.forces_std is None or len(true) < 20:
         return None
     known = np.flatnonzero(of.frames.with_forces)
-    std = np.concatenate([of.forces_std[k].ravel() for k in known])
-    off = np.abs(predicted - true)
+    std = 1000 * np.concatenate([of.forces_std[k].ravel() for k in known])
+    off = 1000 * np.abs(predicted - true)
     bins = np.array_split(np.argsort(std, kind="stable"), min(20, len(std) // 10))
     figure, axes = plt.subplots(figsize=PANEL)
     k = chosen(true, predicted)
@@ -137,8 +156,11 @@ def _uncertainty(folder: Path, of: Evaluation) -> Path | None:
     line = np.array([min(x), max(x)])
     axes.plot(line, line, color="black", linewidth=0.6, label="spread = RMSE")
     axes.set(xscale="log", yscale="log")
-    axes.set_ylim(bottom=max(1e-3 * max(y), 1e-9))
-    axes.set_xlabel(axis_name("spread of F over the models", UNITS[FORCE]))
-    axes.set_ylabel(axis_name("error of F", UNITS[FORCE]))
+    axes.set_ylim(bottom=max(1e-3 * max(y), 1e-6))
+    axes.set_xlim(left=max(1e-3 * max(x), 1e-6))
+    for axis in (axes.xaxis, axes.yaxis):
+        _few_ticks(axis)
+    axes.set_xlabel(axis_name("spread of F over the models", f"m{UNITS[FORCE]}"))
+    axes.set_ylabel(axis_name("error of F", f"m{UNITS[FORCE]}"))
     axes.legend(fontsize=8)
     return save(figure, folder, "uncertainty", svg=False)[0]

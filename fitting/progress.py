@@ -1,32 +1,33 @@
-"""Progress of a training with the time left, on a terminal or as lines; stopping by a signal."""
+"""Progress of trainings with the time left, on a terminal or as lines; stopping by a signal."""
 
 import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 LINE_SECONDS = 15.0
+QUIET = Console(quiet=True)
 
 
 class Stop(KeyboardInterrupt):
     """The user asked to stop."""
 
 
-class Bar:
-    """Bar of one task after the other on a terminal; elsewhere a line now and then.
+class Bars:
+    """A bar for each of some tasks on a terminal; elsewhere a line now and then.
 
     Args:
         console: for the output.
-        label: of the task.
+        labels: of the tasks.
     """
 
-    def __init__(self, console: Console, label: str) -> None:
-        self.console, self.label = console, label
-        self._bar = Progress(
+    def __init__(self, console: Console, labels: Sequence[str]) -> None:
+        self.console, self.labels = console, list(labels)
+        self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %  {task.fields[text]}"),
@@ -34,34 +35,37 @@ class Bar:
             disable=not console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task(label, total=1.0, text="")
+        self._tasks = [self._bars.add_task(x, total=1.0, text="waiting") for x in self.labels]
+        self._texts = ["waiting"] * len(self.labels)
         self._last = time.monotonic()
         # Of the first report of a fraction, from which the time left is estimated.
-        self._first: tuple[float, float] | None = None
+        self._first: dict[int, tuple[float, float]] = {}
 
-    def __enter__(self) -> "Bar":
-        self._bar.start()
+    def __enter__(self) -> "Bars":
+        self._bars.start()
         return self
 
     def __exit__(self, *_) -> None:
-        self._bar.stop()
+        self._bars.stop()
 
-    def __call__(self, fraction: float, text: str) -> None:
-        """Show a fraction done and a short text."""
+    def __call__(self, number: int, fraction: float, text: str) -> None:
+        """Show of a task the fraction done and a short text."""
         now = time.monotonic()
-        if fraction > 0 and self._first is None:
-            self._first = (fraction, now)
-        text = f"{text}{self._left(fraction, now)}"
-        self._bar.update(self._task, completed=fraction, text=text)
+        if fraction > 0:
+            self._first.setdefault(number, (fraction, now))
+        text = f"{text}{self._left(number, fraction, now)}"
+        self._bars.update(self._tasks[number], completed=fraction, text=text)
+        self._texts[number] = f"{100 * fraction:.0f} %, {text}"
         if not self.console.is_terminal and now - self._last > LINE_SECONDS:
             self._last = now
-            self.console.print(f"{self.label}: {100 * fraction:.0f} %, {text}", markup=False)
+            both = zip(self.labels, self._texts, strict=True)
+            self.console.print("; ".join(f"{a}: {b}" for a, b in both), markup=False)
 
-    def _left(self, fraction: float, now: float) -> str:
-        if self._first is None or fraction <= self._first[0]:
+    def _left(self, number: int, fraction: float, now: float) -> str:
+        start, since = self._first.get(number, (1.0, now))
+        if fraction <= start:
             return ""
-        done, since = fraction - self._first[0], now - self._first[1]
-        return f", {duration(since * (1.0 - fraction) / done)} left"
+        return f", {duration((now - since) * (1.0 - fraction) / (fraction - start))} left"
 
 
 def duration(seconds: float) -> str:
@@ -82,6 +86,35 @@ class Asked:
         """Raise Stop if so."""
         if self.is_set:
             raise Stop
+
+
+class Here:
+    """What a job in this program says and hears: as :class:`fitting.worker.Link` of a process.
+
+    Args:
+        bars: to show the progress, as the first of their tasks.
+        asked: whether the user asked to stop.
+        console: for lines for the user.
+    """
+
+    def __init__(
+        self, bars: Bars | None = None, asked: Asked | None = None, console: Console = QUIET
+    ) -> None:
+        self.bars, self.asked, self.console = bars, asked or Asked(), console
+
+    def report(self, fraction: float, text: str) -> None:
+        """Show progress. Raises Stop if so asked."""
+        if self.bars:
+            self.bars(0, fraction, text)
+        self.asked.check()
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(text, markup=False)
+
+    def together(self) -> bool:
+        """Whether all jobs that run at once are ready: there is one."""
+        return True
 
 
 @contextlib.contextmanager

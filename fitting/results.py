@@ -42,6 +42,7 @@ def write_results(
     folder: Path,
     title: str,
     lead: str,
+    words: Sequence[str],
     parts: Sequence[Evaluation],
     names: Sequence[str],
     seen: Sequence[str],
@@ -56,7 +57,8 @@ def write_results(
 
     Args:
         folder: for the files.
-        title, lead, parts, names, seen, notes, facts, use: see :class:`fitting.page.Content`.
+        title, lead, words, parts, names, seen, notes, facts, use: see
+            :class:`fitting.page.Content`.
         curves: of each seed's training.
         summary: further entries of metrics.json.
         worst: number of worst frames to show and to write.
@@ -68,7 +70,7 @@ def write_results(
     chosen = last.worst(worst)
     write_worst(folder / WORST, last, chosen, names)
     images = draw(folder / FIGURES, parts, curves or {})
-    content = Content(title, lead, parts, chosen, names, seen, notes, facts, images, use)
+    content = Content(title, lead, words, parts, chosen, names, seen, notes, facts, images, use)
     write_text(folder / page.NAME, page.render(content))
     return folder / page.NAME
 

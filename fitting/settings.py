@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fitting.budget import measure_speed
+from fitting.budget import measure_speed_together
 from fitting.config import OF_TRAINING, Config
 from fitting.data import Data
 from fitting.errors import FittingError
-from fitting.progress import Bar, duration, stoppable
+from fitting.progress import QUIET, duration
 from keras_models import catalogue
 from keras_models.building import dtype_of
 from keras_models.defaults import default_settings
@@ -26,11 +26,17 @@ from keras_models.settings import EdgeSettings
 FINE_TUNING = 1 / 3
 # Minutes of a model below which its compilation must be quick: further rounds take longer, twice.
 FEW_MINUTES = 3.0
-QUIET = Console(quiet=True)
+# Models of an ensemble by default, if there are as many cores: more hardly lower the errors.
+MOST_MODELS = 4
 
 
 def completed(
-    config: Config, data: Data, before: Config | None, console: Console = QUIET
+    config: Config,
+    data: Data,
+    before: Config | None,
+    console: Console = QUIET,
+    workers: int = 1,
+    finished: Path | None = None,
 ) -> tuple[Config, EdgeFitSettings]:
     """Settings with all that is chosen from the data; steps of the minutes, if none are given.
 
@@ -39,14 +45,18 @@ def completed(
         data: its data.
         before: settings that the folder has from a training that was stopped.
         console: for messages and progress.
+        workers: largest number of models that are trained at once, and by default their number.
+        finished: folder of ``before`` if that training was finished.
 
     Raises:
         FittingError: settings make no sense, or are not those of ``before``.
     """
     starts = starting_models(config)
     chosen = default_settings(data.train.frames)
-    models = len(config.seeds) or max(1, len(starts))
-    if config.steps is None and (config.minutes or math.inf) < FEW_MINUTES * models:
+    if not config.seeds:
+        config = replace(config, seeds=_default_seeds(before, len(starts), workers, console))
+    rounds = math.ceil(len(config.seeds) / workers)
+    if config.steps is None and (config.minutes or math.inf) < FEW_MINUTES * rounds:
         chosen = replace(chosen, options={**chosen.options, "rounds": 1})
     training = {name: getattr(chosen.training, name) for name in OF_TRAINING}
     # The steps follow from the minutes, or are given.
@@ -55,28 +65,27 @@ def completed(
         training["learning_rate"] *= FINE_TUNING
     full = replace(
         config,
-        seeds=config.seeds or tuple(range(models)),
         model=_model_of_start(config, starts[0]) if starts else whole_model(config.model, chosen),
         training={**training, **config.training},
     )
-    if full.steps is None and before and before.minutes == full.minutes:
+    if full.steps is None and before:
         full = full.with_steps(before.steps)
     if full.steps is None:
         if full.minutes is None:
             raise FittingError("neither minutes nor steps of training are given: give one of them")
-        full = full.with_steps(_steps_in_time(full, data, console))
+        full = full.with_steps(_steps_in_time(full, data, console, workers))
     if "warm_up" not in config.training:
         # In short trainings the learning rate rises faster.
         warm_up = min(full.training["warm_up"], full.steps // 4)
         full = replace(full, training={**full.training, "warm_up": warm_up})
     settings = settings_of(full, data)
-    if before:
-        different = before.differences(full)
-        if different:
-            raise FittingError(
-                f"the folder has another training, which differs in {', '.join(different)}: give "
-                "another --out, or delete the folder"
-            )
+    different = before.differences(full) if before else []
+    if different:
+        go_on = f", with --continue-from {finished} to go on with its models" if finished else ""
+        raise FittingError(
+            f"the folder has another training, which differs in {', '.join(different)}: give "
+            f"another --out{go_on}, or delete the folder"
+        )
     return full, settings
 
 
@@ -162,29 +171,45 @@ def settings_of(config: Config, data: Data) -> EdgeFitSettings:
         raise FittingError(f"settings of the training: {error}") from None
 
 
-def _steps_in_time(config: Config, data: Data, console: Console) -> int:
+def _steps_in_time(config: Config, data: Data, console: Console, workers: int) -> int:
     """Number of steps that fit into the minutes that are left after timing a few."""
     begin = time.perf_counter()
     settings = settings_of(config.with_steps(1000), data)
-    starts = starting_models(config)
-    with stoppable() as asked, Bar(console, "timing") as bar:
-
-        def report(fraction: float, text: str) -> None:
-            bar(fraction, text)
-            asked.check()
-
-        start = pretrained(starts[0]) if starts else None
-        speed = measure_speed(data.train.frames, settings, report, start)
+    start = next(iter(starting_models(config)), None)
     models = len(config.seeds)
-    spent = time.perf_counter() - begin
-    steps = speed.steps_within(60.0 * config.minutes - spent, models)
+    at_once = min(models, workers)
+    speed = measure_speed_together(data.train.frames, settings, start, at_once, console)
+    how_many = (math.ceil(models / at_once), models)
+    left = 60.0 * config.minutes - (time.perf_counter() - begin)
+    steps = speed.steps_within(left, *how_many)
+    seconds = speed.seconds(steps, *how_many)
+    for_each = f" for each of {models} models" if models > 1 else ""
+    at_once_too = f", {at_once} side by side" if at_once > 1 else ""
+    too_long = ", more than asked for, as fewer would hardly train" if seconds > left + 1 else ""
     console.print(
-        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps"
-        + (f" for each of {models} models" if models > 1 else "")
-        + f", in about {duration(speed.seconds(steps, models))}",
+        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps{for_each}{at_once_too}, in about "
+        f"{duration(seconds)}{too_long}",
         markup=False,
     )
     return steps
+
+
+def _default_seeds(
+    before: Config | None, starts: int, workers: int, console: Console
+) -> tuple[int, ...]:
+    """Seeds where none are given: those of the folder, or as many models as cost no more time."""
+    if before and before.seeds:
+        return before.seeds
+    if starts:
+        return tuple(range(starts))
+    models = min(MOST_MODELS, workers)
+    if models > 1:
+        console.print(
+            f"{models} models, side by side: their mean has smaller errors than one, and their "
+            "spread is an uncertainty; --seeds 1 trains one",
+            markup=False,
+        )
+    return tuple(range(models))
 
 
 def _tuples(value):

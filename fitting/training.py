@@ -6,8 +6,7 @@ model is in ``models/``, and ``report.html`` when all is done.
 
 import contextlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,43 +14,55 @@ from rich.console import Console
 
 from data_gen.files import sweep
 from data_gen.locks import Held, held
-from data_gen.machine import versions
+from data_gen.machine import cores
 from fitting import page
 from fitting.config import NAME, Config, read_config, write_config
-from fitting.data import Data, Part, load
+from fitting.data import Data, Part, joined, load
 from fitting.errors import FittingError
-from fitting.evaluation import Evaluation, Potential, baseline_of, evaluate
-from fitting.progress import Bar, stoppable
-from fitting.results import PACKAGES, provenance, use_of, write_results
-from fitting.settings import completed, pretrained, starting_models
-from keras_models.checkpoints import load_arrays, save_arrays
-from keras_models.fit_edges import EdgeFitSettings, fit_edges
+from fitting.evaluation import Evaluation, Potential, baseline_of
+from fitting.known import fingerprints
+from fitting.progress import QUIET
+from fitting.results import provenance, use_of, write_results
+from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
+from fitting.settings import completed, starting_models
+from fitting.show import plain
+from fitting.words import of_training, worse_than_nothing
+from keras_models.checkpoints import load_arrays
+from keras_models.fit_edges import EdgeFitSettings
 from keras_models.opening import MODELS
 from keras_models.saving import read_about
 
-UNFINISHED, CURVES = "unfinished", "curves"
 # Frames of the training part whose errors are shown; evenly spaced ones of more.
 SHOWN = 1000
-QUIET = Console(quiet=True)
 
 
-def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
+def train(
+    config: Config, folder: Path, console: Console = QUIET, workers: int | None = None
+) -> Path:
     """Train as the settings say, or go on with a training that was stopped; returns the page.
+
+    TensorFlow gets one thread, on which bits depend, in processes and here, where a program that
+    has computed with it before keeps its own number.
 
     Args:
         config: settings; what is missing is chosen from the data.
         folder: for all that is made; new, empty or of the same training.
         console: for messages and progress.
+        workers: largest number of seeds that are trained at once, in processes of one thread;
+            by default one for each core. The models do not depend on it.
 
     Raises:
         FittingError: settings or data do not fit, or the folder has something else in it.
         DataError: a file cannot be read or used.
         Diverged: the loss is not finite.
+        TrainingFailed: a process was killed or ran out of memory.
         Stop: the user asked to stop; the same call goes on from there.
     """
     folder = Path(folder)
     if not config.files:
         raise FittingError("there are no files to train on: name at least one")
+    use_one_thread()
+    workers = workers or cores()
     # First of all, lest a lock be left in a folder of something else.
     _before(folder)
     config = config.with_checksums()
@@ -60,8 +71,9 @@ def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
         console.print(line, markup=False, highlight=False)
     with _alone(folder):
         before = _before(folder)
-        config, settings = completed(config, data, before, console)
-        if before and (folder / page.NAME).is_file():
+        finished = folder if before and (folder / page.NAME).is_file() else None
+        config, settings = completed(config, data, before, console, workers, finished)
+        if finished:
             console.print(f"This training is finished: see {folder / page.NAME}", markup=False)
             return folder / page.NAME
         if before:
@@ -69,81 +81,50 @@ def train(config: Config, folder: Path, console: Console = QUIET) -> Path:
         write_config(config, folder / NAME)
         options = ", ".join(f"{name} {value}" for name, value in settings.options.items())
         console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
-        with stoppable() as asked:
-            for k, seed in enumerate(config.seeds):
-                label = f"seed {seed} ({k + 1} of {len(config.seeds)})"
-                with Bar(console, label) as bar:
-
-                    def report(fraction: float, text: str, bar=bar) -> None:
-                        bar(fraction, text)
-                        asked.check()
-
-                    _train_seed(folder, config, settings, data, seed, report, console)
+        train_seeds(_training(folder, config, settings, data), workers, console)
         console.print("Evaluating", markup=False)
-        return _conclude(folder, config, settings, data)
+        return _conclude(folder, config, data, console)
 
 
-def _train_seed(folder, config, settings, data: Data, seed: int, report, console) -> None:
-    """Train one model and save it, unless that was done before."""
-    path = folder / MODELS / f"seed{seed}.keras"
-    if path.is_file():
-        return
-    checkpoint = folder / UNFINISHED / f"seed{seed}.npz"
-    first = True
-
-    def on_report(fraction: float, text: str) -> None:
-        nonlocal first
-        if first and text.startswith("step") and fraction > 1.5 / settings.training.steps:
-            console.print(f"seed {seed} goes on after {text}", markup=False)
-        first &= not text.startswith("step")
-        report(fraction, text)
-
-    stamp = json.dumps(versions(PACKAGES))
-    starts = starting_models(config)
-    start = pretrained(starts[config.seeds.index(seed) % len(starts)]) if starts else None
-    fitted = fit_edges(
-        data.trained,
-        settings,
-        seed,
-        checkpoint=checkpoint,
-        stamp=stamp,
-        report=on_report,
-        start=start,
-    )
-    save_arrays(folder / CURVES / f"seed{seed}.npz", "", **fitted.curves)
-    # Last, as a model that is there counts as trained.
-    fitted.save(
-        path,
-        seed=seed,
-        baseline=baseline_of(data.train.frames),
-        config=asdict(config.moved(lambda name: Path(name).name)),
-        counts=fitted.counts,
-        isolated=fitted.info["isolated"],
-        seconds=fitted.seconds,
-    )
-    checkpoint.unlink(missing_ok=True)
+def _training(folder: Path, config: Config, settings: EdgeFitSettings, data: Data) -> Training:
+    """What the trainings of all seeds have in common."""
+    # The frames of a training that this one goes on from chose its weights, too.
+    before = [f for path in starting_models(config) for f in read_about(path).get("frames", ())]
+    frames = sorted({*before, *fingerprints(data.trained)})
+    baseline = baseline_of(data.train.frames)
+    return Training(folder, config, settings, data.trained, baseline, frames)
 
 
-def _conclude(folder: Path, config: Config, settings: EdgeFitSettings, data: Data) -> Path:
+def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Path:
     """Evaluate the models on all parts and write everything but them."""
     potential = Potential(folder)
     shown = data.train
     if len(shown.frames) > SHOWN:
         shown = shown[np.linspace(0, len(shown.frames) - 1, SHOWN).astype(int)]
     parts = [p for p in (shown, data.validation, data.test) if p]
-    found = [evaluation_of(potential, part) for part in parts]
-    curves = {seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "") for seed in config.seeds}
+    found = evaluations_of(potential, parts)
+    about = {seed: read_about(folder / MODELS / f"seed{seed}.keras") for seed in config.seeds}
+    curves = {
+        seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "")
+        | {"chosen_step": about[seed]["counts"]["chosen_step"]}
+        for seed in config.seeds
+    }
+    words = of_training(curves) if data.validation else []
+    alarms = worse_than_nothing(found[-1])
+    for line in (*alarms, *words):
+        console.print(line, markup=False, highlight=False)
     name = ", ".join(Path(f).name for f in config.files)
     page_path = write_results(
         folder,
         title=f"A potential trained on {name}",
         lead=data.split,
+        words=words,
         parts=found,
         names=parts[-1].names,
         seen=data.seen,
-        notes=data.notes,
+        notes=[*alarms, *data.notes],
         facts={
-            "Training": _training_table(folder, config),
+            "Training": _training_table(list(about.values())),
             "Settings": _settings_table(config),
             "Provenance": _provenance_table(config),
         },
@@ -156,19 +137,28 @@ def _conclude(folder: Path, config: Config, settings: EdgeFitSettings, data: Dat
     return page_path
 
 
-def evaluation_of(potential: Potential, part: Part) -> Evaluation:
-    """Evaluation of a part, with its labels."""
-    return evaluate(potential, part.frames, part=part.name, labels=part.labels)
+def evaluations_of(potential: Potential, parts: Sequence[Part]) -> list[Evaluation]:
+    """Evaluations of parts; predicted together, as each size of batches is compiled."""
+    energies, forces = potential(joined(parts))
+    found, first = [], 0
+    for part in parts:
+        own = slice(first, first + len(part.frames))
+        known = (energies[:, own], [of_model[own] for of_model in forces], potential.baseline)
+        found.append(Evaluation(part.frames, *known, part.name, part.labels, potential.names))
+        first = own.stop
+    return found
 
 
-def _training_table(folder: Path, config: Config) -> dict[str, str]:
-    """What the models say of their training; seconds of each, and the rest of the first."""
-    about = [read_about(folder / MODELS / f"seed{seed}.keras") for seed in config.seeds]
+def _training_table(about: Sequence[Mapping]) -> dict[str, str]:
+    """What the models say of their training; what differs between them with commas."""
+
+    def of_each(kind: str, name: str) -> str:
+        return ", ".join(dict.fromkeys(f"{a[kind][name]:,.0f}" for a in about))
+
+    counts = {name.replace("_", " "): of_each("counts", name) for name in about[0]["counts"]}
     seconds = {
-        f"processor seconds, {name}": ", ".join(f"{a['seconds'][name]:.0f}" for a in about)
-        for name in about[0]["seconds"]
+        f"processor seconds, {name}": of_each("seconds", name) for name in about[0]["seconds"]
     }
-    counts = {name.replace("_", " "): f"{n:,}" for name, n in about[0]["counts"].items()}
     references = about[0]["references"]
     return {
         **counts,
@@ -179,17 +169,18 @@ def _training_table(folder: Path, config: Config) -> dict[str, str]:
 
 
 def _settings_table(config: Config) -> dict[str, str]:
+    model = {"model": config.model["name"], **config.model, **config.model.get("options", {})}
     entries = {
-        "files": ", ".join(Path(f).name for f in config.files),
-        "test": ", ".join(Path(f).name for f in config.test) or "a part of the files",
-        "split": config.split,
-        "seeds": ", ".join(map(str, config.seeds)),
-        "minutes": str(config.minutes),
-        "continue_from": str(config.continue_from and Path(config.continue_from).name),
-        **{f"model.{name}": str(value) for name, value in config.model.items()},
-        **{f"training.{name}": str(value) for name, value in config.training.items()},
+        "files": [Path(f).name for f in config.files],
+        "tested on": [Path(f).name for f in config.test] or "a part of the files",
+        "divided by": config.split,
+        "seeds": config.seeds,
+        "minutes": config.minutes,
+        "begun with": config.continue_from and Path(config.continue_from).name,
+        **{name: value for name, value in model.items() if name not in ("name", "options")},
+        **config.training,
     }
-    return entries
+    return {name.replace("_", " "): plain(value) for name, value in entries.items()}
 
 
 def _provenance_table(config: Config) -> dict[str, str]:

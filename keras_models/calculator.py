@@ -51,7 +51,8 @@ class KerasCalculator(Calculator):
     (eV) and "forces_std" (eV/Å), the standard deviations over the models of an ensemble (n - 1);
     and ``extrapolation`` says how far the last structure was outside the training
     (:mod:`keras_models.extrapolation`), if that is known. For the first one that is far outside
-    there is an :class:`ExtrapolationWarning`.
+    there is an :class:`ExtrapolationWarning`. It goes by the neighbours of atoms, of which images
+    are some: a crystal is outside the training on clusters, a cluster in a periodic box is not.
 
     Args:
         models: a model, the path of a saved one, a folder of them, a pattern such as

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from data_gen.dataset import Dataset
 from data_gen.errors import DataError
 from data_gen.files import sweep
 from data_gen.locks import Held, held
+from data_gen.machine import cores
 from data_gen.streams import prepare_streams
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import ROOT
@@ -109,11 +109,6 @@ def workspace(arguments: argparse.Namespace) -> Workspace:
     folder = (arguments.folder or ROOT).resolve()
     # Always a separate folder, lest a quick run be mistaken for a full one.
     return Workspace(folder / "quick" if arguments.quick else folder, arguments.quick)
-
-
-def cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def console() -> Console:

@@ -5,18 +5,20 @@ import json
 import re
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from ase.io import read, write
+from own_data import atoms_of, frames_of_two_elements
 from test_fit_edges import CUTOFF, SHORT, settings
-from test_fitting import atoms_of, frames_of_two_elements
 from test_page import Page
 
 from data_gen.frames import Frames
 from fitting import commands, evaluating
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, Potential, evaluate
+from fitting.known import fingerprints
 from fitting.metrics import ENERGY, FORCE, errors, of_frames, sizes_of
 from fitting.plots import chosen
 from keras_models import load_model
@@ -48,7 +50,8 @@ def done(fitted, frames, tmp_path_factory):
     """Two models that differ, evaluated on twenty frames: the folder, and what evaluate() gave."""
     base = tmp_path_factory.mktemp("two")
     models, out, path = base / "m", base / "errors", base / "other.extxyz"
-    fitted.save(models / "models/a.keras", baseline={"Au": -1000.0, "Pt": -700.0})
+    known = {"baseline": {"Au": -1000.0, "Pt": -700.0}, "frames": fingerprints(frames[:50])}
+    fitted.save(models / "models/a.keras", **known)
     theta = flat_weights(fitted.model)
     set_flat_weights(fitted.model, 1.1 * theta)
     fitted.save(models / "models/b.keras")
@@ -77,7 +80,8 @@ class Known(Potential):
     """Models whose predictions are known."""
 
     def __init__(self, of: Evaluation, baseline=None):
-        self.of, self.baseline, self.names = of, baseline, of.names
+        self.of, self.baseline, self.names, self.parts = of, baseline, of.names, []
+        self.ensemble = SimpleNamespace(models=[])
 
     def __call__(self, frames):
         return self.of.energies_of_models, self.of.forces_of_models
@@ -194,7 +198,12 @@ def test_the_folder_has_the_numbers(folder, evaluation):
     found = {(r["group"], r["name"], r["quantity"]): float(r["rmse"]) for r in rows}
     for e in evaluation.metrics:
         assert found[e.group, e.name, e.quantity] == pytest.approx(e.rmse, rel=1e-6)
-    assert {r["group"] for r in rows} == {"all", "element", "size", "config_type"}
+    groups = {"all", "element", "size", "config_type", "training", "place"}
+    assert {r["group"] for r in rows} == groups
+    energies = {k[1:]: v for k, v in found.items() if k[2] == ENERGY}
+    off = (evaluation.energies - evaluation.frames.energies) / evaluation.frames.sizes
+    for name, own in (("yes", off[:10]), ("no", off[10:])):
+        assert energies[name, ENERGY] == pytest.approx(np.sqrt(np.mean(own**2)))
     summary = json.loads((folder / "metrics.json").read_text())
     energy, force = summary["errors"]["all"]
     assert energy["unit"] == "eV/atom" and force["rmse"] == found["all", "", FORCE]
@@ -233,7 +242,17 @@ def test_the_page_has_all_parts(folder, evaluation):
         assert image["src"].startswith("data:image/png;base64,iVBOR") and image["alt"]
     assert not page.all("script", "iframe") and "url(" not in text and "@import" not in text
     words = " ".join(" ".join(page.words).split())
-    for told in ("By element", "By number of atoms", "By config_type", "Each model", "SHA-256"):
+    for told in (
+        "By element: all frames",
+        "By number of atoms",
+        "By config_type",
+        "Trained on, or not",
+        "Each model, RMSE on all frames",
+        "SHA-256",
+        "10 of the 20 frames are ones that the model was trained or validated on",
+        "Outside the ranges of the training are",
+        "as fitted to the training part",
+    ):
         assert told in words
     energy = evaluation.error(ENERGY)
     assert re.search(rf"{1000 * energy.rmse:.3g} meV/atom", words)
@@ -245,6 +264,7 @@ def test_names_of_files_are_escaped(evaluation, frames, tmp_path, monkeypatch):
     path = tmp_path / "a<b>&amp.extxyz"
     write(path, [atoms_of(frames, k) for k in range(40, 60)])
     monkeypatch.setattr(evaluating, "Potential", lambda _: Known(evaluation))
+    monkeypatch.setattr(evaluating, "excess", lambda *_: None)
     page = evaluating.evaluate_files(path, [path], tmp_path / "out")
     assert "a<b>" not in page.read_text() and "a&lt;b&gt;&amp;amp" in page.read_text()
 

@@ -5,8 +5,8 @@ import struct
 
 import numpy as np
 import pytest
+from own_data import frames_of_two_elements
 from playwright.sync_api import sync_playwright
-from test_fitting import frames_of_two_elements
 from test_page import render
 
 from fitting.evaluation import Evaluation
@@ -32,6 +32,7 @@ STICKING_OUT = """[...document.querySelectorAll("body *")].filter(e => !e.closes
 # Boxes that scroll sideways.
 WIDE = """[...document.querySelectorAll("figure .scroll")]
   .filter(e => e.scrollWidth > e.clientWidth)"""
+WIDER = "e => e.scrollWidth > e.clientWidth"
 
 
 @pytest.fixture(scope="module")
@@ -107,13 +108,19 @@ def own(folder):
     ]
     curve = rng.uniform(0.1, 1.0, (9, 2))
     curves = {
-        k: {"curve_steps": np.arange(9), "curve_energy_per_atom": curve, "curve_force": curve}
+        k: {
+            "curve_steps": np.arange(9),
+            "curve_energy_per_atom": curve,
+            "curve_force": curve,
+            "chosen_step": 3,
+        }
         for k in range(2)
     }
     return write_results(
         folder / "own",
         "A potential trained on " + "a_file_without_blanks_in_its_name" * 3 + ".extxyz",
         "Sixty frames.",
+        ["What it means " + "in_a_long_word" * 9],
         parts,
         [f"{'long_name' * 9}.xyz, frame {k}" for k in range(60)],
         ["frames       60" * 12],
@@ -135,6 +142,10 @@ def test_the_page_of_own_data_opens_whole(visit, own, width):
     assert window.evaluate(STICKING_OUT.replace("body *", "body :not(pre *)")) == []
     shown = window.evaluate("[...document.images].map(i => i.getBoundingClientRect().width)")
     assert min(shown) > 0.8 * min(width, 400)
+    # Code scrolls in its box, and no row of two columns says again what its columns are.
+    assert window.evaluate(f"[...document.querySelectorAll('pre')].some({WIDER})")
+    before = "[...document.querySelectorAll('.words td')].map(e => getComputedStyle(e, '::before')"
+    assert set(window.evaluate(f"{before}.content)")) == {"none"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

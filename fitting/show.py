@@ -1,0 +1,53 @@
+"""How numbers, settings and names are written on the page, in figures and on the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def milli(value: float, unit: str) -> str:
+    """A number in thousandths of its unit with three significant digits: "12.3 meV/Å"."""
+    return f"{number(1000 * value)} m{unit}"
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent where that is short."""
+    if not np.isfinite(value):
+        return "–"
+    if value and not 1e-3 <= abs(value) < 1e6:
+        text = f"{value:.2e}"
+    else:
+        text = f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:,.0f}"
+    return text.replace("-", "−")
+
+
+def beside(value: float, other: float) -> str:
+    """A number with as many decimals as three digits of another one have: "−0.6" beside "12.7"."""
+    if not (np.isfinite(value) and np.isfinite(other)) or not other or not 1e-3 <= other < 1e6:
+        return number(value)
+    decimals = max(0, 2 - int(np.floor(np.log10(other))))
+    text = f"{value:,.{decimals}f}"
+    # No sign where nothing is left.
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
+
+
+def plain(value: Any) -> str:
+    """A setting in words: lists with commas, "none", "yes" and "no"."""
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {plain(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        nested = any(isinstance(one, Sequence) and not isinstance(one, str) for one in value)
+        return ("; " if nested else ", ").join(map(plain, value)) or "none"
+    return str(value)
+
+
+def of_part(part: str) -> str:
+    """A part of the data in a sentence."""
+    return "all frames" if part == "all" else f"the {part} part"

@@ -1,0 +1,107 @@
+"""What the numbers of a training or an evaluation mean, in sentences for page and terminal."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fitting.evaluation import Evaluation
+from fitting.known import FAR, places
+from fitting.metrics import ENERGY, FORCE, UNITS
+from fitting.show import milli, number
+from keras_models.extrapolation import OUTSIDE
+
+# A chosen step below this share of all says that the rest was of no use.
+EARLY = 0.5
+# A bias that makes up this share of the mean square error is a shift.
+SHIFT = 0.9
+
+
+def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
+    """Which steps' weights are the best on the validation block, and what it means if early ones.
+
+    Args:
+        curves: arrays of each seed's training, with its "chosen_step".
+    """
+    total = int(next(iter(curves.values()))["curve_steps"][-1])
+    chosen = {seed: int(c["chosen_step"]) for seed, c in curves.items()}
+    steps = [f"{k:,} (seed {seed})" for seed, k in chosen.items()]
+    if len(set(chosen.values())) == 1:
+        steps = [f"{min(chosen.values()):,}"]
+    found = [f"Best on the validation block after step {_and(steps)} of {total:,}."]
+    if np.mean(list(chosen.values())) < EARLY * total:
+        found += [
+            f"These weights are kept: by the last step the RMSE there went {_went(curves)}.",
+            "Further steps only fitted the frames trained on more closely (overfitting): fewer "
+            "steps or minutes give as good a model, more and more different frames a better one.",
+        ]
+    return found
+
+
+def _went(curves: Mapping[int, Mapping[str, np.ndarray]]) -> str:
+    """How errors on the validation block changed from the chosen step to the last, on average."""
+    found = []
+    for quantity, unit in UNITS.items():
+        ends = []
+        for c in curves.values():
+            errors = c[f"curve_{quantity}"][:, 1]
+            ends.append(errors[[np.searchsorted(c["curve_steps"], c["chosen_step"]), -1]])
+        best, last = np.mean(ends, axis=0)
+        if np.isfinite(best):
+            found.append(f"from {number(1000 * best)} to {milli(last, unit)}")
+    return _and(found)
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def worse_than_nothing(of: Evaluation) -> list[str]:
+    """Where the errors are larger than those of what costs nothing."""
+    found = []
+    energy, force = of.error(ENERGY), of.error(FORCE)
+    if energy and energy.rmse > energy.baseline:
+        unit = energy.unit
+        text = (
+            f"Energies are worse than those of the composition alone: {milli(energy.rmse, unit)} "
+            f"against {milli(energy.baseline, unit)}"
+        )
+        if energy.count > 1 and energy.bias**2 > SHIFT * energy.rmse**2:
+            text += (
+                f". Nearly all of it is one shift, {milli(energy.bias, unit)}: the energies have "
+                "another zero, as those of another method or setting have"
+            )
+        found.append(f"{text}.")
+    if force and force.rmse > force.baseline:
+        found.append(
+            f"Forces are worse than none at all: {milli(force.rmse, force.unit)} against "
+            f"{milli(force.baseline, force.unit)} for forces of zero."
+        )
+    return found
+
+
+def of_known_frames(known: np.ndarray | None) -> list[str]:
+    """That frames were trained on, if any were: (n,) bool, or None if that is not known."""
+    if known is None or not known.any():
+        return []
+    many = "All" if known.all() else f"{known.sum():,} of the {len(known):,}"
+    rest = "" if known.all() else ", shown below"
+    return [
+        f"{many} frames are ones that the model was trained or validated on: errors on them say "
+        f"little of other frames{rest}."
+    ]
+
+
+def of_places(of_atoms: Sequence[np.ndarray] | None) -> list[str]:
+    """How many frames and atoms are outside the training; empty if that is not known."""
+    if of_atoms is None:
+        return []
+    atoms = np.concatenate(of_atoms)
+    outside, frames = int((atoms > OUTSIDE).sum()), sum((x > OUTSIDE).any() for x in of_atoms)
+    if not outside:
+        return ["All atoms are inside the ranges of the training."]
+    far = places(of_atoms).count(FAR)
+    return [
+        f"Outside the ranges of the training are {outside:,} of {len(atoms):,} atoms, in "
+        f"{frames:,} of {len(of_atoms):,} frames, by up to {atoms.max():.2g} times their width"
+        + (f"; {far:,} frames are far outside, where the model guesses." if far else ".")
+    ]

@@ -1,0 +1,239 @@
+"""Settings of a training on own data: chosen, read, written, refused; steps from minutes."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from own_data import own_config, own_file
+
+from data_gen.machine import cores
+from fitting import commands
+from fitting.budget import Speed, measure_speed
+from fitting.config import Config, read_config, write_config
+from fitting.data import load
+from fitting.errors import FittingError
+from fitting.settings import completed, settings_of
+from reproduction.engine.provenance import ROOT
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """Not in the working folder."""
+    return own_file(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def config(file) -> Config:
+    return own_config(file)
+
+
+@pytest.fixture
+def six_seconds(monkeypatch):
+    """A start takes six seconds, a step ten milliseconds; how many processes were timed."""
+    asked = []
+
+    def measure(train, settings, start, at_once, console):
+        asked.append(at_once)
+        return Speed(6.0, 0.01)
+
+    monkeypatch.setattr("fitting.settings.measure_speed_together", measure)
+    return asked
+
+
+def test_steps_follow_from_minutes_once(config, six_seconds, capsys):
+    """They are measured at first, and taken from the folder afterwards."""
+    data, plain = load(config), replace(config, training={"batch_size": 16}, minutes=2.0)
+    full, settings = completed(plain, data, None)
+    assert settings.training.steps == full.steps == pytest.approx((108 - 6 - 6) / 0.01, rel=1e-3)
+    # One after the other, side by side, and two rounds of two; evaluation takes 9 and 15 s.
+    for models, at_once, seconds in ((2, 1, (99 - 12) / 2), (2, 2, 99 - 6), (4, 2, (93 - 12) / 2)):
+        seeds = tuple(range(models))
+        many, _ = completed(replace(plain, seeds=seeds), data, None, workers=at_once)
+        assert many.steps == pytest.approx(seconds / 0.01, rel=1e-3)
+    assert six_seconds == [1, 1, 2, 2]
+    for minutes, more in ((0.2, True), (0.3, False)):
+        completed(replace(plain, minutes=minutes), data, None, commands.console())
+        assert ("more than asked for" in capsys.readouterr().out) == more
+    assert completed(plain, data, full)[0] == full
+    with pytest.raises(FittingError, match=r"differs in minutes: give"):
+        completed(replace(plain, minutes=3.0), data, full)
+    assert len(six_seconds) == 6
+    with pytest.raises(FittingError, match="neither minutes nor steps"):
+        completed(replace(plain, minutes=None), data, None)
+
+
+def test_with_little_time_the_model_is_quickly_compiled(config, six_seconds):
+    data, plain = load(config), replace(config, model={}, training={})
+    rounds = []
+    for minutes, seeds, at_once in ((2.9, 1, 1), (3.1, 1, 1), (3.1, 2, 1), (3.1, 2, 2), (10, 2, 1)):
+        one = replace(plain, minutes=minutes, seeds=tuple(range(seeds)))
+        rounds.append(completed(one, data, None, workers=at_once)[1].options["rounds"])
+    assert rounds[0] == rounds[2] == 1 < rounds[1] == rounds[3] == rounds[4]
+
+
+def test_there_is_a_model_for_each_core(config, capsys):
+    data, plain = load(config), replace(config, seeds=())
+    for workers, models in ((1, 1), (2, 2), (64, 4)):
+        full, _ = completed(plain, data, None, commands.console(), workers)
+        assert full.seeds == tuple(range(models))
+        said = f"{models} models, side by side" if models > 1 else ""
+        assert capsys.readouterr().out.startswith(said)
+    # Elsewhere, the folder's own go on.
+    assert completed(plain, data, full, workers=2)[0] == full
+    parsed = commands.train_parser().parse_args(["a.xyz", "--seeds", "1"])
+    assert commands.config_of(parsed).seeds == (0,)
+
+
+def test_cores_are_those_that_a_container_has(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    for text, found in (("max 100000", 8), ("150000 100000", 2), ("1000 100000", 1)):
+        (tmp_path / "cpu.max").write_text(text)
+        monkeypatch.setattr("data_gen.machine.QUOTA", tmp_path / "cpu.max")
+        assert cores() == found
+    monkeypatch.setattr("data_gen.machine.QUOTA", tmp_path / "absent")
+    assert cores() == 8
+
+
+class Others:
+    """A link of one of several processes, of which the last is ready after some steps."""
+
+    def __init__(self, alone):
+        self.left = alone
+
+    def report(self, fraction, text):
+        assert 0 <= fraction <= 1
+
+    def together(self):
+        self.left -= 1
+        return self.left < 0
+
+
+def test_the_speed_is_that_of_steps_of_all_at_once(config, monkeypatch):
+    """20 s before the first step, 1 s a step alone, then 3 s a step but for one that takes 50."""
+    taken = [20.0, 1.0, 1.0, 1.0, 3.0, 3.0, 50.0, *[3.0] * 99]
+    times = iter(np.cumsum([0.0, *taken]).tolist())
+
+    def fit(train, settings, report, start):
+        # Errors on a validation block would be measured, and timed, after every step.
+        assert settings.training.validation == 0.0
+        report(0.0, "compiling")
+        for k in range(settings.training.steps):
+            report((k + 1) / settings.training.steps, f"step {k + 1}/9")
+
+    monkeypatch.setattr("fitting.budget.fit_edges", fit)
+    data = load(config)
+    settings = settings_of(completed(config, data, None)[0], data)
+    speed = measure_speed(data.train.frames, settings, link=Others(4), clock=lambda: next(times))
+    assert speed == Speed(20.0, 3.0)
+    assert sum(1 for _ in times) == len(taken) - 4 - 8
+    assert speed.steps_within(1.0) == 200
+    assert speed.seconds(100) == pytest.approx((20 + 300 + 20) / 0.9)
+    launched = replace(speed, launch=5.0)
+    assert launched.seconds(100, 2, 3) == pytest.approx((10 + 40 + 600 + 40) / 0.9)
+    assert launched.steps_within(launched.seconds(300, 2, 3), 2, 3) == pytest.approx(300, abs=1)
+
+
+def test_settings_are_kept_in_a_file(config, tmp_path, monkeypatch):
+    path = tmp_path / "folder/config.json"
+    write_config(config.with_checksums(), path)
+    assert not os.path.isabs(json.loads(path.read_text())["files"][0])
+    again = read_config(path)
+    assert again.differences(config.with_checksums()) == []
+    assert again.differences(replace(config, minutes=1.0)) == [
+        "minutes",
+        f"sha256.{os.path.abspath(config.files[0])}",
+    ]
+    by_hand = tmp_path / "by-hand.toml"
+    by_hand.write_text('files = ["a.xyz"]\nseeds = [1, 2]\n[training]\nclip = 2.0\n')
+    found = read_config(by_hand)
+    assert found.files == (str(tmp_path / "a.xyz"),) and found.training == {"clip": 2.0}
+    assert found.seeds == (1, 2) and found.minutes == 10.0
+    # Arguments come before the file of settings.
+    p = commands.train_parser()
+    arguments = p.parse_args(["b.xyz", "--config", str(by_hand), "--steps", "7", "--seeds", "3"])
+    both = commands.config_of(arguments)
+    assert both.files == ("b.xyz",) and both.training == {"clip": 2.0, "steps": 7}
+    assert both.seeds == (0, 1, 2) and both.minutes is None
+    longer = commands.config_of(p.parse_args(["--config", str(path), "--minutes", "5"]))
+    assert longer.steps is None and longer.minutes == 5.0 and longer.sha256 == again.sha256
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"is not JSON \(Expecting"),
+        ("[]", "has no settings: it is list"),
+        ('{"file": ["a"]}', "settings has no 'file': there is files, test"),
+        ('{"files": "a.xyz"}', "files is a list, not 'a.xyz'"),
+        ('{"files": [1]}', "lists of paths in quotes"),
+        ('{"seeds": [0, 0]}', "seeds are different whole numbers"),
+        ('{"seeds": [-1]}', "seeds are different whole numbers"),
+        ('{"minutes": -1}', "minutes is a positive number, not -1"),
+        ('{"minutes": true}', "minutes is a positive number, not True"),
+        ('{"split": "time"}', "split is blocks or random, not 'time'"),
+        ('{"test_share": 1}', "test_share is a number from 0 to below 1"),
+        ('{"model": {"cutoff": 5}}', "model has no 'cutoff': there is name, widths"),
+        ('{"training": {"epochs": 5}}', "training has no 'epochs': there is steps"),
+        ('{"training": 5}', "training is a table, not 5"),
+        ('{"training": {"clip": "x"}}', "training.clip is a number, not 'x'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(tmp_path, text, message):
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(FittingError, match=message) as raised:
+        read_config(path)
+    assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"model": {"name": "eq5"}}, "'eq5' is no model for frames of any size"),
+        ({"model": {"options": {"cutof": 5}}}, "linear_eq4 has no option 'cutof': there is cutoff"),
+        ({"model": {"name": "eq2_neighbours", "options": {"order": 2}}}, "no option 'order'"),
+        ({"training": {"steps": 8, "clip": -1.0}}, "settings of the training: learning rate"),
+        ({"continue_from": "nowhere"}, "nowhere"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused(config, changed, message):
+    data = load(config)
+    with pytest.raises(FittingError, match=message):
+        completed(replace(config, **changed), data, None)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["absent.xyz"], "there is no file absent.xyz"),
+        (["{file}", "--seeds", "0"], "--seeds is a number of models, at least 1, not 0"),
+        (["{file}", "--steps", "0"], "--steps must be at least 1, not 0"),
+        (["{file}", "--workers", "0"], "--workers must be at least 1, not 0"),
+        (["{file}", "--minutes", "nan"], "minutes is a positive number, not nan"),
+        (["{file}", "--energy-key", "E0"], "E0"),
+        (["{file}", "--model", "eq5", "--steps", "9"], "'eq5' is no model"),
+        (["{file}", "--continue-from", "absent.keras"], "there is no file absent.keras"),
+        (["{file}", "--config", "absent.json"], "absent.json cannot be read"),
+    ],
+)
+def test_the_command_refuses_in_one_sentence(argv, message, file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", *(a.format(file=file) for a in argv)])
+    assert commands.run(commands.train_main) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and message in told and told.count("\n") == 1
+    assert not any(p.name == "config.json" for p in tmp_path.rglob("*"))
+
+
+def test_the_script_refuses_without_a_traceback(tmp_path):
+    command = [sys.executable, ROOT / "scripts/train.py"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    for more, told in (([], "name a file to train on"), (["no.xyz"], "there is no file no.xyz")):
+        one = subprocess.run(
+            [*command, *more], capture_output=True, text=True, cwd=tmp_path, env=environment
+        )
+        assert one.returncode == 2 and told in one.stderr and "Traceback" not in one.stderr

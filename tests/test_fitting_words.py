@@ -1,0 +1,119 @@
+"""What is said of a training's and an evaluation's numbers, and how numbers are written."""
+
+import numpy as np
+import pytest
+from own_data import frames_of_two_elements
+
+from data_gen.frames import Frames
+from fitting.evaluation import Evaluation
+from fitting.known import FAR, INSIDE, NEAR, fingerprints, places
+from fitting.show import beside, number, plain
+from fitting.words import of_known_frames, of_places, of_training, worse_than_nothing
+
+
+def curve(chosen, steps=100, force=True):
+    """The validation block has 20 meV/atom and 100 meV/Å at the chosen step, in the end 3 times."""
+    points = np.arange(10, steps + 1, 10)
+    errors = np.where(points == chosen, 1.0, 3.0)
+    if chosen == steps:
+        errors[-1] = 1.0
+    return {
+        "curve_steps": points,
+        "curve_energy_per_atom": np.stack([0 * errors, 0.02 * errors], axis=1),
+        "curve_force": np.stack([0 * errors, (0.1 if force else np.nan) * errors], axis=1),
+        "chosen_step": chosen,
+    }
+
+
+def test_a_step_that_was_chosen_early_means_overfitting():
+    late = of_training({0: curve(60)})
+    assert late == of_training({0: curve(60), 1: curve(60)})
+    assert late == ["Best on the validation block after step 60 of 100."]
+    first, went, means = of_training({0: curve(20), 5: curve(30)})
+    assert first == "Best on the validation block after step 20 (seed 0) and 30 (seed 5) of 100."
+    assert went.endswith(
+        "the RMSE there went from 20.0 to 60.0 meV/atom and from 100 to 300 meV/Å."
+    )
+    assert "overfitting" in means and "fewer steps or minutes" in means
+    assert "meV/Å" not in of_training({0: curve(20, force=False)})[1]
+
+
+def evaluation(energy_off, force_factor) -> Evaluation:
+    """Of frames whose energies from the composition are off by 1 and -1 eV/atom in turn."""
+    frames = frames_of_two_elements(6)
+    signs = np.array([1.0, -1.0] * 3)
+    base = frames.energies + signs * frames.sizes
+    predicted = frames.energies + np.array(energy_off) * frames.sizes
+    of = Evaluation(frames, predicted[None], [[force_factor * f for f in frames.forces]], {})
+    vars(of)["baseline"] = base
+    return of
+
+
+def test_models_that_are_worse_than_nothing_are_called_so():
+    assert worse_than_nothing(evaluation([0.9, -0.9] * 3, 0.1)) == []
+    (said,) = worse_than_nothing(evaluation([1.1, -1.1] * 3, 1.9))
+    assert said.startswith("Energies are worse than those of the composition alone: 1,100 meV")
+    assert "against 1,000 meV/atom" in said and "shift" not in said
+    shifted, forces = worse_than_nothing(evaluation([-2.0, -2.1] * 3, 2.1))
+    assert "one shift, −2,050 meV/atom: the energies have another zero" in shifted
+    assert forces.startswith("Forces are worse than none at all")
+
+
+def test_frames_are_known_again_in_another_file():
+    frames = frames_of_two_elements(4)
+
+    def changed(**attributes):
+        s = frames.structures[0]
+        of = Frames((s._replace(**attributes),), frames.energies[:1], frames.forces[:1])
+        return fingerprints(of)[0]
+
+    own, *others = fingerprints(frames)
+    s = frames.structures[0]
+    assert own not in others and len(set(others)) == 3
+    assert own == changed(positions=s.positions + 1e-8)
+    assert own == changed(cell=np.where(s.cell == 0, -0.0, s.cell))
+    assert own == changed(numbers=s.numbers.astype(np.int16))
+    assert own != changed(positions=s.positions + 1e-3)
+    assert own != changed(numbers=157 - s.numbers)
+    assert own != changed(pbc=~np.asarray(s.pbc))
+
+
+def test_frames_that_were_trained_on_and_atoms_outside_are_counted():
+    assert of_known_frames(None) == of_known_frames(np.zeros(3, bool)) == []
+    assert of_known_frames(np.ones(3, bool))[0].startswith("All frames are ones that the model")
+    assert of_known_frames(np.array([True, False]))[0].startswith("1 of the 2 frames are ones")
+    of_atoms = [np.zeros(3), np.array([0.1, 0.0]), np.array([0.0, 0.2, 7.0])]
+    assert places(of_atoms) == [INSIDE, NEAR, FAR]
+    (said,) = of_places(of_atoms)
+    assert "are 3 of 8 atoms, in 2 of 3 frames, by up to 7 times" in said
+    assert "1 frames are far outside" in said and "far" not in of_places(of_atoms[:2])[0]
+    assert of_places(of_atoms[:1]) == ["All atoms are inside the ranges of the training."]
+    assert of_places(None) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (number(15.04), "15.0"),
+        (number(-133.4), "−133"),
+        (number(12345.6), "12,346"),
+        (number(2e-5), "2.00e−05"),
+        (number(0.0), "0.00"),
+        (number(np.nan), "–"),
+        (beside(-0.635, 12.7), "−0.6"),
+        (beside(2.6e-5, 65.9), "0.0"),
+        (beside(-0.04, 65.9), "0.0"),
+        (beside(-1234.5, 1300.0), "−1,234"),
+        (beside(0.1, 0.0), "0.100"),
+        (plain(None), "none"),
+        (plain(True), "yes"),
+        (plain(()), "none"),
+        (plain([64, 32]), "64, 32"),
+        (plain([[8], [64, 32]]), "8; 64, 32"),
+        (plain({"order": 3, "repulsion": True}), "order 3, repulsion yes"),
+        (plain(29765), "29,765"),
+        (plain(0.003), "0.003"),
+    ],
+)
+def test_numbers_and_settings_are_written_for_readers(text, expected):
+    assert text == expected
