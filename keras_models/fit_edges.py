@@ -8,8 +8,9 @@ As :mod:`keras_models.fit`, independent of experiments and of where results are 
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from keras_models.checkpoints import Checkpoint
 from keras_models.edge_data import EdgeData, frames_per_batch
 from keras_models.fine_tuning import Pretrained
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
+from keras_models.optimise.last_layer import solve_last_layer
 from keras_models.prediction import StructurePredictor
 from keras_models.reference import reference_energies
 from keras_models.saving import save_model
@@ -68,7 +70,8 @@ class EdgeFitted:
             and "compilations".
         seconds: "train", without compilation and measurements, and "compile": processor time.
         info: "padding": shares of padding among the atoms and pairs of all batches of training;
-            "isolated": elements whose references are energies of isolated atoms.
+            "isolated": elements whose references are energies of isolated atoms; "ridge": lambda of
+            :mod:`keras_models.optimise.last_layer`, None if the last layer was not solved.
     """
 
     seed: int
@@ -128,7 +131,7 @@ def fit_edges(
     Reference energies are subtracted in float64: those of isolated atoms among the frames trained
     on, or else least squares, to which the model's own constants are added in the end. The
     validation block has no influence on the steps; of the averages of the weights whose errors are
-    measured on it, the best is kept.
+    measured on it, the best is kept, and then its last layer is solved.
 
     Args:
         train: training part, with the validation block at its end.
@@ -195,9 +198,16 @@ def fit_edges(
                 kept.save(**state.arrays())
             raise
 
+    def report_rest(fraction: float, text: str) -> None:
+        report(1.0, text)
+
     report(0.0, "compiling")
     state = train_steps(loop, state, on_step)
-    chosen = state.chosen
+    chosen, ridge = state.chosen, None
+    if training.solve_last_layer:
+        begin = time.process_time()
+        chosen, ridge = solve_last_layer(model, loop, chosen, report_rest)
+        state = replace(state, seconds=state.seconds + time.process_time() - begin)
     set_flat_weights(model, chosen)
     references = {e: x + references[e] for e, x in loop.lone_energies(chosen).items()}
     return EdgeFitted(
@@ -219,5 +229,5 @@ def fit_edges(
             "compilations": loop.compilations,
         },
         {"train": state.seconds, "compile": state.compile_seconds},
-        {"padding": loop.padding, "isolated": sorted(isolated)},
+        {"padding": loop.padding, "isolated": sorted(isolated), "ridge": ridge},
     )

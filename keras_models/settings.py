@@ -94,6 +94,8 @@ class EdgeSettings:
         force_weight: w_F.
         validation: share of the training part, its last frames in one block, that is not trained
             on, but whose errors are measured.
+        solve_last_layer: solve it exactly after the last step, see
+            :mod:`keras_models.optimise.last_layer`; only where there is a validation block.
     """
 
     steps: int
@@ -107,6 +109,7 @@ class EdgeSettings:
     energy_rise: float = 10.0
     force_weight: float = 1.0
     validation: float = 0.1
+    solve_last_layer: bool = True
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch_size, self.batch_atoms) < 1:

@@ -38,7 +38,8 @@ from keras_models.settings import EdgeSettings
 
 # Largest number of shapes that training compiles; one more is that of the validation block.
 SHAPES = 7
-POINTS = 40
+# Measurements of the errors: evenly spaced, and the first of these spaces in quarters.
+POINTS, FINE = 40, 5
 OUTPUTS = ("energy_per_atom", "force")
 
 
@@ -107,6 +108,8 @@ class EdgeLoop:
         fixed: elements whose reference energies are kept.
 
     Attributes:
+        objective: with outputs of :meth:`outputs`.
+        free: whether the reference energy of each element of ``train`` is not kept.
         shapes: atoms and pairs of the padded batches of training.
         padding: shares of padding among the atoms and pairs of all of these batches.
     """
@@ -124,7 +127,8 @@ class EdgeLoop:
         self.train, self.validation, self.settings = train, validation, settings
         self.batch_size, self.seed = min(batch_size, len(train)), seed
         self.dtype = dtype_of(model)
-        free = tf.constant([e not in fixed for e in train.elements])
+        self.free = [e not in fixed for e in train.elements]
+        free = tf.constant(self.free)
         lone = lone_energies(model)
 
         def outputs(weights, inputs):
@@ -133,7 +137,7 @@ class EdgeLoop:
             return (*energy_and_forces(model, weights, inputs), free_constants)
 
         # Targets come with each batch.
-        self._objective = Objective(model, outputs, (), ())
+        self.objective = Objective(model, outputs, (), ())
         self._fit_shapes()
         # Without any forces, an error of 1 eV counts as one of 1 eV/Å.
         self._scale = train.force_mean_square or float(np.mean(train.energies**2)) or 1.0
@@ -181,7 +185,7 @@ class EdgeLoop:
 
     def outputs(self, theta, inputs):
         """The model's energies (S,) and forces (A, 3), and constants (E,) of its elements, eV."""
-        return self._objective.outputs(self._objective.unflatten(theta), inputs)
+        return self.objective.outputs(self.objective.unflatten(theta), inputs)
 
     def lone_energies(self, theta: np.ndarray) -> dict[str, float]:
         """What is to be added to each reference energy after training, {symbol: eV}."""
@@ -248,15 +252,18 @@ class EdgeLoop:
             self.step(arrays, 1, chosen)
         self.errors(arrays[3])
 
+    def whole(self, data: EdgeData) -> tuple[list[np.ndarray], tuple[int, int, int]]:
+        """All frames once, in batches like those of training, and one shape that holds each."""
+        batches = batches_of_epoch(data.counts, self.batch_size, seed=0, epoch=0)
+        atoms, pairs = np.max([data.counts[b].sum(axis=0) for b in batches], axis=0)
+        return batches, (int(atoms) + 1, max(1, int(pairs)), max(map(len, batches)) + 1)
+
     def errors(self, theta) -> np.ndarray:
         """RMSE on the validation block: E per atom (eV) and F (eV/Å); NaN without any."""
         data = self.validation
         if data is None:
             return np.full(2, np.nan)
-        # All of one shape, of which batches that are made like those of training fill most.
-        batches = batches_of_epoch(data.counts, self.batch_size, seed=0, epoch=0)
-        atoms, pairs = np.max([data.counts[b].sum(axis=0) for b in batches], axis=0)
-        shape = (int(atoms) + 1, max(1, int(pairs)), max(map(len, batches)) + 1)
+        batches, shape = self.whole(data)
         squares = np.zeros(2)
         for chosen in batches:
             inputs, labels = data.batch(chosen, shape, self.dtype)
@@ -286,6 +293,16 @@ def _rmse(squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.sqrt(np.where(counts > 0, squares, np.nan) / np.maximum(counts, 1))
 
 
+def points_of(steps: int, points: int = POINTS) -> set[int]:
+    """Steps after which errors are measured: evenly spaced, and in quarters of that at first.
+
+    Where frames are few, the best weights can be early ones.
+    """
+    every = max(1, steps // points)
+    first = {k * every // 4 for k in range(1, 4 * FINE)} - {0}
+    return {*range(every, steps + 1, every), *(k for k in first if k <= steps), steps}
+
+
 def train_steps(
     loop: EdgeLoop,
     state: EdgeState,
@@ -299,13 +316,13 @@ def train_steps(
         state: an initial state, or one from a checkpoint.
         on_step: called with the state after every step; it may retain the state or raise an
             exception to stop.
-        points: approximate number of measurements of the errors, evenly spaced.
+        points: approximate number of evenly spaced measurements, see :func:`points_of`.
 
     Raises:
         Diverged: the loss or the weights are not finite.
     """
     steps = loop.settings.steps
-    every = max(1, steps // points)
+    measured = points_of(steps, points)
     if state.step >= steps:
         return state
     arrays = [
@@ -328,7 +345,7 @@ def train_steps(
             step=step,
             seconds=state.seconds + time.process_time() - begin,
         )
-        if step % every == 0 or step == steps:
+        if step in measured:
             errors = loop.errors(arrays[3])
             if (score := loop.score(errors)) < state.lowest:
                 state = replace(state, best=arrays[3], lowest=score, best_step=step)

@@ -68,7 +68,14 @@ def completed(run: dict) -> dict:
         run: as read; returned unchanged if it is of a later version.
     """
     old = run.get("settings", {})
-    if not isinstance(old, dict) or "dataset" not in old:
+    if not isinstance(old, dict):
+        return run
+    training = old.get("training") or {}
+    if "energy_rise" in training and "solve_last_layer" not in training:
+        # Before it could be solved.
+        training = {**training, "solve_last_layer": False}
+        return {**run, "settings": {**old, "training": training}}
+    if "dataset" not in old:
         return run
     task, model = old["task"], old["model"]
     options = {**_OPTIONS.get(task, {}), **_OPTIONS.get((task, model), {}), **old["options"]}

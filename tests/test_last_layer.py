@@ -1,0 +1,136 @@
+"""The last layer's exact solution: its equations against changes of the weights, and its use."""
+
+import numpy as np
+import pytest
+from test_fit_edges import SHORT, TINY, labelled, structure
+
+from data_gen.frames import Frames
+from keras_models import catalogue
+from keras_models.backend import tf
+from keras_models.building import flat_weights, set_flat_weights
+from keras_models.edge_data import EdgeData
+from keras_models.optimise import last_layer
+from keras_models.optimise.edge_adam import EdgeLoop
+from keras_models.optimise.last_layer import LastLayer, solve_last_layer
+from keras_models.reference import reference_energies
+
+
+@pytest.fixture(scope="module")
+def frames() -> Frames:
+    rng = np.random.default_rng(5)
+    found = [structure(rng, 4 if k % 3 == 0 else 3 + k % 4, k % 3 == 0) for k in range(60)]
+    return labelled(found)
+
+
+def loop_of(frames, way, fixed=(), training=SHORT):
+    options = {**TINY, "elements": way}
+    model = catalogue.build("linear_eq4", frames, (5,), None, options, 0, "float64")
+    rng = np.random.default_rng(0)
+    set_flat_weights(model, flat_weights(model) + 0.1 * rng.standard_normal(model.count_params()))
+    numbers = [s.numbers for s in frames.structures]
+    references = reference_energies(numbers, frames.energies, {})
+    first, block = (EdgeData(part, 4.0, references) for part in (frames[:48], frames[48:]))
+    return model, EdgeLoop(model, first, block, training, 8, 0, fixed)
+
+
+@pytest.fixture(scope="module", params=[("outputs", ()), ("input", ("Pt",))])
+def found(request, frames):
+    """A model, its loop, and what its last layer is for one batch and direction."""
+    model, loop = loop_of(frames, *request.param)
+    batches, shape = loop.whole(loop.train)
+    inputs, labels = loop.train.batch(batches[0], shape, "float64")
+    v = np.random.default_rng(1).standard_normal(labels.forces.shape)
+    last = LastLayer(model, loop)
+    theta = flat_weights(model)
+    values, slopes = (x.numpy() for x in last.along(tf.constant(theta), inputs, tf.constant(v)))
+    return loop, last, theta, inputs, v, values, slopes
+
+
+def test_they_are_all_linear_weights_and_no_others(found):
+    _, last, theta, _, _, values, _ = found
+    assert len(np.unique(last.places)) == len(last.places) == values.shape[1] - 1 < len(theta)
+
+
+def test_energies_and_forces_are_linear_in_them_as_said(found):
+    """A change of the weights, by the model itself: energies with constants, and v . F."""
+    loop, last, theta, inputs, v, values, slopes = found
+    step = np.random.default_rng(2).standard_normal(len(last.places))
+    other = theta.copy()
+    other[last.places] += step
+    outputs = [[x.numpy() for x in loop.outputs(tf.constant(t), inputs)] for t in (theta, other)]
+    (e0, f0, c0), (e1, f1, c1) = outputs
+    numbers = inputs["numbers"].numpy()
+    sample = inputs["sample"].numpy()
+    counts = np.stack(
+        [np.bincount(sample, numbers == z, len(e0)) for z in (79, 78)], axis=1
+    )  # Au, Pt, in the order of the elements
+    change = e1 - e0 + counts @ (c1 - c0)
+    assert np.abs(change).max() > 0.1
+    np.testing.assert_allclose(values[:, :-1] @ step, change, atol=1e-10)
+    moved = np.bincount(sample, (v * (f1 - f0)).sum(axis=1), len(e0))
+    assert np.abs(moved).max() > 0.1
+    np.testing.assert_allclose(-slopes[:, :-1] @ step, moved, atol=1e-10)
+    np.testing.assert_allclose(values[:, -1], e0, atol=1e-12)
+    forced = np.bincount(sample, (v * f0).sum(axis=1), len(e0))
+    np.testing.assert_allclose(-slopes[:, -1], forced, atol=1e-10)
+
+
+def whole_loss(loop, theta) -> float:
+    """The loss of all frames of training with the weights of the last step, spelt out."""
+    energy, force = loop.weights_at(loop.settings.steps, len(loop.train))
+    total = 0.0
+    for frames in loop.whole(loop.train)[0]:
+        inputs, labels = loop.batch(frames)
+        weights = tf.constant((energy, force), "float64")
+        total += float(loop.loss(tf.constant(theta), weights, inputs, labels)[0])
+    return total
+
+
+def test_the_solution_is_where_the_loss_of_training_has_its_minimum(frames, monkeypatch):
+    """With many directions and hardly a ridge: steps in any direction lead up."""
+    monkeypatch.setattr(last_layer, "RIDGES", (1e-12,))
+    monkeypatch.setattr(last_layer, "ROWS", 10_000)
+    monkeypatch.setattr(last_layer, "MOST", 800)
+    model, loop = loop_of(frames, "outputs")
+    scores = iter((2.0, 1.0))
+    monkeypatch.setattr(loop, "score", lambda errors: next(scores))
+    theta = flat_weights(model)
+    solved, ridge = solve_last_layer(model, loop, theta)
+    assert ridge == 1e-12
+    before, after = whole_loss(loop, theta), whole_loss(loop, solved)
+    assert after < 0.5 * before
+    places = LastLayer(model, loop).places
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        step = np.zeros(len(theta))
+        step[places] = 0.3 * rng.standard_normal(len(places))
+        assert whole_loss(loop, solved + step) > after
+        assert whole_loss(loop, solved - step) > after
+
+
+def test_what_the_validation_block_speaks_against_is_not_done(frames, monkeypatch):
+    model, loop = loop_of(frames, "outputs")
+    theta = flat_weights(model)
+    monkeypatch.setattr(loop, "score", lambda errors: 1.0)
+    same, ridge = solve_last_layer(model, loop, theta)
+    assert ridge is None and same is theta
+    monkeypatch.setattr(loop, "score", lambda errors: float("nan"))
+    monkeypatch.setattr(last_layer, "_normal_equations", None)
+    assert solve_last_layer(model, loop, theta)[1] is None
+
+
+def test_the_ridge_is_the_best_of_the_validation_block(frames):
+    model, loop = loop_of(frames, "input")
+    theta = flat_weights(model)
+    solved, ridge = solve_last_layer(model, loop, theta)
+
+    def score(weights):
+        return loop.score(loop.errors(tf.constant(weights)))
+
+    assert ridge in last_layer.RIDGES and score(solved) < score(theta)
+    others = []
+    for one in last_layer.RIDGES:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(last_layer, "RIDGES", (one,))
+            others.append(score(solve_last_layer(model, loop, theta)[0]))
+    assert score(solved) == pytest.approx(min(others))
