@@ -24,6 +24,7 @@ MINUTES = 10.0
 OF_MODEL = ("name", "widths", "activation", "options", "dtype")
 # The validation block follows from the split.
 OF_TRAINING = tuple(f.name for f in fields(EdgeSettings) if f.name != "validation")
+SWITCHES = tuple(f.name for f in fields(EdgeSettings) if isinstance(f.default, bool))
 SHARE = 0.1
 LARGEST_SEED = 2**32 - 1
 
@@ -93,7 +94,10 @@ class Config:
         _check_names("model", self.model, OF_MODEL)
         _check_names("training", self.training, OF_TRAINING)
         for name, value in self.training.items():
-            if not _is_number(value):
+            if name in SWITCHES:
+                if not isinstance(value, bool):
+                    raise FittingError(f"training.{name} is true or false, not {value!r}")
+            elif not _is_number(value):
                 raise FittingError(f"training.{name} is a number, not {value!r}")
 
     @property

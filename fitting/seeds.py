@@ -104,6 +104,7 @@ def train_seed(training: Training, seed: int, link) -> None:
         config=asdict(config.moved(lambda name: Path(name).name)),
         counts=fitted.counts,
         isolated=fitted.info["isolated"],
+        last_layer=fitted.info["last_layer"],
         seconds=fitted.seconds,
         frames=training.frames,
     )

@@ -26,7 +26,7 @@ from fitting.results import provenance, use_of, write_results
 from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
 from fitting.settings import completed, starting_models
 from fitting.show import plain
-from fitting.words import of_training, worse_than_nothing
+from fitting.words import of_last_layers, of_training, worse_than_nothing
 from keras_models.checkpoints import load_arrays
 from keras_models.fit_edges import EdgeFitSettings
 from keras_models.opening import MODELS
@@ -110,6 +110,7 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
         for seed in config.seeds
     }
     words = of_training(curves) if data.validation else []
+    words += of_last_layers([a["last_layer"] for a in about.values()])
     alarms = worse_than_nothing(found[-1])
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)

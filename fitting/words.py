@@ -37,6 +37,25 @@ def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
     return found
 
 
+def of_last_layers(solved: Sequence[Mapping | None]) -> list[str]:
+    """How the solution of the last layer changed errors on the validation block, on average.
+
+    Args:
+        solved: for each model what
+            :meth:`~keras_models.optimise.last_layer.Solution.said`, or None.
+    """
+    done = [one for one in solved if one and one["ridge"] is not None]
+    if not done:
+        return []
+    parts = []
+    for k, unit in enumerate(UNITS.values()):
+        ends = [[one[name][k] for name in ("before", "after")] for one in done]
+        if all(None not in pair for pair in ends):
+            before, after = np.mean(ends, axis=0)
+            parts.append(f"from {number(1000 * before)} to {milli(after, unit)}")
+    return [f"Its last layer was then solved exactly: the RMSE there went {_and(parts)}."]
+
+
 def _went(curves: Mapping[int, Mapping[str, np.ndarray]]) -> str:
     """How errors on the validation block changed from the chosen step to the last, on average."""
     found = []

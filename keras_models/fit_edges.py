@@ -70,8 +70,8 @@ class EdgeFitted:
             and "compilations".
         seconds: "train", without compilation and measurements, and "compile": processor time.
         info: "padding": shares of padding among the atoms and pairs of all batches of training;
-            "isolated": elements whose references are energies of isolated atoms; "ridge": lambda of
-            :mod:`keras_models.optimise.last_layer`, None if the last layer was not solved.
+            "isolated": elements whose references are energies of isolated atoms; "last_layer": what
+            :meth:`Solution.said <keras_models.optimise.last_layer.Solution.said>`, or None.
     """
 
     seed: int
@@ -203,11 +203,12 @@ def fit_edges(
 
     report(0.0, "compiling")
     state = train_steps(loop, state, on_step)
-    chosen, ridge = state.chosen, None
+    chosen, last_layer = state.chosen, None
     if training.solve_last_layer:
         begin = time.process_time()
-        chosen, ridge = solve_last_layer(model, loop, chosen, report_rest)
+        solution = solve_last_layer(model, loop, chosen, report_rest)
         state = replace(state, seconds=state.seconds + time.process_time() - begin)
+        chosen, last_layer = solution.weights, solution.said()
     set_flat_weights(model, chosen)
     references = {e: x + references[e] for e, x in loop.lone_energies(chosen).items()}
     return EdgeFitted(
@@ -229,5 +230,5 @@ def fit_edges(
             "compilations": loop.compilations,
         },
         {"train": state.seconds, "compile": state.compile_seconds},
-        {"padding": loop.padding, "isolated": sorted(isolated), "ridge": ridge},
+        {"padding": loop.padding, "isolated": sorted(isolated), "last_layer": last_layer},
     )

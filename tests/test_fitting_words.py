@@ -8,7 +8,13 @@ from data_gen.frames import Frames
 from fitting.evaluation import Evaluation
 from fitting.known import FAR, INSIDE, NEAR, fingerprints, places
 from fitting.show import beside, number, plain
-from fitting.words import of_known_frames, of_places, of_training, worse_than_nothing
+from fitting.words import (
+    of_known_frames,
+    of_last_layers,
+    of_places,
+    of_training,
+    worse_than_nothing,
+)
 
 
 def curve(chosen, steps=100, force=True):
@@ -117,3 +123,17 @@ def test_frames_that_were_trained_on_and_atoms_outside_are_counted():
 )
 def test_numbers_and_settings_are_written_for_readers(text, expected):
     assert text == expected
+
+
+def test_what_the_last_layers_solution_did_is_said_on_average_of_those_solved():
+    solved = [
+        {"ridge": 1e-8, "before": [0.004, 0.2], "after": [0.001, 0.1]},
+        {"ridge": None, "before": [9.0, 9.0], "after": [9.0, 9.0]},
+        {"ridge": 1e-2, "before": [0.002, 0.4], "after": [0.001, 0.2]},
+        None,
+    ]
+    (text,) = of_last_layers(solved)
+    assert "from 3.00 to 1.00 meV/atom and from 300 to 150 meV/Å" in text
+    assert of_last_layers(solved[1:2]) == of_last_layers([None]) == []
+    (text,) = of_last_layers([{"ridge": 1.0, "before": [0.004, None], "after": [0.001, None]}])
+    assert text.endswith("from 4.00 to 1.00 meV/atom.")

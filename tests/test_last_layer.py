@@ -1,5 +1,7 @@
 """The last layer's exact solution: its equations against changes of the weights, and its use."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_fit_edges import SHORT, TINY, labelled, structure
@@ -9,9 +11,11 @@ from keras_models import catalogue
 from keras_models.backend import tf
 from keras_models.building import flat_weights, set_flat_weights
 from keras_models.edge_data import EdgeData
+from keras_models.fit_edges import EdgeFitSettings, fit_edges
 from keras_models.optimise import last_layer
 from keras_models.optimise.edge_adam import EdgeLoop
 from keras_models.optimise.last_layer import LastLayer, solve_last_layer
+from keras_models.prediction import StructurePredictor
 from keras_models.reference import reference_energies
 
 
@@ -95,7 +99,7 @@ def test_the_solution_is_where_the_loss_of_training_has_its_minimum(frames, monk
     scores = iter((2.0, 1.0))
     monkeypatch.setattr(loop, "score", lambda errors: next(scores))
     theta = flat_weights(model)
-    solved, ridge = solve_last_layer(model, loop, theta)
+    solved, ridge, *_ = solve_last_layer(model, loop, theta)
     assert ridge == 1e-12
     before, after = whole_loss(loop, theta), whole_loss(loop, solved)
     assert after < 0.5 * before
@@ -112,25 +116,50 @@ def test_what_the_validation_block_speaks_against_is_not_done(frames, monkeypatc
     model, loop = loop_of(frames, "outputs")
     theta = flat_weights(model)
     monkeypatch.setattr(loop, "score", lambda errors: 1.0)
-    same, ridge = solve_last_layer(model, loop, theta)
-    assert ridge is None and same is theta
+    found = solve_last_layer(model, loop, theta)
+    assert found.ridge is None and found.weights is theta and found.after is found.before
     monkeypatch.setattr(loop, "score", lambda errors: float("nan"))
     monkeypatch.setattr(last_layer, "_normal_equations", None)
-    assert solve_last_layer(model, loop, theta)[1] is None
+    assert solve_last_layer(model, loop, theta).ridge is None
 
 
 def test_the_ridge_is_the_best_of_the_validation_block(frames):
     model, loop = loop_of(frames, "input")
     theta = flat_weights(model)
-    solved, ridge = solve_last_layer(model, loop, theta)
+    places = LastLayer(model, loop).places
+    theta[places] += 3.0 * np.random.default_rng(6).standard_normal(len(places))
+    solved, ridge, before, after = solve_last_layer(model, loop, theta)
 
     def score(weights):
         return loop.score(loop.errors(tf.constant(weights)))
 
     assert ridge in last_layer.RIDGES and score(solved) < score(theta)
+    for errors, weights in ((before, theta), (after, solved)):
+        np.testing.assert_allclose(errors, loop.errors(tf.constant(weights)))
     others = []
     for one in last_layer.RIDGES:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(last_layer, "RIDGES", (one,))
-            others.append(score(solve_last_layer(model, loop, theta)[0]))
+            others.append(score(solve_last_layer(model, loop, theta).weights))
     assert score(solved) == pytest.approx(min(others))
+
+
+def test_the_saved_model_is_the_solved_one(frames, tmp_path):
+    """Its errors on the validation block, with its references, are those that were said."""
+    training = replace(SHORT, steps=40, solve_last_layer=True)
+    fitted = fit_edges(frames, EdgeFitSettings("linear_eq4", training, (5,), None, TINY))
+    said = fitted.info["last_layer"]
+    assert said["ridge"] and said["after"] != said["before"]
+    fitted.save(tmp_path / "m.keras")
+    block = frames[48:]
+    energies, forces, _ = StructurePredictor.load(tmp_path / "m.keras")(block.structures)
+    off = (energies - block.energies) / block.sizes
+    assert np.sqrt(np.mean(off**2)) == pytest.approx(said["after"][0], rel=1e-3)
+    off = np.concatenate(forces) - np.concatenate(block.forces)
+    assert np.sqrt(np.mean(off**2)) == pytest.approx(said["after"][1], rel=1e-3)
+
+
+def test_a_model_without_such_a_layer_is_left_as_it_is(frames):
+    training = replace(SHORT, steps=1, warm_up=0, solve_last_layer=True)
+    fitted = fit_edges(frames, EdgeFitSettings("eq3_neighbours", training, options={"cutoff": 4.0}))
+    assert fitted.info["last_layer"]["ridge"] is None

@@ -21,6 +21,7 @@ It is what variable projection does for the linear weights (Golub and Pereyra, S
 
 import math
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +33,30 @@ LAST = ("atom_mlp_output", "linear")
 # lambda, from strong to weak.
 RIDGES = tuple(10.0**-k for k in range(2, 11))
 # Directions are as many as give so many rows for each weight, and at most so many a frame.
-ROWS, MOST = 30, 50
+ROWS, MOST = 20, 50
+
+
+class Solution(NamedTuple):
+    """The best of all weights that were tried.
+
+    Attributes:
+        weights: all of the model's, flat.
+        ridge: lambda; None for the weights as they were.
+        before, after: (2,), RMSE on the validation block, as :meth:`EdgeLoop.errors`.
+    """
+
+    weights: np.ndarray
+    ridge: float | None
+    before: np.ndarray
+    after: np.ndarray
+
+    def said(self) -> dict[str, Any]:
+        """Lambda and errors, as JSON can hold them; None for an error that is not known."""
+
+        def plain(errors):
+            return [float(x) if np.isfinite(x) else None for x in errors]
+
+        return {"ridge": self.ridge, "before": plain(self.before), "after": plain(self.after)}
 
 
 class LastLayer:
@@ -98,7 +122,7 @@ def solve_last_layer(
     loop: EdgeLoop,
     theta: np.ndarray,
     report: Callable[[float, str], None] = lambda fraction, text: None,
-) -> tuple[np.ndarray, float | None]:
+) -> Solution:
     """Solve the last layer for the training part.
 
     Args:
@@ -108,24 +132,24 @@ def solve_last_layer(
         report: called with (fraction done, short text); may raise an exception to stop.
 
     Returns:
-        All weights, and lambda. The given weights and None if the validation block speaks against
-        any change, or if there is none.
+        The solution that is best on the validation block: the given weights if it speaks against
+        any change, if there is none, or if the model has no such layer.
     """
-    best, chosen = loop.score(loop.errors(tf.constant(theta, loop.dtype))), None
+    errors = loop.errors(tf.constant(theta, loop.dtype))
+    best, found = loop.score(errors), Solution(theta, None, errors, errors)
     if not np.isfinite(best) or not set(LAST) & {layer.name for layer in model.layers}:
-        return theta, None
+        return found
     matrix, vector, places = _normal_equations(model, loop, theta, report)
     diagonal = np.diag(matrix).copy()
     # A feature that is nowhere keeps its weights.
     diagonal[diagonal <= 0] = diagonal.max(initial=0.0) or 1.0
-    found = theta
     for ridge in RIDGES:
         trial = np.array(theta)
         trial[places] += np.linalg.solve(matrix + np.diag(ridge * diagonal), vector)
-        score = loop.score(loop.errors(tf.constant(trial, loop.dtype)))
-        if score < best:
-            best, chosen, found = score, ridge, trial
-    return found, chosen
+        errors = loop.errors(tf.constant(trial, loop.dtype))
+        if (score := loop.score(errors)) < best:
+            best, found = score, Solution(trial, ridge, found.before, errors)
+    return found
 
 
 def _normal_equations(model, loop: EdgeLoop, theta, report):
