@@ -1,8 +1,9 @@
 """Neighbour lists of structures that move."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
+from ase.geometry import complete_cell
 
 from data_gen.frames import Structure
 from data_gen.neighbours import edges
@@ -19,6 +20,13 @@ def most_neighbours(structures: Iterable[Structure], cutoff: float) -> int:
     )
 
 
+def into_cell(structure: Structure) -> np.ndarray:
+    """What brings the atoms of a structure into its cell along periodic directions, (N, 3) Å."""
+    cell = complete_cell(np.array(structure.cell, float))
+    cells = np.floor(np.linalg.solve(cell.T, np.asarray(structure.positions, float).T).T)
+    return -(cells * np.asarray(structure.pbc)) @ cell
+
+
 class VerletList:
     """Neighbour list of a structure that moves, made anew only when it may lack a pair.
 
@@ -33,7 +41,7 @@ class VerletList:
 
     Attributes:
         made: how many times a list was made.
-        edges: i, j and shifts, as from :func:`edges`.
+        edges: i, j and shifts, as from :func:`edges`, or what was asked for instead.
 
     Raises:
         ValueError: the skin is negative or not finite.
@@ -43,11 +51,15 @@ class VerletList:
         if not 0 <= skin < np.inf:
             raise ValueError(f"a skin is a length of at least 0 Å, not {skin}")
         self.cutoff, self.skin, self.made = float(cutoff), float(skin), 0
-        self.edges: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self.edges = None
         self._start: Structure | None = None
 
-    def update(self, structure: Structure) -> bool:
+    def update(self, structure: Structure, find: Callable = edges) -> bool:
         """Make the list anew if necessary, and tell whether it was.
+
+        Args:
+            structure: such as ASE's Atoms.
+            find: function of a structure and a distance, Å, to the list.
 
         Raises:
             ValueError: as for :func:`edges`.
@@ -55,7 +67,7 @@ class VerletList:
         if self._holds(structure):
             return False
         self.forget()
-        self.edges = edges(structure, self.cutoff + self.skin)
+        self.edges = find(structure, self.cutoff + self.skin)
         self._start = Structure(*(np.array(getattr(structure, name)) for name in Structure._fields))
         self.made += 1
         return True

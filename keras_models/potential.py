@@ -12,19 +12,23 @@ from typing import NamedTuple
 
 import numpy as np
 from ase.data import chemical_symbols
-from ase.geometry import complete_cell
 
 from data_gen.frames import Structure
 from keras_models.backend import keras, tf
 from keras_models.batch import cutoff_of, tensors_of, with_neighbours
 from keras_models.building import dtype_of
+from keras_models.chunks import PAIRS, in_chunks
 from keras_models.edges import bucket, join_padded, takes_edges, with_edges
-from keras_models.extrapolation import excess_of
+from keras_models.extrapolation import with_excess
 from keras_models.gradient import energy_and_forces
-from keras_models.neighbours import SKIN, VerletList, edges
+from keras_models.neighbours import SKIN, VerletList, edges, into_cell
 from keras_models.opening import Ensemble
 from keras_models.prediction import predict
+from keras_models.rounds import InRounds, Sums
 from keras_models.virial import atom_energies_of, energies_forces_and_virials
+
+# Largest number of atoms that are not divided into chunks. More are faster in chunks.
+AT_ONCE = 500
 
 
 class Answer(NamedTuple):
@@ -163,11 +167,14 @@ class EdgePotential:
     """Models on edge lists, with a Verlet list between one structure and the next.
 
     Compiled once for each shape of a padded edge list; numbers, cell and periodicity are inputs.
+    Large structures are computed in chunks of one shape (:mod:`keras_models.chunks`).
 
     Args:
         models: M models that take edge lists, with the same cutoff and precision.
         references: for each model {symbol: eV} to add for each atom, in float64, or None.
         skin: Å, see :class:`~keras_models.neighbours.VerletList`.
+        at_once: largest number of atoms that are not divided into chunks.
+        pairs: of a chunk, about.
 
     Attributes:
         neighbours: the list.
@@ -181,10 +188,12 @@ class EdgePotential:
         models: Sequence[keras.Model],
         references: Sequence[Mapping[str, float] | None],
         skin: float = SKIN,
+        at_once: int = AT_ONCE,
+        pairs: int = PAIRS,
     ) -> None:
         self.dtype, self.cutoff = dtype_of(models[0]), cutoff_of(models[0])
-        self.neighbours = VerletList(self.cutoff, skin)
-        self.compiled = Compiled(_with_virials, models)
+        self.neighbours, self.at_once, self.pairs = VerletList(self.cutoff, skin), at_once, pairs
+        self.compiled, self.in_rounds = Compiled(_with_virials, models), InRounds(models, Compiled)
         for model in models:
             atom_energies_of(model)
         self._references = references
@@ -193,6 +202,7 @@ class EdgePotential:
         self._fixed: dict[str, tf.Tensor] = {}
         self._wrap = np.zeros((0, 3))
         self._offset = np.zeros((len(models), 0))
+        self._shape = (0, 0, 0)
 
     def __getstate__(self):
         # A copy makes a list of its own.
@@ -206,34 +216,46 @@ class EdgePotential:
             ValueError: as for :func:`~keras_models.neighbours.edges`, or an element has no
                 reference energy.
         """
-        n = len(structure.numbers)
-        if self.neighbours.update(structure):
-            self._prepare(structure)
-        x = np.zeros((*self._fixed["numbers"].shape, 3))
+        large = len(structure.numbers) > self.at_once
+        if self.neighbours.update(structure, self._divided if large else edges):
+            self._prepare(structure, large)
         # Wrapped and centred, as a distant image or origin would cost digits in float32.
-        x[:n] = structure.positions + self._wrap
-        x[:n] -= x[:n].mean(axis=0)
-        found = self.compiled({**self._fixed, "positions": tf.constant(x, self.dtype)})
-        shortest, energies, forces, virials, *excess = _arrays(found)
-        energies = energies[:, :n] + self._offset
+        x = structure.positions + self._wrap
+        x -= x.mean(axis=0)
+        found = self.in_rounds(x, self.neighbours.edges) if large else self._at_once(x)
+        energies = found.energies + self._offset
         return Answer(
-            forces[:, :n],
-            (lambda: self._closest(structure), float(shortest)),
+            found.forces,
+            (lambda: self._closest(structure), min(found.shortest, self.cutoff)),
             energies.sum(axis=1),
             energies,
-            virials[:, 0],
-            # Several models may be of different training parts: what one knows, all answer.
-            excess[0].max(axis=0)[:n] if excess else None,
+            found.virials,
+            found.excess,
         )
+
+    def _at_once(self, x: np.ndarray) -> Sums:
+        padded, n = np.zeros((*self._fixed["numbers"].shape, 3)), len(x)
+        padded[:n] = x
+        found = self.compiled({**self._fixed, "positions": tf.constant(padded, self.dtype)})
+        shortest, energies, forces, virials, *excess = _arrays(found)
+        # Several models may be of different training parts: what one knows, all answer.
+        excess = excess[0].max(axis=0)[:n] if excess else None
+        return Sums(float(shortest), energies[:, :n], forces[:, :n], virials[:, 0], excess)
+
+    def _divided(self, structure: Structure, reach: float) -> list[tuple[np.ndarray, dict]]:
+        """The list of a structure in chunks."""
+        divided = in_chunks(structure, reach, self.pairs, self._shape)
+        self._shape = divided.shape
+        return [self.in_rounds.tensors_of(chunk) for chunk in divided.chunks]
 
     def _closest(self, structure: Structure) -> tuple[int, int]:
         """The two atoms (or an atom and its own image: twice the same) that are closest."""
-        i, j, shifts = self.neighbours.edges
+        i, j, shifts = edges(structure, self.cutoff)
         x = structure.positions
         k = np.linalg.norm(x[j] - x[i] + shifts, axis=1).argmin()
         return int(i[k]), int(j[k])
 
-    def _prepare(self, structure: Structure) -> None:
+    def _prepare(self, structure: Structure, large: bool) -> None:
         """Take over a new list. The list is forgotten if that fails."""
         symbols = [chemical_symbols[z] for z in structure.numbers]
         try:
@@ -243,14 +265,12 @@ class EdgePotential:
         except KeyError as error:
             self.neighbours.forget()
             raise ValueError(f"no reference energy of {error.args[0]}") from None
-        cell = complete_cell(np.array(structure.cell, float))
-        cells = np.floor(np.linalg.solve(cell.T, np.asarray(structure.positions, float).T).T)
-        self._wrap = -(cells * np.asarray(structure.pbc)) @ cell
-        i, j, shifts = self.neighbours.edges
-        part = with_edges(structure, (i, j, shifts + self._wrap[i] - self._wrap[j]))
-        tensors = tensors_of(join_padded([part], self.cutoff), self.dtype)
-        del tensors["positions"]
-        self._fixed = tensors
+        self._wrap, self._fixed = into_cell(structure), {}
+        if not large:
+            i, j, shifts = self.neighbours.edges
+            part = with_edges(structure, (i, j, shifts + self._wrap[i] - self._wrap[j]))
+            self._fixed = tensors_of(join_padded([part], self.cutoff), self.dtype)
+            del self._fixed["positions"]
 
 
 def _arrays(tensors) -> list[np.ndarray]:
@@ -264,18 +284,11 @@ def _depends_on_origin(model: keras.Model) -> bool:
     return not np.allclose(here, there, rtol=1e-3, atol=1e-3)
 
 
-def _with_excess(model: keras.Model, output) -> keras.Model:
-    """The model with another output, and where it is known, the excess of its inputs."""
-    excess = excess_of(model)
-    outputs = output if excess is None else [output, excess]
-    return keras.Model(model.input, outputs, name=f"{model.name}_and_excess")
-
-
 def _of_all_weights(models: Sequence[keras.Model]):
     """Function of inputs: energies (M, 1), if any, forces, and the excess (M, A, W), if known."""
     model = models[0]
     if cutoff_of(model) is not None:
-        models = [_with_excess(m, m.output) for m in models]
+        models = [with_excess(m, m.output) for m in models]
         model = models[0]
     weights = [
         tf.constant(np.stack([np.asarray(v) for v in parts]))
@@ -300,7 +313,7 @@ def _with_virials(models: Sequence[keras.Model]):
 
     Each but the first has a row for each model; of padding, too.
     """
-    models = [_with_excess(m, atom_energies_of(m).output) for m in models]
+    models = [with_excess(m, atom_energies_of(m).output) for m in models]
     weights = [[tf.convert_to_tensor(v) for v in m.trainable_variables] for m in models]
 
     def every(inputs):

@@ -1,0 +1,145 @@
+"""Large structures in chunks of atoms close to each other, so that arrays stay in the cache.
+
+A model's arrays for all pairs of a large structure do not fit into a processor's cache: from some
+thousand atoms on, most of the time goes into moving them. Chunks of some hundred atoms are several
+times as fast, and need the memory of one chunk beside the neighbour list. The arrays of all chunks
+have one shape, so that functions of them are compiled once, whatever the number of atoms.
+
+Shapes: N atoms; of each chunk A own atoms, L own atoms and neighbours, P pairs, E elements.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from data_gen.frames import Structure
+from data_gen.neighbours import checked
+from keras_models.neighbours import edges, into_cell
+
+# Pairs of a chunk. Half or twice as many need a tenth more time, as calls or the cache then count.
+PAIRS = 14_000
+# An atom costs as much as this number of pairs.
+PAIRS_OF_ATOM = 20
+# Atoms of a leaf of the tree that brings atoms into the order of the chunks.
+LEAF = 32
+# Room in the arrays for lists to come, and the most with which arrays are kept, as factors.
+ROOM, MOST_ROOM = 1.03, 1.2
+
+
+class Chunk(NamedTuple):
+    """Atoms close to each other, with all their neighbours, padded.
+
+    Padding pairs join the last of the own atoms, which is padding, to itself at the distance for
+    which the list was made.
+
+    Attributes:
+        atoms: (L,), places of the atoms in the structure, N for padding; the A own ones come first.
+            L is at least A + E.
+        numbers: (A,), atomic numbers of the own ones; 0 for padding.
+        elements: (E,), atomic numbers of the structure's elements.
+        kinds: (L,), of which of the elements an atom is.
+        centre: (P,), index of the atom i whose neighbour the pair describes, ascending, below A.
+        other: (P,), index of the neighbour j, below L.
+        shifts: (P, 3), Å, from j to the periodic image that is the neighbour.
+    """
+
+    atoms: np.ndarray
+    numbers: np.ndarray
+    elements: np.ndarray
+    kinds: np.ndarray
+    centre: np.ndarray
+    other: np.ndarray
+    shifts: np.ndarray
+
+
+class Chunks(NamedTuple):
+    """A structure in chunks.
+
+    Attributes:
+        chunks: each atom is an own one of one of them. An iterator, as each is needed only once.
+        shape: A, L and P.
+    """
+
+    chunks: Iterator[Chunk]
+    shape: tuple[int, int, int]
+
+
+def in_chunks(
+    structure: Structure,
+    reach: float,
+    pairs: int = PAIRS,
+    before: tuple[int, int, int] = (0, 0, 0),
+) -> Chunks:
+    """Divide a structure into chunks with about equal numbers of pairs.
+
+    The shifts are right for atoms that were brought :func:`~keras_models.neighbours.into_cell`.
+
+    Args:
+        structure: such as ASE's Atoms.
+        reach: distance of the farthest neighbours, Å.
+        pairs: about so many pairs in a chunk.
+        before: shape of the chunks before, which is kept if it suits.
+
+    Raises:
+        ValueError: as for :func:`~keras_models.neighbours.edges`.
+    """
+    x, cell, pbc = checked(structure)
+    n, x = len(x), x + into_cell(structure)
+    # Leaf by leaf, neighbours in space are neighbours in the list.
+    order = cKDTree(x, leafsize=LEAF, compact_nodes=False).indices
+    i, j, shifts = edges(Structure(x[order], None, cell, pbc), reach)
+    first = np.searchsorted(i, np.arange(n + 1))
+    work = first + PAIRS_OF_ATOM * np.arange(n + 1)
+    many = max(1, round(work[-1] / pairs))
+    bounds = np.unique(np.searchsorted(work, np.linspace(0, work[-1], many + 1)))
+    parts = list(pairwise(bounds))
+    others, outside = [], np.zeros(n, bool)
+    for begin, end in parts:
+        outside[j[first[begin] : first[end]]] = True
+        outside[begin:end] = False
+        others.append(np.flatnonzero(outside).astype(np.int32))
+        outside[others[-1]] = False
+    numbers = np.asarray(structure.numbers)
+    elements, kinds = np.unique(numbers, return_inverse=True)
+    own = _suiting(int(np.diff(bounds).max()) + 1, before[0])
+    halo = _suiting(max(len(elements), *map(len, others)), before[1] - before[0])
+    longest = _suiting(int(np.diff(first[bounds]).max()), before[2])
+
+    def chunks():
+        local = np.empty(n, np.int32)
+        for (begin, end), around in zip(parts, others, strict=True):
+            p = slice(first[begin], first[end])
+            local[begin:end] = np.arange(end - begin)
+            local[around] = own + np.arange(len(around))
+            atoms = np.full(own + halo, n, np.int32)
+            atoms[: end - begin] = order[begin:end]
+            atoms[own : own + len(around)] = order[around]
+            shift = _padded(shifts[p], longest, 0.0)
+            shift[first[end] - first[begin] :, 0] = reach
+            yield Chunk(
+                atoms,
+                _padded(numbers[order[begin:end]], own, 0),
+                elements.astype(np.int32),
+                np.append(kinds, 0)[atoms].astype(np.int32),
+                _padded(i[p] - begin, longest, own - 1),
+                _padded(local[j[p]], longest, own - 1),
+                shift,
+            )
+
+    return Chunks(chunks(), (own, own + halo, longest))
+
+
+def _padded(array: np.ndarray, size: int, value: float) -> np.ndarray:
+    """An array filled up to a size; integers become int32."""
+    kind = float if array.dtype.kind == "f" else np.int32
+    whole = np.full((size, *array.shape[1:]), value, kind)
+    whole[: len(array)] = array
+    return whole
+
+
+def _suiting(need: int, before: int) -> int:
+    """The size before, if it holds what is needed without much room, or else one with some."""
+    return before if need <= before <= MOST_ROOM * need else int(ROOM * need) + 1
