@@ -16,13 +16,15 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from data_gen.frames import Structure
-from data_gen.neighbours import checked
-from keras_models.neighbours import edges, into_cell
+from data_gen.neighbours import checked, search
+from keras_models.neighbours import into_cell
 
 # Pairs of a chunk. Half or twice as many need a tenth more time, as calls or the cache then count.
 PAIRS = 14_000
 # An atom costs as much as this number of pairs.
 PAIRS_OF_ATOM = 20
+# Largest number of chunks, so that it has 16 bits.
+MOST = 2**16
 # Atoms of a leaf of the tree that brings atoms into the order of the chunks.
 LEAF = 32
 # Room in the arrays for lists to come, and the most with which arrays are kept, as factors.
@@ -90,15 +92,19 @@ def in_chunks(
     n, x = len(x), x + into_cell(structure)
     # Leaf by leaf, neighbours in space are neighbours in the list.
     order = cKDTree(x, leafsize=LEAF, compact_nodes=False).indices
-    i, j, shifts = edges(Structure(x[order], None, cell, pbc), reach)
-    first = np.searchsorted(i, np.arange(n + 1))
-    work = first + PAIRS_OF_ATOM * np.arange(n + 1)
-    many = max(1, round(work[-1] / pairs))
+    i, j, multiples = search(x[order], cell, pbc, reach, in_order=False)
+    work = np.append(0, np.cumsum(np.bincount(i, minlength=n) + PAIRS_OF_ATOM))
+    many = min(MOST, max(1, round(work[-1] / pairs)))
     bounds = np.unique(np.searchsorted(work, np.linspace(0, work[-1], many + 1)))
-    parts = list(pairwise(bounds))
+    chunk = np.repeat(np.arange(len(bounds) - 1, dtype=np.uint16), np.diff(bounds))[i]
+    # A sort of 16 bits takes linear time.
+    members = np.split(
+        np.argsort(chunk, kind="stable"),
+        np.cumsum(np.bincount(chunk, minlength=len(bounds) - 1))[:-1],
+    )
     others, outside = [], np.zeros(n, bool)
-    for begin, end in parts:
-        outside[j[first[begin] : first[end]]] = True
+    for (begin, end), p in zip(pairwise(bounds), members, strict=True):
+        outside[j[p]] = True
         outside[begin:end] = False
         others.append(np.flatnonzero(outside).astype(np.int32))
         outside[others[-1]] = False
@@ -106,27 +112,27 @@ def in_chunks(
     elements, kinds = np.unique(numbers, return_inverse=True)
     own = _suiting(int(np.diff(bounds).max()) + 1, before[0])
     halo = _suiting(max(len(elements), *map(len, others)), before[1] - before[0])
-    longest = _suiting(int(np.diff(first[bounds]).max()), before[2])
+    longest = _suiting(max(map(len, members)), before[2])
 
     def chunks():
         local = np.empty(n, np.int32)
-        for (begin, end), around in zip(parts, others, strict=True):
-            p = slice(first[begin], first[end])
+        for (begin, end), p, around in zip(pairwise(bounds), members, others, strict=True):
             local[begin:end] = np.arange(end - begin)
             local[around] = own + np.arange(len(around))
             atoms = np.full(own + halo, n, np.int32)
             atoms[: end - begin] = order[begin:end]
             atoms[own : own + len(around)] = order[around]
-            shift = _padded(shifts[p], longest, 0.0)
-            shift[first[end] - first[begin] :, 0] = reach
+            p = p[np.argsort(local[i[p]].astype(np.uint16), kind="stable")]
+            shifts = _padded(multiples[p] @ cell, longest, 0.0)
+            shifts[len(p) :, 0] = reach
             yield Chunk(
                 atoms,
                 _padded(numbers[order[begin:end]], own, 0),
                 elements.astype(np.int32),
                 np.append(kinds, 0)[atoms].astype(np.int32),
-                _padded(i[p] - begin, longest, own - 1),
+                _padded(local[i[p]], longest, own - 1),
                 _padded(local[j[p]], longest, own - 1),
-                shift,
+                shifts,
             )
 
     return Chunks(chunks(), (own, own + halo, longest))

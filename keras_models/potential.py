@@ -55,18 +55,25 @@ class Answer(NamedTuple):
 class Compiled:
     """A compiled function of models, made at its first call. Copies share it; pickles lack it.
 
+    Its argument is a tensor, or a nest of tensors whose names and types are always the same.
+
     Args:
         make: function of the models, importable by its name.
         models: M models.
     """
 
     def __init__(self, make: Callable, models: Sequence[keras.Model]) -> None:
-        self.make, self.models, self._function = make, tuple(models), None
+        self.make, self.models = make, tuple(models)
+        self._function, self._of_shapes = None, {}
 
     def __call__(self, inputs):
         if self._function is None:
             self._function = tf.function(self.make(self.models), jit_compile=True)
-        return self._function(inputs)
+        # Looked up here, as to tell what a tf.function's arguments are takes longer than Au6.
+        shapes = tuple(tensor.shape for tensor in tf.nest.flatten(inputs))
+        if shapes not in self._of_shapes:
+            self._of_shapes[shapes] = self._function.get_concrete_function(inputs)
+        return self._of_shapes[shapes](inputs)
 
     @property
     def count(self) -> int:
@@ -77,7 +84,7 @@ class Compiled:
         return self
 
     def __getstate__(self):
-        return {**vars(self), "_function": None}
+        return {**vars(self), "_function": None, "_of_shapes": {}}
 
 
 def potential_of(ensemble: Ensemble, skin: float = SKIN):

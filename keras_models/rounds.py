@@ -64,7 +64,7 @@ class InRounds:
         """Atoms of a chunk, and its other arrays as tensors."""
         named = chunk._asdict()
         return named.pop("atoms"), {
-            name: tf.constant(array, self.dtype if array.dtype.kind == "f" else "int32")
+            name: tf.constant(array.astype(self.dtype if array.dtype.kind == "f" else "int32"))
             for name, array in named.items()
         }
 
@@ -85,9 +85,9 @@ class InRounds:
 
         def inputs(atoms, tensors, rounds, **more):
             # Centred, as a distant origin would cost digits in float32.
-            near = tf.constant(x[atoms] - x[atoms[0]], self.dtype)
-            heard = [tf.constant(table[atoms]) for table in sent[:rounds]]
-            return {**tensors, "positions": near, "heard": heard, **more}
+            near = (x.take(atoms, axis=0) - x[atoms[0]]).astype(self.dtype)
+            heard = [tf.constant(table.take(atoms, axis=0)) for table in sent[:rounds]]
+            return {**tensors, "positions": tf.constant(near), "heard": heard, **more}
 
         def add(atoms, by_positions, by_strain, *by_heard):
             forces[atoms] -= by_positions
@@ -215,7 +215,7 @@ def _with_gradients(models, inputs, value):
 
 
 def _run(model: keras.Model, inputs, vectors, heard):
-    """Run a model until its atoms have to hear more than they have.
+    """Run a model until its atoms have to hear more than they have, with constant weights.
 
     Args:
         model: of the same layers, maybe with other outputs.
@@ -240,23 +240,27 @@ def _run(model: keras.Model, inputs, vectors, heard):
     }
     known = {id(model.input[name]): tensor for name, tensor in nest.items()}
     heard = iter(heard)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        given = keras.tree.map_structure(lambda t: known[id(t)], layer.input)
-        if isinstance(layer, MessageSums):
-            sent, table = given[SENT], next(heard, None)
-            if table is None:
-                return K.concatenate([K.reshape(s[:own], (own, -1)) for s in sent], axis=1)
-            given[SENT] = _parts(table, sent)
-            given[-1] = inputs["other"]
-            found = [sums[:rows] for sums in layer(given)]
-        else:
-            found = layer(given)
-        for name, tensor in zip(
-            keras.tree.flatten(layer.output), keras.tree.flatten(found), strict=True
-        ):
-            known[id(name)] = tensor
+    with tf.init_scope():
+        values = [v.numpy() for v in model.variables]
+    constants = zip(model.variables, map(tf.constant, values), strict=True)
+    with keras.StatelessScope(state_mapping=list(constants)):
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.InputLayer):
+                continue
+            given = keras.tree.map_structure(lambda t: known[id(t)], layer.input)
+            if isinstance(layer, MessageSums):
+                sent, table = given[SENT], next(heard, None)
+                if table is None:
+                    return K.concatenate([K.reshape(s[:own], (own, -1)) for s in sent], axis=1)
+                given[SENT] = _parts(table, sent)
+                given[-1] = inputs["other"]
+                found = [sums[:rows] for sums in layer(given)]
+            else:
+                found = layer(given)
+            for name, tensor in zip(
+                keras.tree.flatten(layer.output), keras.tree.flatten(found), strict=True
+            ):
+                known[id(name)] = tensor
     return [known[id(output)] for output in model.outputs]
 
 
