@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from ase.data import chemical_symbols
+from scipy.spatial.distance import pdist
 
 from data_gen.frames import Structure
 from keras_models.backend import keras, tf
@@ -117,16 +118,13 @@ class ClusterPotential:
         x = structure.positions
         if not np.isfinite(x).all():
             raise ValueError("positions are not finite (NaN or infinite)")
-        distances = np.linalg.norm(x[:, None] - x, axis=-1)
-        distances[np.diag_indices(len(x))] = np.inf
+        distances = pdist(x)
         # Centred, as a distant origin would cost digits in float32.
-        x = x if self._origin_counts else x - x.mean(axis=0)
-        found = _arrays(self.compiled(tf.constant(x[None], self.dtype)))
-        forces = found[-1].reshape(-1, len(x), 3)
-        closest = np.unravel_index(distances.argmin(), distances.shape)
+        x = x if self._origin_counts else _centred(x)
+        found = _arrays(self.compiled(tf.constant(x[None].astype(self.dtype))))
         return Answer(
-            forces,
-            (lambda: tuple(map(int, closest)), float(distances.min())),
+            found[-1].reshape(-1, len(x), 3),
+            (lambda: _pair(distances.argmin(), len(x)), float(distances.min(initial=np.inf))),
             found[0][:, 0] if self.has_energy else None,
         )
 
@@ -155,7 +153,7 @@ class SlotPotential:
         slots = self._slots[atoms] = max(need, self._slots.get(atoms, 0))
         # Centred, as a distant origin would cost digits in float32.
         x = structure.positions
-        centred = Structure(x - x.mean(axis=0), structure.numbers, structure.cell, structure.pbc)
+        centred = Structure(_centred(x), structure.numbers, structure.cell, structure.pbc)
         batch = with_neighbours([centred], [(i, j, shifts)], self.cutoff, slots, atoms, 1)
         energies, forces, *excess = _arrays(self.compiled(tensors_of(batch, self.dtype)))
         lengths = np.linalg.norm(x[j] - x[i] + shifts, axis=1)
@@ -227,8 +225,7 @@ class EdgePotential:
         if self.neighbours.update(structure, self._divided if large else edges):
             self._prepare(structure, large)
         # Wrapped and centred, as a distant image or origin would cost digits in float32.
-        x = structure.positions + self._wrap
-        x -= x.mean(axis=0)
+        x = _centred(structure.positions + self._wrap)
         found = self.in_rounds(x, self.neighbours.edges) if large else self._at_once(x)
         energies = found.energies + self._offset
         return Answer(
@@ -243,7 +240,7 @@ class EdgePotential:
     def _at_once(self, x: np.ndarray) -> Sums:
         padded, n = np.zeros((*self._fixed["numbers"].shape, 3)), len(x)
         padded[:n] = x
-        found = self.compiled({**self._fixed, "positions": tf.constant(padded, self.dtype)})
+        found = self.compiled({**self._fixed, "positions": tf.constant(padded.astype(self.dtype))})
         shortest, energies, forces, virials, *excess = _arrays(found)
         # Several models may be of different training parts: what one knows, all answer.
         excess = excess[0].max(axis=0)[:n] if excess else None
@@ -278,6 +275,17 @@ class EdgePotential:
             part = with_edges(structure, (i, j, shifts + self._wrap[i] - self._wrap[j]))
             self._fixed = tensors_of(join_padded([part], self.cutoff), self.dtype)
             del self._fixed["positions"]
+
+
+def _centred(x: np.ndarray) -> np.ndarray:
+    """Positions relative to their mean, with the bits of x - x.mean(axis=0)."""
+    return x - np.add.reduce(x) / len(x)
+
+
+def _pair(k: int, n: int) -> tuple[int, int]:
+    """The k-th of the pairs i < j of n atoms."""
+    i, j = (ends[k] for ends in np.triu_indices(n, 1))
+    return int(i), int(j)
 
 
 def _arrays(tensors) -> list[np.ndarray]:
