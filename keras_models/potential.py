@@ -7,12 +7,13 @@ potential share its compiled code, and pickled ones compile anew.
 Shapes: M models of an ensemble, N atoms, W functions of an atom.
 """
 
+import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from ase.data import chemical_symbols
-from scipy.spatial.distance import pdist
 
 from data_gen.frames import Structure
 from keras_models.backend import keras, tf
@@ -118,13 +119,18 @@ class ClusterPotential:
         x = structure.positions
         if not np.isfinite(x).all():
             raise ValueError("positions are not finite (NaN or infinite)")
-        distances = pdist(x)
+        i, j = _pairs(len(x))
+        vectors = x.take(j, axis=0) - x.take(i, axis=0)
+        squares = np.einsum("pa,pa->p", vectors, vectors)
         # Centred, as a distant origin would cost digits in float32.
         x = x if self._origin_counts else _centred(x)
         found = _arrays(self.compiled(tf.constant(x[None].astype(self.dtype))))
         return Answer(
             found[-1].reshape(-1, len(x), 3),
-            (lambda: _pair(distances.argmin(), len(x)), float(distances.min(initial=np.inf))),
+            (
+                lambda: (int(i[squares.argmin()]), int(j[squares.argmin()])),
+                math.sqrt(squares.min(initial=np.inf)),
+            ),
             found[0][:, 0] if self.has_energy else None,
         )
 
@@ -282,10 +288,10 @@ def _centred(x: np.ndarray) -> np.ndarray:
     return x - np.add.reduce(x) / len(x)
 
 
-def _pair(k: int, n: int) -> tuple[int, int]:
-    """The k-th of the pairs i < j of n atoms."""
-    i, j = (ends[k] for ends in np.triu_indices(n, 1))
-    return int(i), int(j)
+@functools.lru_cache(maxsize=1)
+def _pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices i < j of the pairs of n atoms; kept, as the next cluster mostly has as many."""
+    return np.triu_indices(n, 1)
 
 
 def _arrays(tensors) -> list[np.ndarray]:
