@@ -27,8 +27,10 @@ PAIRS_OF_ATOM = 20
 MOST = 2**16
 # Atoms of a leaf of the tree that brings atoms into the order of the chunks.
 LEAF = 32
-# Room in the arrays for lists to come, and the most with which arrays are kept, as factors.
+# Room in the arrays for lists to come, and the most with which arrays are kept, as factors. Atoms
+# that are only neighbours cost little, and in small structures some are neighbours twice.
 ROOM, MOST_ROOM = 1.03, 1.2
+ROOM_AROUND, MOST_ROOM_AROUND = 1.5, 3.0
 
 
 class Chunk(NamedTuple):
@@ -111,17 +113,18 @@ def in_chunks(
     numbers = np.asarray(structure.numbers)
     elements, kinds = np.unique(numbers, return_inverse=True)
     own = _suiting(int(np.diff(bounds).max()) + 1, before[0])
-    halo = _suiting(max(len(elements), *map(len, others)), before[1] - before[0])
+    around = max(len(elements), *map(len, others))
+    halo = _suiting(around, before[1] - before[0], ROOM_AROUND, MOST_ROOM_AROUND)
     longest = _suiting(max(map(len, members)), before[2])
 
     def chunks():
         local = np.empty(n, np.int32)
-        for (begin, end), p, around in zip(pairwise(bounds), members, others, strict=True):
+        for (begin, end), p, near in zip(pairwise(bounds), members, others, strict=True):
             local[begin:end] = np.arange(end - begin)
-            local[around] = own + np.arange(len(around))
+            local[near] = own + np.arange(len(near))
             atoms = np.full(own + halo, n, np.int32)
             atoms[: end - begin] = order[begin:end]
-            atoms[own : own + len(around)] = order[around]
+            atoms[own : own + len(near)] = order[near]
             p = p[np.argsort(local[i[p]].astype(np.uint16), kind="stable")]
             shifts = _padded(multiples[p] @ cell, longest, 0.0)
             shifts[len(p) :, 0] = reach
@@ -146,6 +149,6 @@ def _padded(array: np.ndarray, size: int, value: float) -> np.ndarray:
     return whole
 
 
-def _suiting(need: int, before: int) -> int:
-    """The size before, if it holds what is needed without much room, or else one with some."""
-    return before if need <= before <= MOST_ROOM * need else int(ROOM * need) + 1
+def _suiting(need: int, before: int, room: float = ROOM, most: float = MOST_ROOM) -> int:
+    """The size before, if it holds what is needed without too much room, or else one with some."""
+    return before if need <= before <= most * need else int(room * need) + 1

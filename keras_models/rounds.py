@@ -60,6 +60,11 @@ class InRounds:
         self._send = [compiled(_sending, models) for _ in rounds]
         self._back = [compiled(_going_back, models) for _ in rounds]
 
+    @property
+    def count(self) -> int:
+        """Number of compilations so far."""
+        return sum(f.count for f in (self._answer, *self._send, *self._back))
+
     def tensors_of(self, chunk: Chunk) -> tuple[np.ndarray, dict[str, tf.Tensor]]:
         """Atoms of a chunk, and its other arrays as tensors."""
         named = chunk._asdict()

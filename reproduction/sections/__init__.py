@@ -17,6 +17,7 @@ from reproduction.sections import (
     beyond_applications,
     beyond_frames,
     beyond_gradient,
+    beyond_scale,
     beyond_speed,
     beyond_trajectories,
     s2_data,
@@ -66,6 +67,7 @@ SECTIONS = {
         s4_learned,
         beyond_trajectories,
         beyond_speed,
+        beyond_scale,
         unprinted,
     )
 }
