@@ -57,18 +57,19 @@ def edges(structure: Structure, cutoff: float) -> tuple[np.ndarray, np.ndarray, 
     return i, j, multiples @ cell
 
 
-def search(positions, cell, pbc, cutoff: float, in_order: bool):
+def search(positions, cell, pbc, cutoff: float, in_order: bool, dtype: type = np.int64):
     """The pairs of :func:`edges`, i (E,), j (E,) and multiples (E, 3) of the cell's vectors.
 
     Args:
         positions, cell, pbc: from :func:`checked`.
         cutoff: Å.
         in_order: whether pairs are sorted, which takes half of the time.
+        dtype: of i and j.
     """
     found = NeighborList(cutoff=cutoff, full_list=True, sorted=in_order)
-    i, j, multiples = found.compute(positions, cell, pbc, quantities="ijS")
-    # As uint64 they would become floats in sums with other integers.
-    return i.view(np.int64), j.view(np.int64), multiples
+    i, j, multiples = found.compute(positions, cell, pbc, quantities="ijS", copy=False)
+    # Copies, as the library's memory is freed with the object.
+    return i.astype(dtype), j.astype(dtype), multiples.copy()
 
 
 def checked(structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -94,7 +94,7 @@ def in_chunks(
     n, x = len(x), x + into_cell(structure)
     # Leaf by leaf, neighbours in space are neighbours in the list.
     order = cKDTree(x, leafsize=LEAF, compact_nodes=False).indices
-    i, j, multiples = search(x[order], cell, pbc, reach, in_order=False)
+    i, j, multiples = search(x[order], cell, pbc, reach, in_order=False, dtype=np.int32)
     work = np.append(0, np.cumsum(np.bincount(i, minlength=n) + PAIRS_OF_ATOM))
     many = min(MOST, max(1, round(work[-1] / pairs)))
     bounds = np.unique(np.searchsorted(work, np.linspace(0, work[-1], many + 1)))

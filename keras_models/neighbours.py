@@ -73,8 +73,8 @@ class VerletList:
         return True
 
     def forget(self) -> None:
-        """Make a new list at the next update."""
-        self._start = None
+        """Make a new list at the next update, without keeping the old one until then."""
+        self._start = self.edges = None
 
     def _holds(self, structure: Structure) -> bool:
         """Whether the list contains all pairs of a structure that are within the cutoff."""
