@@ -1,6 +1,6 @@
 """Neighbour lists of structures that move."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 from ase.geometry import complete_cell
@@ -11,13 +11,6 @@ from data_gen.neighbours import edges
 # Verlet skin, Å: large enough that dynamics near room temperature makes a list every ten steps or
 # so, small enough that pairs beyond the cutoff are the minority.
 SKIN = 0.5
-
-
-def most_neighbours(structures: Iterable[Structure], cutoff: float) -> int:
-    """Largest number of neighbours of any atom in the structures."""
-    return max(
-        int(np.bincount(edges(s, cutoff)[0], minlength=1).max(initial=0)) for s in structures
-    )
 
 
 def into_cell(structure: Structure) -> np.ndarray:

@@ -137,12 +137,11 @@ def _answering(models: Sequence[keras.Model]):
     models = [with_excess(model, atom_energies_of(model).output) for model in models]
 
     def every(inputs):
-        own = inputs["numbers"] > 0
+        own = inputs["numbers"].shape[0]
 
         def value(model, m, vectors, heard):
-            energies, *known = _run(model, inputs, vectors, heard)
-            energies = tf.where(own, energies[: own.shape[0], 0], 0.0)
-            return tf.reduce_sum(energies), energies, *(e[: own.shape[0]] for e in known)
+            energies, *known = (out[:own] for out in _run(model, inputs, vectors, heard))
+            return tf.reduce_sum(energies), energies[:, 0], *known
 
         (energies, *known), gradients = _with_gradients(models, inputs, value)
         vectors = _vectors(inputs)
