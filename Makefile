@@ -46,6 +46,7 @@ figures: setup
 benchmark: setup
 	@$(PY) scripts/benchmark.py
 	@$(PY) scripts/benchmark_behler.py
+	@$(PY) scripts/benchmark_scale.py
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

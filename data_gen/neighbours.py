@@ -52,16 +52,39 @@ def edges(structure: Structure, cutoff: float) -> tuple[np.ndarray, np.ndarray, 
         ValueError: positions or cell are not finite, or the cell has zero length along a periodic
             direction, or is so flat that two images of an atom must coincide.
     """
+    positions, cell, pbc = checked(structure)
+    i, j, multiples = search(positions, cell, pbc, cutoff, in_order=True)
+    return i, j, multiples @ cell
+
+
+def search(positions, cell, pbc, cutoff: float, in_order: bool, dtype: type = np.int64):
+    """The pairs of :func:`edges`, i (E,), j (E,) and multiples (E, 3) of the cell's vectors.
+
+    Args:
+        positions, cell, pbc: from :func:`checked`.
+        cutoff: Å.
+        in_order: whether pairs are sorted, which takes half of the time.
+        dtype: of i and j.
+    """
+    found = NeighborList(cutoff=cutoff, full_list=True, sorted=in_order)
+    i, j, multiples = found.compute(positions, cell, pbc, quantities="ijS", copy=False)
+    # Copies, as the library's memory is freed with the object.
+    return i.astype(dtype), j.astype(dtype), multiples.copy()
+
+
+def checked(structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions (N, 3) Å, completed cell (3, 3) Å and periodicity (3,) of a structure.
+
+    Raises:
+        ValueError: as for :func:`edges`.
+    """
     positions = np.asarray(structure.positions, float)
     cell, pbc = np.array(structure.cell, float), np.array(structure.pbc, bool)
     for name, values in (("positions", positions), ("the cell's vectors", cell)):
         if not np.isfinite(values).all():
             raise ValueError(f"{name} are not finite (NaN or infinite)")
     lattice(cell.tobytes(), pbc.tobytes())
-    cell = complete_cell(cell)
-    search = NeighborList(cutoff=cutoff, full_list=True, sorted=True)
-    i, j, multiples = search.compute(positions, cell, pbc, quantities="ijS")
-    return i.astype(np.int64), j.astype(np.int64), multiples @ cell
+    return positions, complete_cell(cell), pbc
 
 
 @functools.lru_cache(maxsize=16)

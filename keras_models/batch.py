@@ -14,7 +14,7 @@ import numpy as np
 
 from data_gen.frames import Structure
 from keras_models.backend import keras, tf
-from keras_models.neighbours import edges, most_neighbours
+from keras_models.neighbours import edges
 
 
 class Batch(NamedTuple):
@@ -112,10 +112,12 @@ def batches(structures: Sequence[Structure], cutoff: float, chunk: int) -> Itera
         chunk: largest number of structures in a batch.
     """
     chunk = min(chunk, len(structures))
-    slots = max(1, most_neighbours(structures, cutoff))
+    found = [edges(s, cutoff) for s in structures]
+    slots = max(1, *(int(np.bincount(i, minlength=1).max()) for i, _, _ in found))
     atoms = chunk * max(len(s.numbers) for s in structures)
     for k in range(0, len(structures), chunk):
-        yield batch_of(structures[k : k + chunk], cutoff, slots, atoms, chunk)
+        part = slice(k, k + chunk)
+        yield with_neighbours(structures[part], found[part], cutoff, slots, atoms, chunk)
 
 
 def batch_inputs() -> dict[str, keras.KerasTensor]:

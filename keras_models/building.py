@@ -12,6 +12,17 @@ from keras_models.backend import keras
 LARGEST_STEP = 1e-4
 
 
+def coarse_step(energy: float, dtype: str) -> float | None:
+    """Step between energies as large as this one in float32, eV, if that is too large an error.
+
+    Args:
+        energy: eV.
+        dtype: of the arithmetic; None is the result for any but "float32".
+    """
+    step = float(np.spacing(np.float32(abs(energy))))
+    return step if dtype == "float32" and step > LARGEST_STEP else None
+
+
 @contextlib.contextmanager
 def precision(dtype: str):
     """Context manager in which models are built with this dtype ("float32" or "float64")."""

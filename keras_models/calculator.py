@@ -14,13 +14,14 @@ from ase.calculators.calculator import (
     PropertyNotImplementedError,
     all_changes,
 )
+from ase.data import chemical_symbols
 
 from data_gen.neighbours import CLOSEST_A
 
 # Registers what pickled models contain, too.
 from keras_models import catalogue  # noqa: F401
 from keras_models.batch import cutoff_of
-from keras_models.building import LARGEST_STEP, dtype_of
+from keras_models.building import coarse_step, dtype_of
 from keras_models.extrapolation import OUTSIDE, WARN, Extrapolation
 from keras_models.neighbours import SKIN
 from keras_models.opening import open_ensemble
@@ -104,6 +105,8 @@ class KerasCalculator(Calculator):
         self.has_energy = self.model.output_shape[-1] == 1
         self.cutoff = cutoff_of(self.model)
         self.extrapolation: Extrapolation | None = None
+        # ASE's cache copies the atoms once more.
+        self.use_cache, self._last = False, None
         self._spread: dict = {}
         self._has_warned = False
         self.limit = LIMIT if limit is None and isinstance(self.potential, SlotPotential) else limit
@@ -139,9 +142,14 @@ class KerasCalculator(Calculator):
         super().reset()
         self.extrapolation, self._spread = None, {}
 
+    def check_state(self, atoms, tol=1e-15) -> list[str]:
+        """What differs from the last calculation, to the bit: ASE's comparison takes long."""
+        return list(all_changes) if self.atoms is None else _differing(self.atoms, atoms)
+
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Compute ``results``; see the class for properties and exceptions."""
-        super().calculate(atoms, properties, system_changes)
+        if atoms is not None:
+            self.atoms = self._copy(atoms)
         self._refuse_what_has_no_answer(properties)
         try:
             answer = self.potential(self.atoms)
@@ -153,28 +161,39 @@ class KerasCalculator(Calculator):
         self._measure_extrapolation(answer)
         self._collect(answer)
 
+    def _copy(self, atoms):
+        """A copy of atoms, into the last one if only positions differ, as is quicker."""
+        if self._last is not None and _differing(self._last, atoms) in ([], ["positions"]):
+            self._last.arrays["positions"][:] = atoms.arrays["positions"]
+        else:
+            self._last = atoms.copy()
+        return self._last
+
     def _collect(self, answer: Answer) -> None:
         """Results and spread from those of each model."""
         several = self.size > 1
-        results = {"forces": answer.forces.mean(axis=0)}
+
+        def mean(array):
+            return array.mean(axis=0) if several else array[0]
+
+        results = {"forces": mean(answer.forces)}
         spread = {"forces_std": answer.forces.std(axis=0, ddof=1)} if several else {}
         if answer.energies is not None:
-            energy = float(answer.energies.mean())
-            if self.dtype == "float32" and answer.atom_energies is None:
-                step = float(np.spacing(np.float32(abs(energy))))
-                if step > LARGEST_STEP:
-                    raise CalculatorSetupError(
-                        f"{self.model.name} computes in float32, which has steps of {step:.2g} eV "
-                        f"at {energy:.6g} eV: train it in float64, or a model on edge lists, whose "
-                        "reference energies are added in float64"
-                    )
+            energy = float(mean(answer.energies))
+            step = coarse_step(energy, self.dtype)
+            if step is not None and answer.atom_energies is None:
+                raise CalculatorSetupError(
+                    f"{self.model.name} computes in float32, which has steps of {step:.2g} eV "
+                    f"at {energy:.6g} eV: train it in float64, or a model on edge lists, whose "
+                    "reference energies are added in float64"
+                )
             results["energy"] = results["free_energy"] = energy
             if several:
                 spread["energy_std"] = float(answer.energies.std(ddof=1))
         if answer.atom_energies is not None:
-            results["energies"] = answer.atom_energies.mean(axis=0)
-        if answer.virials is not None and self.atoms.cell.rank == 3:
-            results["stress"] = stress_of(answer.virials.mean(axis=0), np.array(self.atoms.cell))
+            results["energies"] = mean(answer.atom_energies)
+        if answer.virials is not None and self.atoms.cell.any(axis=1).all():
+            results["stress"] = stress_of(mean(answer.virials), np.array(self.atoms.cell))
         self.results, self._spread = results, spread
 
     def _measure_extrapolation(self, answer: Answer) -> None:
@@ -216,7 +235,7 @@ class KerasCalculator(Calculator):
             raise PropertyNotImplementedError("the cell has no volume: there is no stress")
         if not len(atoms):
             raise CalculatorSetupError("there are no atoms")
-        unknown = set(atoms.symbols) - self.elements
+        unknown = {chemical_symbols[z] for z in set(atoms.numbers.tolist())} - self.elements
         if unknown:
             raise CalculatorSetupError(
                 f"the model was trained on {', '.join(sorted(self.elements))} and does not know "
@@ -232,3 +251,12 @@ class KerasCalculator(Calculator):
             raise CalculatorSetupError(
                 "the model knows no periodic images: set atoms.pbc = False if none are meant"
             )
+
+
+def _differing(one, other) -> list[str]:
+    """Which of ASE's ``all_changes`` that matter here are different in two Atoms."""
+    return [
+        name
+        for name in ("positions", "numbers", "cell", "pbc")
+        if np.asarray(getattr(one, name)).tobytes() != np.asarray(getattr(other, name)).tobytes()
+    ]

@@ -141,3 +141,10 @@ def excess_of(model: keras.Model):
     if not found or all(isinstance(x._keras_history.operation, Closeness) for x in found):
         return None
     return keras.layers.Concatenate(**same)(found) if found[1:] else found[0]
+
+
+def with_excess(model: keras.Model, output) -> keras.Model:
+    """The model with another output, and where it is known, the excess of its inputs."""
+    excess = excess_of(model)
+    outputs = output if excess is None else [output, excess]
+    return keras.Model(model.input, outputs, name=f"{model.name}_and_excess")

@@ -1,8 +1,9 @@
 """Neighbour lists of structures that move."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 import numpy as np
+from ase.geometry import complete_cell
 
 from data_gen.frames import Structure
 from data_gen.neighbours import edges
@@ -12,11 +13,11 @@ from data_gen.neighbours import edges
 SKIN = 0.5
 
 
-def most_neighbours(structures: Iterable[Structure], cutoff: float) -> int:
-    """Largest number of neighbours of any atom in the structures."""
-    return max(
-        int(np.bincount(edges(s, cutoff)[0], minlength=1).max(initial=0)) for s in structures
-    )
+def into_cell(structure: Structure) -> np.ndarray:
+    """What brings the atoms of a structure into its cell along periodic directions, (N, 3) Å."""
+    cell = complete_cell(np.array(structure.cell, float))
+    cells = np.floor(np.linalg.solve(cell.T, np.asarray(structure.positions, float).T).T)
+    return -(cells * np.asarray(structure.pbc)) @ cell
 
 
 class VerletList:
@@ -33,7 +34,7 @@ class VerletList:
 
     Attributes:
         made: how many times a list was made.
-        edges: i, j and shifts, as from :func:`edges`.
+        edges: i, j and shifts, as from :func:`edges`, or what was asked for instead.
 
     Raises:
         ValueError: the skin is negative or not finite.
@@ -43,11 +44,15 @@ class VerletList:
         if not 0 <= skin < np.inf:
             raise ValueError(f"a skin is a length of at least 0 Å, not {skin}")
         self.cutoff, self.skin, self.made = float(cutoff), float(skin), 0
-        self.edges: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self.edges = None
         self._start: Structure | None = None
 
-    def update(self, structure: Structure) -> bool:
+    def update(self, structure: Structure, find: Callable = edges) -> bool:
         """Make the list anew if necessary, and tell whether it was.
+
+        Args:
+            structure: such as ASE's Atoms.
+            find: function of a structure and a distance, Å, to the list.
 
         Raises:
             ValueError: as for :func:`edges`.
@@ -55,20 +60,21 @@ class VerletList:
         if self._holds(structure):
             return False
         self.forget()
-        self.edges = edges(structure, self.cutoff + self.skin)
+        self.edges = find(structure, self.cutoff + self.skin)
         self._start = Structure(*(np.array(getattr(structure, name)) for name in Structure._fields))
         self.made += 1
         return True
 
     def forget(self) -> None:
-        """Make a new list at the next update."""
-        self._start = None
+        """Make a new list at the next update, without keeping the old one until then."""
+        self._start = self.edges = None
 
     def _holds(self, structure: Structure) -> bool:
         """Whether the list contains all pairs of a structure that are within the cutoff."""
         start = self._start
+        # By bytes, as this is done at each step of dynamics.
         if start is None or any(
-            not np.array_equal(getattr(start, name), getattr(structure, name))
+            getattr(start, name).tobytes() != np.asarray(getattr(structure, name)).tobytes()
             for name in ("numbers", "cell", "pbc")
         ):
             return False

@@ -7,24 +7,30 @@ potential share its compiled code, and pickled ones compile anew.
 Shapes: M models of an ensemble, N atoms, W functions of an atom.
 """
 
+import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from ase.data import chemical_symbols
-from ase.geometry import complete_cell
 
 from data_gen.frames import Structure
 from keras_models.backend import keras, tf
 from keras_models.batch import cutoff_of, tensors_of, with_neighbours
 from keras_models.building import dtype_of
+from keras_models.chunks import PAIRS, in_chunks
 from keras_models.edges import bucket, join_padded, takes_edges, with_edges
-from keras_models.extrapolation import excess_of
+from keras_models.extrapolation import with_excess
 from keras_models.gradient import energy_and_forces
-from keras_models.neighbours import SKIN, VerletList, edges
+from keras_models.neighbours import SKIN, VerletList, edges, into_cell
 from keras_models.opening import Ensemble
 from keras_models.prediction import predict
+from keras_models.rounds import InRounds, Sums
 from keras_models.virial import atom_energies_of, energies_forces_and_virials
+
+# Largest number of atoms that are not divided into chunks. More are faster in chunks.
+AT_ONCE = 500
 
 
 class Answer(NamedTuple):
@@ -51,18 +57,25 @@ class Answer(NamedTuple):
 class Compiled:
     """A compiled function of models, made at its first call. Copies share it; pickles lack it.
 
+    Its argument is a tensor, or a nest of tensors whose names and types are always the same.
+
     Args:
         make: function of the models, importable by its name.
         models: M models.
     """
 
     def __init__(self, make: Callable, models: Sequence[keras.Model]) -> None:
-        self.make, self.models, self._function = make, tuple(models), None
+        self.make, self.models = make, tuple(models)
+        self._function, self._of_shapes = None, {}
 
     def __call__(self, inputs):
         if self._function is None:
             self._function = tf.function(self.make(self.models), jit_compile=True)
-        return self._function(inputs)
+        # Looked up here, as to tell what a tf.function's arguments are takes longer than Au6.
+        shapes = tuple(tensor.shape for tensor in tf.nest.flatten(inputs))
+        if shapes not in self._of_shapes:
+            self._of_shapes[shapes] = self._function.get_concrete_function(inputs)
+        return self._of_shapes[shapes](inputs)
 
     @property
     def count(self) -> int:
@@ -73,7 +86,7 @@ class Compiled:
         return self
 
     def __getstate__(self):
-        return {**vars(self), "_function": None}
+        return {**vars(self), "_function": None, "_of_shapes": {}}
 
 
 def potential_of(ensemble: Ensemble, skin: float = SKIN):
@@ -106,16 +119,18 @@ class ClusterPotential:
         x = structure.positions
         if not np.isfinite(x).all():
             raise ValueError("positions are not finite (NaN or infinite)")
-        distances = np.linalg.norm(x[:, None] - x, axis=-1)
-        distances[np.diag_indices(len(x))] = np.inf
+        i, j = _pairs(len(x))
+        vectors = x.take(j, axis=0) - x.take(i, axis=0)
+        squares = np.einsum("pa,pa->p", vectors, vectors)
         # Centred, as a distant origin would cost digits in float32.
-        x = x if self._origin_counts else x - x.mean(axis=0)
-        found = _arrays(self.compiled(tf.constant(x[None], self.dtype)))
-        forces = found[-1].reshape(-1, len(x), 3)
-        closest = np.unravel_index(distances.argmin(), distances.shape)
+        x = x if self._origin_counts else _centred(x)
+        found = _arrays(self.compiled(tf.constant(x[None].astype(self.dtype))))
         return Answer(
-            forces,
-            (lambda: tuple(map(int, closest)), float(distances.min())),
+            found[-1].reshape(-1, len(x), 3),
+            (
+                lambda: (int(i[squares.argmin()]), int(j[squares.argmin()])),
+                math.sqrt(squares.min(initial=np.inf)),
+            ),
             found[0][:, 0] if self.has_energy else None,
         )
 
@@ -144,7 +159,7 @@ class SlotPotential:
         slots = self._slots[atoms] = max(need, self._slots.get(atoms, 0))
         # Centred, as a distant origin would cost digits in float32.
         x = structure.positions
-        centred = Structure(x - x.mean(axis=0), structure.numbers, structure.cell, structure.pbc)
+        centred = Structure(_centred(x), structure.numbers, structure.cell, structure.pbc)
         batch = with_neighbours([centred], [(i, j, shifts)], self.cutoff, slots, atoms, 1)
         energies, forces, *excess = _arrays(self.compiled(tensors_of(batch, self.dtype)))
         lengths = np.linalg.norm(x[j] - x[i] + shifts, axis=1)
@@ -163,11 +178,14 @@ class EdgePotential:
     """Models on edge lists, with a Verlet list between one structure and the next.
 
     Compiled once for each shape of a padded edge list; numbers, cell and periodicity are inputs.
+    Large structures are computed in chunks of one shape (:mod:`keras_models.chunks`).
 
     Args:
         models: M models that take edge lists, with the same cutoff and precision.
         references: for each model {symbol: eV} to add for each atom, in float64, or None.
         skin: Å, see :class:`~keras_models.neighbours.VerletList`.
+        at_once: largest number of atoms that are not divided into chunks.
+        pairs: of a chunk, about.
 
     Attributes:
         neighbours: the list.
@@ -181,10 +199,12 @@ class EdgePotential:
         models: Sequence[keras.Model],
         references: Sequence[Mapping[str, float] | None],
         skin: float = SKIN,
+        at_once: int = AT_ONCE,
+        pairs: int = PAIRS,
     ) -> None:
         self.dtype, self.cutoff = dtype_of(models[0]), cutoff_of(models[0])
-        self.neighbours = VerletList(self.cutoff, skin)
-        self.compiled = Compiled(_with_virials, models)
+        self.neighbours, self.at_once, self.pairs = VerletList(self.cutoff, skin), at_once, pairs
+        self.compiled, self.in_rounds = Compiled(_with_virials, models), InRounds(models, Compiled)
         for model in models:
             atom_energies_of(model)
         self._references = references
@@ -193,6 +213,7 @@ class EdgePotential:
         self._fixed: dict[str, tf.Tensor] = {}
         self._wrap = np.zeros((0, 3))
         self._offset = np.zeros((len(models), 0))
+        self._shape = (0, 0, 0)
 
     def __getstate__(self):
         # A copy makes a list of its own.
@@ -206,34 +227,45 @@ class EdgePotential:
             ValueError: as for :func:`~keras_models.neighbours.edges`, or an element has no
                 reference energy.
         """
-        n = len(structure.numbers)
-        if self.neighbours.update(structure):
-            self._prepare(structure)
-        x = np.zeros((*self._fixed["numbers"].shape, 3))
+        large = len(structure.numbers) > self.at_once
+        if self.neighbours.update(structure, self._divided if large else edges):
+            self._prepare(structure, large)
         # Wrapped and centred, as a distant image or origin would cost digits in float32.
-        x[:n] = structure.positions + self._wrap
-        x[:n] -= x[:n].mean(axis=0)
-        found = self.compiled({**self._fixed, "positions": tf.constant(x, self.dtype)})
-        shortest, energies, forces, virials, *excess = _arrays(found)
-        energies = energies[:, :n] + self._offset
+        x = _centred(structure.positions + self._wrap)
+        found = self.in_rounds(x, self.neighbours.edges) if large else self._at_once(x)
+        energies = found.energies + self._offset
         return Answer(
-            forces[:, :n],
-            (lambda: self._closest(structure), float(shortest)),
+            found.forces,
+            (lambda: self._closest(structure), min(found.shortest, self.cutoff)),
             energies.sum(axis=1),
             energies,
-            virials[:, 0],
-            # Several models may be of different training parts: what one knows, all answer.
-            excess[0].max(axis=0)[:n] if excess else None,
+            found.virials,
+            found.excess,
         )
+
+    def _at_once(self, x: np.ndarray) -> Sums:
+        padded, n = np.zeros((*self._fixed["numbers"].shape, 3)), len(x)
+        padded[:n] = x
+        found = self.compiled({**self._fixed, "positions": tf.constant(padded.astype(self.dtype))})
+        shortest, energies, forces, virials, *excess = _arrays(found)
+        # Several models may be of different training parts: what one knows, all answer.
+        excess = excess[0].max(axis=0)[:n] if excess else None
+        return Sums(float(shortest), energies[:, :n], forces[:, :n], virials[:, 0], excess)
+
+    def _divided(self, structure: Structure, reach: float) -> list[tuple[np.ndarray, dict]]:
+        """The list of a structure in chunks."""
+        divided = in_chunks(structure, reach, self.pairs, self._shape)
+        self._shape = divided.shape
+        return [self.in_rounds.tensors_of(chunk) for chunk in divided.chunks]
 
     def _closest(self, structure: Structure) -> tuple[int, int]:
         """The two atoms (or an atom and its own image: twice the same) that are closest."""
-        i, j, shifts = self.neighbours.edges
+        i, j, shifts = edges(structure, self.cutoff)
         x = structure.positions
         k = np.linalg.norm(x[j] - x[i] + shifts, axis=1).argmin()
         return int(i[k]), int(j[k])
 
-    def _prepare(self, structure: Structure) -> None:
+    def _prepare(self, structure: Structure, large: bool) -> None:
         """Take over a new list. The list is forgotten if that fails."""
         symbols = [chemical_symbols[z] for z in structure.numbers]
         try:
@@ -243,14 +275,23 @@ class EdgePotential:
         except KeyError as error:
             self.neighbours.forget()
             raise ValueError(f"no reference energy of {error.args[0]}") from None
-        cell = complete_cell(np.array(structure.cell, float))
-        cells = np.floor(np.linalg.solve(cell.T, np.asarray(structure.positions, float).T).T)
-        self._wrap = -(cells * np.asarray(structure.pbc)) @ cell
-        i, j, shifts = self.neighbours.edges
-        part = with_edges(structure, (i, j, shifts + self._wrap[i] - self._wrap[j]))
-        tensors = tensors_of(join_padded([part], self.cutoff), self.dtype)
-        del tensors["positions"]
-        self._fixed = tensors
+        self._wrap, self._fixed = into_cell(structure), {}
+        if not large:
+            i, j, shifts = self.neighbours.edges
+            part = with_edges(structure, (i, j, shifts + self._wrap[i] - self._wrap[j]))
+            self._fixed = tensors_of(join_padded([part], self.cutoff), self.dtype)
+            del self._fixed["positions"]
+
+
+def _centred(x: np.ndarray) -> np.ndarray:
+    """Positions relative to their mean, with the bits of x - x.mean(axis=0)."""
+    return x - np.add.reduce(x) / len(x)
+
+
+@functools.lru_cache(maxsize=1)
+def _pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices i < j of the pairs of n atoms; kept, as the next cluster mostly has as many."""
+    return np.triu_indices(n, 1)
 
 
 def _arrays(tensors) -> list[np.ndarray]:
@@ -264,18 +305,11 @@ def _depends_on_origin(model: keras.Model) -> bool:
     return not np.allclose(here, there, rtol=1e-3, atol=1e-3)
 
 
-def _with_excess(model: keras.Model, output) -> keras.Model:
-    """The model with another output, and where it is known, the excess of its inputs."""
-    excess = excess_of(model)
-    outputs = output if excess is None else [output, excess]
-    return keras.Model(model.input, outputs, name=f"{model.name}_and_excess")
-
-
 def _of_all_weights(models: Sequence[keras.Model]):
     """Function of inputs: energies (M, 1), if any, forces, and the excess (M, A, W), if known."""
     model = models[0]
     if cutoff_of(model) is not None:
-        models = [_with_excess(m, m.output) for m in models]
+        models = [with_excess(m, m.output) for m in models]
         model = models[0]
     weights = [
         tf.constant(np.stack([np.asarray(v) for v in parts]))
@@ -300,7 +334,7 @@ def _with_virials(models: Sequence[keras.Model]):
 
     Each but the first has a row for each model; of padding, too.
     """
-    models = [_with_excess(m, atom_energies_of(m).output) for m in models]
+    models = [with_excess(m, atom_energies_of(m).output) for m in models]
     weights = [[tf.convert_to_tensor(v) for v in m.trainable_variables] for m in models]
 
     def every(inputs):

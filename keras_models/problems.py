@@ -21,7 +21,7 @@ from keras_models.behler import (
     network_energies,
     network_energies_and_forces,
 )
-from keras_models.building import LARGEST_STEP
+from keras_models.building import coarse_step
 from keras_models.catalogue import Model
 from keras_models.features import Preprocessing
 from keras_models.gradient import gradient_objective
@@ -52,8 +52,8 @@ def refuse_unseen(entry: Model, train: Dataset, dtype: str) -> None:
             raise ValueError(f"{entry.name} does not see which atom is of which element: {other}")
         if np.any(train.pbc):
             raise ValueError(f"{entry.name} does not see periodic images: {other}")
-    step = float(np.spacing(np.float32(np.abs(train.energies).max())))
-    if entry.output == "energy" and dtype == "float32" and step > LARGEST_STEP:
+    step = coarse_step(np.abs(train.energies).max(), dtype)
+    if entry.output == "energy" and step is not None:
         raise ValueError(
             f"float32 has steps of {step:.2g} eV at energies as large as these: use float64, or a "
             "model on edge lists, whose reference energies are subtracted in float64"

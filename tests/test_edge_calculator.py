@@ -134,6 +134,25 @@ def test_a_trajectory_with_a_skin_is_that_without(model, rng):
     assert with_skin.neighbour_lists == made + 2
 
 
+def test_each_change_of_a_structure_is_seen(calculator, rng):
+    """And kept: what the calculator was asked about last are its atoms."""
+    atoms = given(shaken("slab", rng), calculator)
+    energies = [atoms.get_potential_energy()]
+    lists = calculator.neighbour_lists
+    assert atoms.get_potential_energy() == energies[0] and calculator.check_state(atoms) == []
+    for change in (
+        lambda: atoms.positions.__setitem__((0, 0), atoms.positions[0, 0] + 1e-3),
+        lambda: atoms.numbers.__setitem__([0, -1], atoms.numbers[[-1, 0]]),
+        lambda: atoms.set_cell(1.01 * np.array(atoms.cell)),
+        lambda: atoms.set_pbc([True, False, False]),
+    ):
+        change()
+        assert len(calculator.check_state(atoms)) == 1
+        energies.append(atoms.get_potential_energy())
+        assert calculator.atoms == atoms and calculator.atoms is not atoms
+    assert len(set(energies)) == 5 and calculator.neighbour_lists == lists + 3
+
+
 def test_a_cell_is_relaxed(bare):
     """By a model that has learned nothing: its energy falls, whatever it is."""
     atoms = given(bulk("Au", "fcc", a=4.2, cubic=True), bare)

@@ -17,6 +17,7 @@ from reproduction.sections import (
     beyond_applications,
     beyond_frames,
     beyond_gradient,
+    beyond_scale,
     beyond_speed,
     beyond_systems,
     beyond_trajectories,
@@ -68,6 +69,7 @@ SECTIONS = {
         s4_learned,
         beyond_trajectories,
         beyond_speed,
+        beyond_scale,
         unprinted,
     )
 }

@@ -7,19 +7,20 @@ from reproduction.show.tables import Evidence, Table
 NOT_MEASURED = "`make benchmark` has not been run yet."
 
 
-def _benchmark(evidence: Evidence, name: str) -> dict:
+def benchmark(evidence: Evidence, name: str) -> dict:
+    """What a benchmark wrote into the results; empty if it has not been run."""
     path = evidence.folder / name if evidence.folder else None
     return json.loads(path.read_text()) if path and path.is_file() else {}
 
 
 def speed(evidence: Evidence) -> Table:
     """Table of an epoch of Eq. 2 in several implementations, from scripts/benchmark.py."""
-    benchmark = _benchmark(evidence, "benchmark.json")
-    times = benchmark.get("eq2_ms_an_epoch", {})
+    found = benchmark(evidence, "benchmark.json")
+    times = found.get("eq2_ms_an_epoch", {})
     slowest = next(iter(times.values()), 0.0)
     note = NOT_MEASURED
     if times:
-        note = f"Measured in one run on {benchmark['cores']} cores of {benchmark['processor']}."
+        note = f"Measured in one run on {found['cores']} cores of {found['processor']}."
     return Table(
         "speed",
         "An epoch of Eq. 2 (2,000 frames, batches of 32)",
@@ -31,7 +32,7 @@ def speed(evidence: Evidence) -> Table:
 
 def calls(evidence: Evidence) -> dict[str, float]:
     """Milliseconds of a call on Au6, from scripts/benchmark.py: {calculator: ms}."""
-    return _benchmark(evidence, "benchmark.json").get("calculator_ms_a_call", {})
+    return benchmark(evidence, "benchmark.json").get("calculator_ms_a_call", {})
 
 
 def latency(evidence: Evidence) -> Table:
@@ -44,9 +45,9 @@ def latency(evidence: Evidence) -> Table:
 
 def behler_speed(evidence: Evidence) -> Table:
     """Table of a pass over the data by Amp and its twin, from scripts/benchmark_behler.py."""
-    benchmark = _benchmark(evidence, "benchmark-behler.json")
+    found = benchmark(evidence, "benchmark-behler.json")
     rows = []
-    for row, one in benchmark.get("passes", {}).items():
+    for row, one in found.get("passes", {}).items():
         kind = "E and F" if one["forces"] else "E"
         ratio = one["amp_ms"] / one["twin_ms"]
         rows.append(
@@ -60,11 +61,11 @@ def behler_speed(evidence: Evidence) -> Table:
         )
     note = NOT_MEASURED
     if rows:
-        over = benchmark["hand_over_ms_a_frame"]
+        over = found["hand_over_ms_a_frame"]
         parts = ", ".join(f"{ms:.1f} ms a frame with {name}" for name, ms in over.items())
         note = (
-            f"Loss and gradient over the training part, one thread of {benchmark['processor']}, "
-            f"Amp with its {'Fortran module' if benchmark['amp'] == 'fortran' else 'Python code'}. "
+            f"Loss and gradient over the training part, one thread of {found['processor']}, "
+            f"Amp with its {'Fortran module' if found['amp'] == 'fortran' else 'Python code'}. "
             f"Amp's hand-over of the derivatives before its first step on forces: {parts}."
         )
     columns = ("row", "Amp, ms", "twin, ms", "times as fast", "twin's fingerprints, s, once")

@@ -32,6 +32,8 @@ PAGES = {
     "inner": "learned",
     "latency": "speed",
     "behler-speed": "speed",
+    "scale": "speed",
+    "small-calls": "speed",
     "trajectories": "trajectories",
     **dict.fromkeys(("evidence", "nearest", "inputs", "starts", "functions"), "unprinted"),
     "longer": "unprinted",

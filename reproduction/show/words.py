@@ -42,6 +42,8 @@ TABLES = {
     "speed": "Speed of training",
     "latency": "Speed of a call",
     "behler-speed": "Speed of Amp",
+    "scale": "Large crystals",
+    "small-calls": "What a call costs",
     "trajectories": "Trajectories",
     "inputs": "Table 5's inputs",
     "starts": "Starts of Au6",

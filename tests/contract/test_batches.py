@@ -8,10 +8,11 @@ from ase.neighborlist import neighbor_list
 from conftest import cluster
 from contract.models import VARIANTS, batch_for, build, entry, shaken
 
+from keras_models import batch
 from keras_models.backend import tf
 from keras_models.batch import batch_of
 from keras_models.gradient import energy_and_forces
-from keras_models.neighbours import edges, most_neighbours
+from keras_models.neighbours import edges
 from keras_models.prediction import EnergyForcePredictor
 
 PERIODIC = [v for v in VARIANTS if entry(v).periodic]
@@ -59,7 +60,7 @@ def test_what_edges_refuse():
 
 def test_a_batch_is_filled_with_what_counts_for_nothing(structures):
     cutoff = 6.5
-    need = most_neighbours(structures, cutoff)
+    need = max(np.bincount(edges(s, cutoff)[0], minlength=1).max() for s in structures)
     batch = batch_of(structures, cutoff, need + 3, 30, 6)
     assert batch.neighbours.shape == (30, need + 3) and batch.sizes.tolist() == [6, 10, 2, 1, 0, 0]
     atoms = batch.sizes.sum()
@@ -72,6 +73,17 @@ def test_a_batch_is_filled_with_what_counts_for_nothing(structures):
     for shape in ({"slots": need - 1}, {"atoms": 18}, {"samples": 3}):
         with pytest.raises(ValueError, match="do not fit"):
             batch_of(structures, cutoff, **shape)
+
+
+def test_batches_search_the_neighbours_of_a_frame_once(structures, monkeypatch):
+    searched = []
+    monkeypatch.setattr(batch, "edges", lambda s, cutoff: searched.append(s) or edges(s, cutoff))
+    found = list(batch.batches(structures, 6.5, 3))
+    assert len(searched) == len(structures) and len({b.neighbours.shape for b in found}) == 1
+    for one, part in zip(found, (structures[:3], structures[3:]), strict=True):
+        wanted = batch_of(part, 6.5, one.neighbours.shape[1], len(one.numbers), 3)
+        for a, b in zip(one, wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("variant", PERIODIC)
