@@ -22,8 +22,8 @@ from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, seconds_text
 THREE = (0, 1, 2)
 AU12_SETTINGS = EdgeSettings(10_000, learning_rate=0.01, solve_last_layer=False)
 SLAB_SETTINGS = EdgeSettings(20_000, batch_size=22, learning_rate=0.008, energy_rise=100.0)
-AU6_SETTINGS = EdgeSettings(20_000, learning_rate=0.01)
-MIX_SETTINGS = EdgeSettings(20_000, batch_size=16, learning_rate=0.007)
+AU6_SETTINGS = EdgeSettings(10_000, learning_rate=0.01)
+MIX_SETTINGS = EdgeSettings(6_000, batch_size=16, learning_rate=0.007)
 # Functions of r with which EMT's own cutoff, which is steep, can be told.
 FINE = {"cutoff": 6.6, "polynomials": 30}
 
