@@ -14,8 +14,8 @@ from reproduction.show.predictions import SEED, TRAIN_STRIDE, Predictions, read_
 
 # Tables whose rows predict each kind, without the one of rows that differ only in their frames.
 TABLES = {
-    "energy": ("table1", "table2", "table3", "table4", "section6", "gradient", "au12"),
-    "force": ("table3", "table5", "gradient", "au12"),
+    "energy": ("table1", "table2", "table3", "table4", "section6", "gradient"),
+    "force": ("table3", "table5", "gradient"),
 }
 SYMBOL = {"energy": "E", "force": "F"}
 FORMULA = {

@@ -109,6 +109,7 @@ UNITS = {
     "parameters": "",
     # length of the training, in the unit that the optimiser counts
     "epochs": "",
+    "steps": "",
     "iterations": "",
     "loss_evaluations": "",
     "evaluations": "",

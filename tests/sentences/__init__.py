@@ -8,13 +8,13 @@ within a quarter. Numbers are those of the rows that the page shows; verdicts ar
 from collections.abc import Callable
 from pathlib import Path
 
-from sentences import assumptions, behler, energies, forces, unprinted
+from sentences import assumptions, behler, energies, forces, systems, unprinted
 from sentences.results import Results
 
 Predicate = Callable[[Results], bool]
 SENTENCES: dict[str, dict[str, Predicate]] = {
     page: said
-    for module in (behler, energies, forces, assumptions, unprinted)
+    for module in (behler, energies, forces, assumptions, unprinted, systems)
     for page, said in module.PAGES.items()
 }
 
