@@ -168,7 +168,8 @@ def test_everything_is_found_by_its_number(text):
     assert {f"claim-{k}" for k in range(1, len(CLAIMS) + 1)} <= linked
     assert {f"figure-{k}" for k in range(1, 6)} <= linked
     evidence, tables, _ = contents(RESULTS)
-    assert set(tables) - {"claims"} <= linked
+    # A benchmark that has not been run has an empty table, which is not shown.
+    assert {name for name, table in tables.items() if table.rows} - {"claims"} <= linked
     for claim in CLAIMS:
         number = claim.number
         item = text[text.index(f'id="claim-{number}"') :].split("</li>")[0]
