@@ -106,7 +106,8 @@ def test_models_are_the_same_one_by_one_and_side_by_side(config, done, tmp_path,
     )
     np.testing.assert_array_equal(same, one)
     assert not np.allclose(other, one, atol=1e-3)
-    assert list((two / "unfinished").iterdir()) == []
+    # No checkpoint was due in a training as short as this, or it is gone.
+    assert not list((two / "unfinished").glob("*"))
 
 
 def test_a_finished_training_is_left_alone(config, done, monkeypatch, capsys):

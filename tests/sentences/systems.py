@@ -74,7 +74,7 @@ SYSTEMS |= {
     ),
     "Of a mix of small clusters and crystals, Eq. 4 in linear time learns clusters that it has not "
     "seen to a thousandth of an eV per atom, and the lattice constant, the vacancy and the "
-    "surfaces within 3 % of EMT's.": lambda r: (
+    "surfaces within three hundredths of EMT's.": lambda r: (
         all(r.mean(MIX, "", f"{name}_energy_rmse") < 1.05e-3 for name in ("au13", "au20", "au55"))
         and all(
             abs(r.ratio(Key(MIX, "", name), Key(EMT, "", name)) - 1) < 0.03
