@@ -109,11 +109,12 @@ class Frames:
 
     @classmethod
     def joined(cls, parts: Sequence["Frames"]) -> "Frames":
-        """The frames of several parts, one after another."""
+        """The frames of several parts, one after another, with the first one's metadata."""
         return cls(
             tuple(s for part in parts for s in part.structures),
             np.concatenate([part.energies for part in parts]),
             tuple(f for part in parts for f in part.forces),
+            parts[0].metadata,
             checked=True,
         )
 

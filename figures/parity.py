@@ -18,12 +18,7 @@ TABLES = {
     "force": ("table3", "table5", "gradient"),
 }
 SYMBOL = {"energy": "E", "force": "F"}
-FORMULA = {
-    "au6": "Au$_6$",
-    "au12": "Au$_{12}$",
-    "pt8au2": "Pt$_8$Au$_2$",
-    "pt8au2-hot": "Pt$_8$Au$_2$ hot",
-}
+FORMULA = {"au6": "Au$_6$", "pt8au2": "Pt$_8$Au$_2$", "pt8au2-hot": "Pt$_8$Au$_2$ hot"}
 COLUMNS = 4
 NOT_KEPT = "predictions\nnot kept"
 # Points of both parts are drawn alternately, so that neither hides the other.
@@ -66,18 +61,17 @@ def _draw(
     figure.supylabel(axis_name(f"predicted {SYMBOL[kind]}", unit), fontsize=9)
     figure.suptitle(
         f"{SYMBOL[kind]} predicted and true, {FORMULA.get(dataset, dataset)}, seed {SEED}\n"
-        f"{legend(kind, all(p.has_all(kind) for p in rows.values() if p))}\n"
+        f"{legend(kind)}\n"
         "bottom right: RMSE over all frames of each part",
         fontsize=9,
     )
     return save(figure, results / "figures", f"parity_{kind}_{dataset}", svg=False)
 
 
-def legend(kind: str, has_all: bool = True) -> str:
-    """Text that explains the points in a panel, which may have only every tenth test frame."""
+def legend(kind: str) -> str:
+    """Text that explains the points in a panel."""
     return (
-        f"{'all test frames' if has_all else 'every tenth test frame'} (red crosses), every "
-        f"{TRAIN_STRIDE[kind]}th training frame (blue dots); "
+        f"all test frames (red crosses), every {TRAIN_STRIDE[kind]}th training frame (blue dots); "
         "triangles lie\nbeyond the panel; circle and text: the test frame that is most off, "
         "frames count from 0"
     )

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from data_gen.division import divide
 from data_gen.errors import DataError
 from data_gen.frames import Frames
@@ -79,13 +77,7 @@ class Data:
 
 def joined(parts: Sequence[Part]) -> Frames:
     """The frames of several parts, one part after the other."""
-    return Frames(
-        tuple(s for part in parts for s in part.frames.structures),
-        np.concatenate([part.frames.energies for part in parts]),
-        tuple(f for part in parts for f in part.frames.forces),
-        parts[0].frames.metadata,
-        checked=True,
-    )
+    return Frames.joined([part.frames for part in parts])
 
 
 def load(config: Config) -> Data:

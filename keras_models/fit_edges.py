@@ -198,15 +198,12 @@ def fit_edges(
                 kept.save(**state.arrays())
             raise
 
-    def report_rest(fraction: float, text: str) -> None:
-        report(1.0, text)
-
     report(0.0, "compiling")
     state = train_steps(loop, state, on_step)
     chosen, last_layer = state.chosen, None
     if training.solve_last_layer:
         begin = time.process_time()
-        solution = solve_last_layer(model, loop, chosen, report_rest)
+        solution = solve_last_layer(model, loop, chosen, lambda _, text: report(1.0, text))
         state = replace(state, seconds=state.seconds + time.process_time() - begin)
         chosen, last_layer = solution.weights, solution.said()
     set_flat_weights(model, chosen)

@@ -11,14 +11,14 @@ from figures import nve
 from reproduction.engine import provenance
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.store import Store
-from reproduction.sections import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS, all_tables
 from reproduction.sections.appendix_a import appendix_a
 from reproduction.sections.appendix_b import appendix_b
 from reproduction.sections.s3_behler import table1
 from reproduction.sections.s4_energy import table4
 from reproduction.show.evidence import Evidence, Metrics, Value, read_provenance
 from reproduction.show.gather import gather
-from reproduction.show.metrics import UNITS, spread
+from reproduction.show.metrics import NOT_RUN, UNITS, spread
 from reproduction.show.reported import reported
 from reproduction.show.tables import fill, ratio, with_spread
 
@@ -201,3 +201,9 @@ def test_gather_writes_what_it_reads_and_a_part_does_not_replace_a_whole(au6, tm
     assert gather(store, [two], {"au6": au6[1:]}, tmp_path / "results")[1] == []
     assert len(Metrics.read(tmp_path / "results").rows) == len(metrics.rows)
     assert read_provenance(tmp_path / "results")[floor.id]["0"]["commit"]
+
+
+def test_no_cell_of_a_table_lacks_what_was_run():
+    """Such as the worst frame of a row whose predictions are stored for some frames alone."""
+    for name, table in all_tables(Evidence.read(provenance.ROOT / "results", EXPERIMENTS)).items():
+        assert not any(NOT_RUN in cell for row in table.rows for cell in row), name

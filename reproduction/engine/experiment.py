@@ -64,6 +64,8 @@ class Experiment:
             last bits of a run depend on it, so it does not vary with the seeds asked for.
         assumed: sections of ASSUMPTIONS.md that the row relies on.
         shipped: its models are published in results/models/.
+        all_forces: all of its test forces are kept in results/, however many, for a table or
+            figure that shows its worst frame.
         quick: whether a quick run includes it.
         quick_options, quick_split: what a quick run changes besides the training.
 
@@ -93,6 +95,7 @@ class Experiment:
     lanes: int = 1
     assumed: tuple[str, ...] = ()
     shipped: bool = False
+    all_forces: bool = False
     quick: bool = False
     quick_options: Mapping = field(default_factory=dict)
     quick_split: tuple[int, int] = QUICK_SPLIT

@@ -273,6 +273,17 @@ def transfer(evidence: Evidence) -> Table:
         ("surface (111), J/m²", "surface_energy_111", 1.0),
         ("surface (100), J/m²", "surface_energy_100", 1.0),
     ]
+    own = []
+    for label, kind, scale in (
+        ("E, meV/atom", "energy", 1000.0 / 6),
+        ("F, meV/Å", "force", 1000.0),
+    ):
+        cells = []
+        for model in models:
+            row = model.models_of or ("beyond/trivial-au6" if kind == "force" else "")
+            found = evidence.spread(row, "test", f"{kind}_rmse")
+            cells.append(with_spread(found, scale) if found else NOT_RUN if row else "-")
+        own.append((f"Au6's test part, {label}", *cells))
     rows = []
     for label, metric, scale in quantities:
         cells = []
@@ -288,7 +299,7 @@ def transfer(evidence: Evidence) -> Table:
         "transfer",
         "Trained on small clusters, asked for others and for the crystal: RMSE, and properties",
         ("", *(model.label for model in models)),
-        tuple(rows),
+        (*own, *rows),
         f"{SPREAD_NOTE} Under EMT: the root mean square of F itself. The mix is Au6, Au4, Au10, "
         "Au38 and crystals of 32 atoms, none of the clusters that are tested. Vacancies and "
         "surfaces are relaxed. A dash: there is no such minimum, or atoms do not come to rest.",

@@ -161,6 +161,7 @@ ROWS = with_trivial(
         800,
         AMP_LOSS,
         table="table3",
+        all_forces=True,
         **slab(2500),
     ),
 )

@@ -122,6 +122,7 @@ def twin_on(height: float, choice: str, line: Line) -> Experiment:
         frames=None if choice == "strides" else line.frames,
         seeds=(0, 1, 2) if line.frames == 250 else (0,),
         quick=quick,
+        all_forces="force_rmse" in line.metrics,
     )
 
 

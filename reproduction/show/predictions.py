@@ -11,7 +11,8 @@
 
 All test frames are stored, but only every few training frames. Where forces are many, those of
 every tenth of these frames are: where a test part has more than :data:`MANY` components, fewer for
-rows past the report's tables, or a training part more than :data:`MANY_FRAMES`. Energies are
+rows past the report's tables (but for ``all_forces``), or a training part more than
+:data:`MANY_FRAMES`. Energies are
 float64, as needed for errors of 1e-5 eV on 5 eV; forces float32, which resolves a thousandth of
 the smallest RMSE.
 
@@ -107,7 +108,7 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
         return
     arrays = store.arrays(experiment.id, SEED)
     predicted = {
-        name: arrays[name][_kept(experiment.id, kind, split, arrays[name].shape)].astype(dtype)
+        name: arrays[name][_kept(experiment, kind, split, arrays[name].shape)].astype(dtype)
         for kind, dtype in TYPES.items()
         for split in SPLITS
         if (name := f"{kind}_{split}") in arrays
@@ -117,12 +118,12 @@ def write_predictions(folder: Path, experiment: Experiment, store: Store, data: 
         _write(path, **predicted, reference=_write_reference(folder, experiment, data))
 
 
-def _kept(row: str, kind: str, split: str, shape: tuple[int, ...]) -> slice:
+def _kept(row: Experiment, kind: str, split: str, shape: tuple[int, ...]) -> slice:
     """The frames that are stored of a row's part, from the shape of its energies or forces."""
     if split == "train":
         every, many = TRAIN_STRIDE[kind], shape[0] > MANY_FRAMES
     else:
-        most = MANY_BEYOND if row.startswith(BEYOND) else MANY
+        most = MANY_BEYOND if row.id.startswith(BEYOND) and not row.all_forces else MANY
         every, many = 1, np.prod(shape) > most
     return slice(None, None, every * (FEWER if kind == "force" and many else 1))
 
@@ -133,7 +134,7 @@ def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str
     arrays = {}
     for split, part in zip(SPLITS, parts, strict=True):
         for kind, labels in (("energy", part.energies), ("force", part.forces)):
-            some = _kept(experiment.id, kind, split, labels.shape)
+            some = _kept(experiment, kind, split, labels.shape)
             arrays[f"{kind}_{split}"] = labels[some].astype(TYPES[kind])
             arrays[f"{kind}_{split}_frames"] = part.metadata["frames"][some]
     digest = hashlib.sha256()
