@@ -97,7 +97,8 @@ class HeldDistance(keras.layers.Layer):
         begin = of_pairs(self.shortest, self.elements, numbers, centre, other, r.dtype)
         t = along(r, begin)
         below = (1.0 - COMPLETE) * begin * (0.5 - t**3 * (1.0 - 0.5 * t))
-        return K.maximum(r, begin) - below
+        # At b itself, where the shortest pair of training is, max and clip would both have a slope.
+        return K.where(r < begin, begin - below, r)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]

@@ -113,3 +113,15 @@ def test_shortest_distances_of_pairs_of_elements():
     found = shortest_distances(apart, ["Au", "Cu"], 5.0)
     assert found[0, 1] == found[1, 0] == pytest.approx((4.0 + 3.0) / 2 / math.sqrt(2.0))
     assert shortest_distances([Atoms("Au")], ["Au"], 5.0) == [[5.0]]
+
+
+@pytest.mark.parametrize(("layer", "expected"), [(HeldDistance, 1.0), (Repulsion, 0.0)])
+def test_the_slope_at_the_very_shortest_distance_is_that_beside_it(layer, expected):
+    """The shortest pair of training is exactly there: at a tie, max and clip both have a slope."""
+    r = tf.constant([2.0, np.nextafter(2.0, 0.0), np.nextafter(2.0, 3.0)], tf.float64)
+    numbers = tf.constant([79, 1] * 3, tf.int32)
+    with tf.GradientTape() as tape:
+        tape.watch(r)
+        i = tf.constant([0, 2, 4])
+        total = tf.reduce_sum(layer(ELEMENTS, SHORTEST, dtype="float64")([r, numbers, i, i + 1]))
+    np.testing.assert_allclose(tape.gradient(total, r), expected, atol=1e-12)
