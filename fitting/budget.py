@@ -89,7 +89,7 @@ def measure_speed(
     """
     link = link or Here()
     # Without a validation block, on which so short a training would measure after every step.
-    few = replace(settings.training, steps=MOST_TIMED, warm_up=0, validation=0.0)
+    few = replace(settings.training, steps=MOST_TIMED, warm_up=0, validation=0.0, stages=())
     begin = clock()
     last, first, alone, timed = begin, None, [], []
 

@@ -97,6 +97,11 @@ class Config:
             if name in SWITCHES:
                 if not isinstance(value, bool):
                     raise FittingError(f"training.{name} is true or false, not {value!r}")
+            elif name == "stages":
+                if not _are_pairs(value):
+                    raise FittingError(
+                        f"training.stages is a list of [stride, iterations], not {value!r}"
+                    )
             elif not _is_number(value):
                 raise FittingError(f"training.{name} is a number, not {value!r}")
 
@@ -220,6 +225,14 @@ def _check_names(what: str, given: Mapping, known: Sequence[str]) -> None:
 def _check_minutes(minutes) -> None:
     if minutes is not None and not (_is_number(minutes) and 0 < minutes < math.inf):
         raise FittingError(f"minutes is a positive number, not {minutes!r}")
+
+
+def _are_pairs(value) -> bool:
+    """Whether it is a list of pairs of whole numbers."""
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 and all(type(n) is int for n in pair)
+        for pair in value
+    )
 
 
 def _is_number(value) -> bool:

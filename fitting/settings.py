@@ -63,6 +63,8 @@ def completed(
     del training["steps"]
     if starts:
         training["learning_rate"] *= FINE_TUNING
+    if config.training.get("stages"):
+        chosen = replace(chosen, dtype="float64")
     full = replace(
         config,
         model=_model_of_start(config, starts[0]) if starts else whole_model(config.model, chosen),
@@ -113,7 +115,7 @@ def whole_model(given: Mapping, chosen: EdgeFitSettings) -> dict:
     unknown = sorted(set(own) - set(options))
     if unknown:
         raise FittingError(f"{name} has no option {unknown[0]!r}: there is {', '.join(options)}")
-    found = {"widths": model.widths, "activation": model.activation, "dtype": chosen.dtype}
+    found = {"widths": model.widths, "activation": model.activation, "dtype": chosen.dtype_used}
     for entry in found:
         for source in (by_choice, given):
             if source.get(entry) is not None:

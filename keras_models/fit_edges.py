@@ -10,7 +10,7 @@ As :mod:`keras_models.fit`, independent of experiments and of where results are 
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from keras_models.checkpoints import Checkpoint
 from keras_models.edge_data import EdgeData, frames_per_batch
 from keras_models.fine_tuning import Pretrained
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
+from keras_models.optimise.edge_newton import NewtonState, train_second_order
 from keras_models.optimise.last_layer import solve_last_layer
 from keras_models.prediction import StructurePredictor
 from keras_models.reference import reference_energies
@@ -43,7 +44,8 @@ class EdgeFitSettings:
         training: settings of the training.
         widths, activation: None for the model's default.
         options: other arguments of the builder, see :func:`keras_models.catalogue.build`.
-        dtype: of weights and arithmetic.
+        dtype: of weights and arithmetic; None for float32, or float64 with second-order stages,
+            which need it.
     """
 
     model: str
@@ -51,7 +53,16 @@ class EdgeFitSettings:
     widths: tuple | None = None
     activation: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    dtype: str = "float32"
+    dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.training.stages and self.dtype_used != "float64":
+            raise ValueError(f"second-order stages need float64, not {self.dtype}")
+
+    @property
+    def dtype_used(self) -> str:
+        """The dtype, or what it is by default."""
+        return self.dtype or ("float64" if self.training.stages else "float32")
 
 
 @dataclass
@@ -64,8 +75,11 @@ class EdgeFitted:
             the validation block.
         references: {symbol: eV}, to be added to the model's energies for each atom.
         curves: RMSE during training, "curve_energy_per_atom" (eV) and "curve_force" (eV/Å), (C, 2)
-            each, at "curve_steps": see :class:`~keras_models.optimise.edge_adam.EdgeState`.
-        counts: "parameters", "steps", "chosen_step" (after which the weights were as they are),
+            each, at "curve_steps": see :class:`~keras_models.optimise.edge_adam.EdgeState`. Those
+            of second-order iterations, counted on from Adam's steps, are of the validation block
+            alone.
+        counts: "parameters", "steps" of Adam, "iterations" and "evaluations" of second order,
+            "chosen_step" (after which the weights were as they are, counted as for the curves),
             "frames" and "validation_frames", frames of a batch at most ("batch_frames"), "shapes"
             and "compilations".
         seconds: "train", without compilation and measurements, and "compile": processor time.
@@ -130,8 +144,8 @@ def fit_edges(
 
     Reference energies are subtracted in float64: those of isolated atoms among the frames trained
     on, or else least squares, to which the model's own constants are added in the end. The
-    validation block has no influence on the steps; of the averages of the weights whose errors are
-    measured on it, the best is kept, and then its last layer is solved.
+    validation block has no influence on the steps; of the weights whose errors are measured on it,
+    the best are kept, and then their last layer is solved.
 
     Args:
         train: training part, with the validation block at its end.
@@ -171,7 +185,7 @@ def fit_edges(
             settings.activation,
             settings.options,
             seed,
-            settings.dtype,
+            settings.dtype_used,
         )
     report(0.0, "edge lists")
     cutoff = cutoff_of(model)
@@ -179,53 +193,86 @@ def fit_edges(
     held = EdgeData(block, cutoff, references) if block else None
     size = frames_per_batch(data.counts, training.batch_size, training.batch_atoms)
     loop = EdgeLoop(model, data, held, training, size, seed, isolated)
-    state, kept = EdgeState.start(flat_weights(model)), None
+    state, kept, stored = EdgeState.start(flat_weights(model)), None, None
     if checkpoint:
         sums = [part.checksum() if part else "" for part in (data, held)]
         sums += [hashlib.sha256(state.theta).hexdigest()] if start else []
         kept = Checkpoint(checkpoint, repr((stamp, asdict(settings), seed, tuple(sums))))
         stored = kept.load()
         if stored:
-            state = EdgeState(**{name: stored[name][()] for name in vars(state)})
+            state = EdgeState.stored(stored)
 
     def on_step(state: EdgeState) -> None:
-        if kept and state.step < training.steps and kept.due():
-            kept.save(**state.arrays())
-        try:
-            report(state.step / training.steps, f"step {state.step}/{training.steps}")
-        except BaseException:
-            if kept:
-                kept.save(**state.arrays())
-            raise
+        done, text = state.step / training.steps, f"step {state.step}/{training.steps}"
+        _told(report, kept, state.step < training.steps, done, text, state)
 
     report(0.0, "compiling")
     state = train_steps(loop, state, on_step)
-    chosen, last_layer = state.chosen, None
+    newton, total = NewtonState.stored(stored or {}) or NewtonState.start(state), 0
+    if training.stages:
+        total = sum(n for _, n in training.stages)
+
+        def on_iteration(newton: NewtonState) -> None:
+            done = newton.method.iterations
+            _told(report, kept, True, done / total, f"iteration {done}/{total}", state, newton)
+
+        report(0.0, "compiling for second order")
+        newton = train_second_order(loop, newton, on_iteration)
+    chosen, last_layer = newton.best if newton.best.size else state.chosen, None
+    seconds = state.seconds + newton.method.seconds
     if training.solve_last_layer:
         begin = time.process_time()
         solution = solve_last_layer(model, loop, chosen, lambda _, text: report(1.0, text))
-        state = replace(state, seconds=state.seconds + time.process_time() - begin)
+        seconds += time.process_time() - begin
         chosen, last_layer = solution.weights, solution.said()
     set_flat_weights(model, chosen)
     references = {e: x + references[e] for e, x in loop.lone_energies(chosen).items()}
+    curve = _curve(state, newton)
     return EdgeFitted(
         seed,
         model,
         references,
         {
-            "curve_steps": state.curve_steps,
-            **{f"curve_{name}": state.curve[:, k] for k, name in enumerate(OUTPUTS)},
+            "curve_steps": np.append(state.curve_steps, state.step + newton.curve_iterations),
+            **{f"curve_{name}": curve[:, k] for k, name in enumerate(OUTPUTS)},
         },
         {
             "parameters": model.count_params(),
             "steps": int(state.step),
-            "chosen_step": int(state.best_step) or int(state.step),
+            "iterations": int(newton.method.iterations),
+            "evaluations": int(newton.method.evaluations),
+            "chosen_step": int(state.step + newton.best_iteration)
+            if newton.best.size
+            else int(state.best_step) or int(state.step),
             "frames": len(first),
             "validation_frames": len(held) if held else 0,
             "batch_frames": loop.batch_size,
             "shapes": len(loop.shapes),
             "compilations": loop.compilations,
         },
-        {"train": state.seconds, "compile": state.compile_seconds},
+        {"train": seconds, "compile": state.compile_seconds + newton.compile_seconds},
         {"padding": loop.padding, "isolated": sorted(isolated), "last_layer": last_layer},
     )
+
+
+def _told(report, kept: Checkpoint | None, keep: bool, done: float, text: str, *states) -> None:
+    """Report progress; store the states from time to time, and if the report stops all."""
+
+    def save() -> None:
+        if kept:
+            kept.save(**{name: x for state in states for name, x in state.arrays().items()})
+
+    if kept and keep and kept.due():
+        save()
+    try:
+        report(done, text)
+    except BaseException:
+        save()
+        raise
+
+
+def _curve(state: EdgeState, newton: NewtonState) -> np.ndarray:
+    """Errors (C, 2, 2) of Adam, then those (C', 2) of second order, without a training part's."""
+    later = np.full((len(newton.curve), 2, 2), np.nan)
+    later[:, :, 1] = newton.curve
+    return np.concatenate([state.curve, later])

@@ -39,6 +39,12 @@ class AdamSettings:
         return replace(self, epochs=min(self.epochs, QUICK_EPOCHS))
 
 
+def _check_stages(stages) -> None:
+    """Raise ValueError unless these are pairs of a stride and a number of iterations."""
+    if not all(len(stage) == 2 and min(stage) >= 1 for stage in stages):
+        raise ValueError("stages are pairs of a stride and iterations, all at least 1")
+
+
 @dataclass(frozen=True)
 class QuasiNewtonSettings:
     """Settings of full-batch second-order training.
@@ -55,8 +61,9 @@ class QuasiNewtonSettings:
     sharpness: tuple[float, float] = (0.5, 15.0)
 
     def __post_init__(self) -> None:
-        if not self.stages or min(min(stage) for stage in self.stages) < 1:
-            raise ValueError("stages are pairs of a stride and iterations, all at least 1")
+        if not self.stages:
+            raise ValueError("stages are pairs of a stride and iterations: there is none")
+        _check_stages(self.stages)
         if not 0 < self.sharpness[0] <= self.sharpness[1]:
             raise ValueError("sharpness is a range of positive numbers")
 
@@ -67,7 +74,7 @@ class QuasiNewtonSettings:
 
 @dataclass(frozen=True)
 class EdgeSettings:
-    """Settings of training a model on edge lists, by Adam on energies and forces.
+    """Settings of training a model on edge lists on energies and forces, by Adam at first.
 
     The loss of a batch of B frames, without unit, is
 
@@ -96,6 +103,8 @@ class EdgeSettings:
             on, but whose errors are measured.
         solve_last_layer: solve it exactly after the last step, see
             :mod:`keras_models.optimise.last_layer`; only where there is a validation block.
+        stages: of second-order training after Adam, in float64, as
+            :attr:`QuasiNewtonSettings.stages`; for models of a few thousand weights.
     """
 
     steps: int
@@ -110,8 +119,11 @@ class EdgeSettings:
     force_weight: float = 1.0
     validation: float = 0.1
     solve_last_layer: bool = True
+    stages: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(map(tuple, self.stages)))
+        _check_stages(self.stages)
         if min(self.steps, self.batch_size, self.batch_atoms) < 1:
             raise ValueError("steps, frames and atoms of a batch must be at least 1")
         if not 0 <= self.warm_up < self.steps:
@@ -127,7 +139,9 @@ class EdgeSettings:
     def quick(self) -> "EdgeSettings":
         """The same settings with few steps, for a quick try."""
         steps = min(self.steps, QUICK_STEPS)
-        return replace(self, steps=steps, warm_up=self.warm_up * steps // self.steps)
+        stages = ((1, QUICK_ITERATIONS),) if self.stages else ()
+        warm_up = self.warm_up * steps // self.steps
+        return replace(self, steps=steps, warm_up=warm_up, stages=stages)
 
     def _remaining(self, step: int) -> float:
         """1 until the end of the warm-up, then down a cosine, to 0 after the last step."""

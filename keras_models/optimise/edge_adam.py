@@ -15,7 +15,7 @@ Shapes: W weights of the model as one flat vector; A atoms and S structures of a
 import math
 import time
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -91,8 +91,13 @@ class EdgeState:
         return np.asarray(self.best if self.best_step else self.average)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All attributes, to be stored."""
+        """All attributes, to be stored; :meth:`stored` is the inverse."""
         return {name: np.asarray(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def stored(cls, arrays: dict[str, np.ndarray]) -> "EdgeState":
+        """The state that was stored with these arrays, among others."""
+        return cls(**{f.name: arrays[f.name][()] for f in fields(cls)})
 
 
 class EdgeLoop:

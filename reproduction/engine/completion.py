@@ -71,9 +71,9 @@ def completed(run: dict) -> dict:
     if not isinstance(old, dict):
         return run
     training = old.get("training") or {}
-    if "energy_rise" in training and "solve_last_layer" not in training:
-        # Before it could be solved.
-        training = {**training, "solve_last_layer": False}
+    if "energy_rise" in training and not {"solve_last_layer", "stages"} <= set(training):
+        # Before there was such a thing.
+        training = {"solve_last_layer": False, "stages": [], **training}
         return {**run, "settings": {**old, "training": training}}
     if "dataset" not in old:
         return run

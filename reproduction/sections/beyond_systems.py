@@ -20,7 +20,7 @@ from reproduction.show.rules import CLEAR, TOLERANCE, energy, force
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, seconds_text
 
 THREE = (0, 1, 2)
-AU12_SETTINGS = EdgeSettings(10_000, learning_rate=0.01, solve_last_layer=False)
+AU12_SETTINGS = EdgeSettings(10_000, learning_rate=0.01)
 SLAB_SETTINGS = EdgeSettings(20_000, batch_size=22, learning_rate=0.008, energy_rise=100.0)
 AU6_SETTINGS = EdgeSettings(10_000, learning_rate=0.01)
 MIX_SETTINGS = EdgeSettings(6_000, batch_size=16, learning_rate=0.007)
