@@ -22,10 +22,12 @@ from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, seconds_text
 THREE = (0, 1, 2)
 AU12_SETTINGS = EdgeSettings(10_000, learning_rate=0.01)
 SLAB_SETTINGS = EdgeSettings(20_000, batch_size=22, learning_rate=0.008, energy_rise=100.0)
-AU6_SETTINGS = EdgeSettings(10_000, learning_rate=0.01)
+AU6_SETTINGS = EdgeSettings(1_000, learning_rate=0.01, stages=((5, 500), (1, 200)))
 MIX_SETTINGS = EdgeSettings(6_000, batch_size=16, learning_rate=0.007)
 # Functions of r with which EMT's own cutoff, which is steep, can be told.
 FINE = {"cutoff": 6.6, "polynomials": 30}
+# Few weights, as second order takes memory and time of their number squared.
+SMALL = {"widths": (24, 12), "options": {**FINE, "channels": 8}}
 
 
 def _hot(structure: str, kelvin: float) -> dict:
@@ -138,8 +140,8 @@ MODELS = {
 }
 OF_AU6 = with_trivial(
     *(
-        _row(f"au6-{name}", "au6", label, AU6, AU6_SETTINGS, quick=name == "eq2", **more)
-        for name, (label, more) in MODELS.items()
+        _row(f"au6-{name}", "au6", MODELS[name][0], AU6, AU6_SETTINGS, quick=name == "eq2", **more)
+        for name, more in (("eq2", MODELS["eq2"][1]), ("linear", SMALL))
     )
 )
 
