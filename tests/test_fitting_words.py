@@ -133,7 +133,11 @@ def test_what_the_last_layers_solution_did_is_said_on_average_of_those_solved():
         None,
     ]
     (text,) = of_last_layers(solved)
-    assert "from 3.00 to 1.00 meV/atom and from 300 to 150 meV/Å" in text
+    assert text.startswith("The last layer of 2 of 4 models was then solved exactly: the RMSE")
+    assert "there, on average, went from 3.00 to 1.00 meV/atom and from 300 to 150 meV/Å" in text
+    (text,) = of_last_layers(solved[::2])
+    assert text.startswith("Each model's last layer was")
     assert of_last_layers(solved[1:2]) == of_last_layers([None]) == []
     (text,) = of_last_layers([{"ridge": 1.0, "before": [0.004, None], "after": [0.001, None]}])
+    assert text.startswith("The last layer was") and "average" not in text
     assert text.endswith("from 4.00 to 1.00 meV/atom.")
