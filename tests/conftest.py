@@ -1,5 +1,6 @@
 """Data and small models that tests share."""
 
+import gc
 import os
 
 # Before NumPy loads: tests run side by side, and a second thread of BLAS mostly waits, busily.
@@ -19,6 +20,17 @@ from data_gen.dynamics import DynamicsSettings, run_dynamics
 # Of typical size, so that no single test fits statistics of its own.
 STATISTICS = Statistics(0.27, 0.14, 5.5, 0.28, 0.97, 2.1)
 SHORT = DynamicsSettings(steps=500)
+
+
+def pytest_configure(config):
+    """Imports and traces make so many objects that the search for garbage takes a tenth."""
+    gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish(session):
+    """Of what was imported and collected, nothing becomes garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
