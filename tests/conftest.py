@@ -6,6 +6,7 @@ import os
 # Before NumPy loads: tests run side by side, and a second thread of BLAS mostly waits, busily.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,26 @@ def pytest_collection_finish(session):
     """Of what was imported and collected, nothing becomes garbage."""
     gc.collect()
     gc.freeze()
+
+
+@contextmanager
+def graphs_alone():
+    """Functions that are made in it are traced, but not compiled by XLA, which takes longer.
+
+    For what is tested about data, settings and files; XLA's numbers are compared elsewhere.
+    """
+    from keras_models.backend import tf
+
+    original = tf.function
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf, "function", lambda function, jit_compile=None: original(function))
+        yield
+
+
+@pytest.fixture
+def without_xla():
+    with graphs_alone():
+        yield
 
 
 @pytest.fixture(scope="session")

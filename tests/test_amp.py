@@ -90,6 +90,7 @@ def test_amp_and_its_twin_are_the_same(trained, name):
 
 
 @needs_amp
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("name", ["au6", "pt8au2"])
 def test_the_task_takes_its_forces_from_the_twin(trained, name):
     data, made = trained[name]
@@ -101,6 +102,7 @@ def test_the_task_takes_its_forces_from_the_twin(trained, name):
 
 
 @needs_amp
+@pytest.mark.usefixtures("without_xla")
 def test_the_task_trains_with_the_functions_of_its_row(slab, tmp_path):
     """Those of Amp 0.6.1, in Amp and in the twin that checks it."""
     row = EXPERIMENTS["table3/250-5-5"]

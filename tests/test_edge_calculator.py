@@ -11,7 +11,7 @@ from ase.calculators.calculator import CalculatorSetupError, PropertyNotImplemen
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
-from conftest import STATISTICS
+from conftest import STATISTICS, graphs_alone
 from contract.models import build, shaken
 
 from keras_models import catalogue
@@ -46,7 +46,9 @@ def bare(model):
 
 @pytest.fixture(scope="module")
 def predictor(model):
-    return StructurePredictor(model, REFERENCES, chunk=1)
+    """Not compiled, unlike the calculator."""
+    with graphs_alone():
+        return StructurePredictor(model, REFERENCES, chunk=1)
 
 
 def given(atoms, calculator):
@@ -110,6 +112,7 @@ def test_half_periodic_cells(calculator, rng):
         one.get_stress()
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_a_trajectory_with_a_skin_is_that_without(model, rng):
     with_skin, without = KerasCalculator(model, skin=1.0), KerasCalculator(model, skin=0.0)
     atoms, steps = shaken("skew", rng), 16
@@ -182,6 +185,7 @@ def test_float32_does_not_lose_digits_to_references_origin_or_size(rng):
     np.testing.assert_allclose(there, atoms.get_forces(), atol=1e-3)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_ensemble_gives_mean_and_spread(rng, model, bare):
     """Of models whose standardisations differ, as they depend on the first weights."""
     assert model.get_config() != build("eq2_neighbours", seed=1).get_config()
@@ -282,6 +286,7 @@ def test_arguments_that_do_not_fit_are_refused(model):
     assert "stress" not in KerasCalculator(old, "Au", atoms=6).implemented_properties
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_predicted_in_chunks_with_references_and_without(model, rng):
     """By the one predictor for all models, too, which knows no references."""
     chosen = [shaken(name, rng) for name in ("cluster", "skew", "atom")]
