@@ -29,8 +29,6 @@ from reproduction.engine.tasks import amp as amp_task
 from reproduction.sections import EXPERIMENTS
 from reproduction.sections.s3_functions import OLDER
 
-# In one worker of `make test`, for what its tests share takes long.
-pytestmark = pytest.mark.xdist_group("amp")
 needs_amp = pytest.mark.skipif(
     importlib.util.find_spec("amp") is None, reason="Amp is not installed: make setup"
 )

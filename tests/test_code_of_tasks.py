@@ -102,6 +102,7 @@ def functions_called(run):
     return called
 
 
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize(
     ("row", "options"),
     [("table4/eq2", {}), ("beyond/nve-eq2-gradient", {"steps": 50})],

@@ -38,6 +38,12 @@ def calculator(model):
     return KerasCalculator(model, references=REFERENCES)
 
 
+@pytest.fixture
+def traced(model, without_xla):
+    """Of structures whose shapes no other test has, each of which would be compiled."""
+    return KerasCalculator(model, references=REFERENCES)
+
+
 @pytest.fixture(scope="module")
 def bare(model):
     """Without the thousands of eV, which cost numerical derivatives digits."""
@@ -103,10 +109,10 @@ def test_numerical_forces_and_stress(bare, rng):
     np.testing.assert_allclose(left.get_stress(), stress, atol=1e-12)
 
 
-def test_half_periodic_cells(calculator, rng):
+def test_half_periodic_cells(traced, rng):
     """A wire in a cell of one vector: as a long piece of it in a box, but for the ends."""
     wire = Atoms("AuPt", positions=[[0, 0, 0], [0, 0.3, 2.6]], cell=[0, 0, 5.2], pbc=[0, 0, 1])
-    (one, both) = (given(a, calculator) for a in (wire, wire.repeat((1, 1, 2))))
+    (one, both) = (given(a, traced) for a in (wire, wire.repeat((1, 1, 2))))
     assert both.get_potential_energy() == pytest.approx(2 * one.get_potential_energy(), abs=1e-9)
     with pytest.raises(PropertyNotImplementedError, match="no volume"):
         one.get_stress()
@@ -236,7 +242,7 @@ def test_reference_energies_are_saved_to_the_last_bit(model, rng, tmp_path):
             save_model(model, path, ["Pt", "Au"], bad)
 
 
-def test_structures_without_an_answer_are_refused(calculator, predictor, model, rng):
+def test_structures_without_an_answer_are_refused(traced, predictor, model, rng):
     x = np.array([[0.0, 0, 0], [2.5, 0, 0]])
     nan = x * np.nan
     flat = [[5.0, 0, 0], [0, 5, 0], [5, 5, 1e-9]]
@@ -256,15 +262,15 @@ def test_structures_without_an_answer_are_refused(calculator, predictor, model, 
     )
     for atoms, of_calculator, of_predictor in cases:
         with pytest.raises(CalculatorSetupError, match=of_calculator):
-            given(atoms, calculator).get_forces()
+            given(atoms, traced).get_forces()
         if of_predictor:
             with pytest.raises(ValueError, match=of_predictor):
                 predictor([atoms])
     # A flat cell that no one repeats does not matter; and nothing is left of what was refused.
-    energy = given(Atoms("Au2", x), calculator).get_potential_energy()
+    energy = given(Atoms("Au2", x), traced).get_potential_energy()
     for cell, pbc in ((flat, False), (flat, [True, True, False])):
         atoms = Atoms("Au2", x, cell=cell, pbc=pbc)
-        found = given(atoms, calculator).get_potential_energy()
+        found = given(atoms, traced).get_potential_energy()
         assert (found == pytest.approx(energy, abs=1e-9)) is (pbc is False)
 
 
