@@ -12,7 +12,7 @@ import pytest
 from ase.io import read, write
 from conftest import graphs_alone
 from own_data import atoms_of, frames_of_two_elements
-from test_fit_edges import CUTOFF, SHORT, settings
+from pair_potential import CUTOFF, SHORT, settings
 from test_page import Page
 
 from data_gen.frames import Frames

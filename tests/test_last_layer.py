@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import graphs_alone
-from test_fit_edges import SHORT, TINY, labelled, structure
+from pair_potential import SHORT, TINY, labelled, structure
 
 from data_gen.frames import Frames
 from keras_models import catalogue
