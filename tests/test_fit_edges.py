@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase.data import chemical_symbols
+from conftest import graphs_alone
 from pair_potential import CUTOFF, SHIFTS, SHORT, TINY, labelled, settings, structure
 
 from data_gen.frames import Frames, Structure
@@ -212,9 +213,12 @@ def test_stopped_by_its_report_a_training_keeps_its_last_step(frames, whole, tmp
 
 
 def test_a_seed_repeats_and_another_differs(frames, whole):
-    first, other = (fit_edges(frames, settings(), seed) for seed in (0, 1))
+    first = fit_edges(frames, settings(), 0)
+    with graphs_alone():
+        other = fit_edges(frames, settings(), 1)
     assert_same_bits(first, whole[0])
-    assert not np.array_equal(flat_weights(first.model), flat_weights(other.model))
+    # More than XLA's rounding.
+    assert np.abs(flat_weights(first.model) - flat_weights(other.model)).max() > 1e-2
     counts = np.ones((20, 2), int)
     orders = [
         np.concatenate(list(batches_from(counts, 5, s, f, f + 4)))
