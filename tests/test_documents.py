@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_sections import sections_of
 
 from reproduction.engine.provenance import ROOT
+from reproduction.leaves import sections_of
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables, rows_of, select
 from reproduction.show import documents, words
 from reproduction.show.claims import verdicts
