@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     space = SweepSpace(cli.workspace(arguments), arguments.csv)
     data = OwnData(arguments.csv.absolute().parent, space.data, space.is_quick)
-    rows = read_rows(arguments.csv, data, space.is_quick)
+    rows = read_rows(arguments.csv, data, space.is_quick, arguments.only or "")
     if arguments.what == "plan":
         return plan(arguments, space, data, rows)
     return run(arguments, space, rows) if arguments.what == "run" else table(space, rows)
@@ -138,22 +138,19 @@ def _length(settings) -> float:
 
 def run(arguments, space: SweepSpace, rows: Sequence[Row]) -> int:
     """Run one line, or all in turn; returns 1 if a run failed."""
-    chosen = [row for row in rows if arguments.only in (None, row.id)]
-    if not chosen:
-        raise ReproductionError(f"{arguments.csv} has no line {arguments.only}")
     if arguments.leaf and arguments.only is None:
         raise ReproductionError("--leaf is for one line: say which with --only")
     status = 0
-    for row in chosen:
+    for row in rows:
         of = argparse.Namespace(**vars(arguments))
         of.seeds = arguments.seeds or list(row.seeds)
         for seed in of.seeds:
             cli.check_seed(seed)
         of.leaf = arguments.leaf or space.runs / MARKERS / f"{leaf_id(row.id, of.seeds)}.json"
         if row.base == TRAIN:
-            training.run_leaf(space.home, row, of.seeds, Store(space.runs), of.leaf)
-            continue
-        outcome = cli.run_leaf(space, row.experiment, of)
+            outcome = training.run_leaf(space.home, row, of.seeds, Store(space.runs), of.leaf)
+        else:
+            outcome = cli.run_leaf(space, row.experiment, of)
         cli.say(outcome, space, cli.console())
         status = cli.EXIT_FAILED if outcome.failed else status
     return status

@@ -71,19 +71,22 @@ class Row:
         return self.experiment.id
 
 
-def read_rows(path: Path, data: OwnData, quick: bool = False) -> list[Row]:
+def read_rows(path: Path, data: OwnData, quick: bool = False, only: str = "") -> list[Row]:
     """Read and check a sweep.
 
     Args:
         path: of the CSV.
         data: what files of the user's own become.
         quick: take each experiment at quick size.
+        only: id of one line; the others are not looked at. Empty for all.
 
     Raises:
         SweepError: the file cannot be read, or lines of it make no sense; all of them are named.
     """
     rows, wrong = [], []
     for line, cells in _lines(Path(path)):
+        if only not in ("", f"{FOLDER}/{_name(line, cells)}"):
+            continue
         try:
             rows.append(_row(line, cells, data, quick))
         except (ReproductionError, FittingError, DataError, ValueError) as error:
@@ -92,7 +95,7 @@ def read_rows(path: Path, data: OwnData, quick: bool = False) -> list[Row]:
     if wrong:
         raise SweepError("\n".join(f"{path}, {what}" for what in wrong))
     if not rows:
-        raise SweepError(f"{path}: there is no line below the head")
+        raise SweepError(f"{path}: there is no line {only or 'below the head'}")
     return rows
 
 
@@ -128,7 +131,7 @@ def _row(line: int, cells: dict[str, str], data: OwnData, quick: bool) -> Row:
     base = cells.get("experiment", "")
     if not base:
         raise SweepError("it names no experiment")
-    name = cells.get("name", f"line{line}")
+    name = _name(line, cells)
     if not NAME.fullmatch(name):
         raise SweepError(f"name {name!r} has other characters than A-Z, a-z, 0-9 and _.+-")
     seeds = _seeds(cells["seeds"]) if "seeds" in cells else None
@@ -160,6 +163,10 @@ def _row(line: int, cells: dict[str, str], data: OwnData, quick: bool) -> Row:
         experiment = experiment.at_quick_size()
     data.check(experiment)
     return Row(name, line, base, changes, experiment)
+
+
+def _name(line: int, cells: Mapping[str, str]) -> str:
+    return cells.get("name", f"line{line}")
 
 
 def value(text: str) -> Any:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from fitting.results import FIGURES, SUMMARY
 from reproduction.engine.job import on_record, reserved
 from reproduction.engine.leaves import mark
 from reproduction.engine.provenance import ROOT, provenance
+from reproduction.engine.schedule import Outcome
 from reproduction.engine.store import RunResult, Store
 from reproduction.errors import ReproductionError
 from reproduction.sweeps.reading import TRAIN, Row
@@ -52,20 +52,36 @@ def fits(store: Store, row: Row, seed: int) -> dict | None:
     return run if run and run["settings"] == settings_of(row, seed) else None
 
 
-def run_leaf(home: Path, row: Row, seeds: Sequence[int], store: Store, marker: Path) -> None:
-    """Train, unless that is done, and write the marker.
+def run_leaf(home: Path, row: Row, seeds: Sequence[int], store: Store, marker: Path) -> Outcome:
+    """Train, unless that is done, and write the marker unless something failed.
 
-    Raises:
-        ReproductionError: a training failed, which is on record then.
+    Args:
+        home: folder of the sweep.
+        row: the line.
+        seeds: of it.
+        store: of the sweep's runs, and of its failures.
+        marker: file that says that all are done.
     """
+    outcome = Outcome()
     with reserved(store, row.experiment, seeds), on_record(store, row.experiment, seeds):
         for seed in seeds:
-            if store.has_failed(row.id, seed) or not fits(store, row, seed):
+            name = f"{row.id} seed {seed}"
+            if fits(store, row, seed) and not store.has_failed(row.id, seed):
+                outcome.skipped += 1
+                continue
+            try:
                 _train(home, row, seed, store)
-        mark(marker, digest(row, seeds), row.id, seeds, store)
+                outcome.made.append(name)
+            except ReproductionError as error:
+                outcome.failed[name] = str(error)
+                store.write_failure(row.id, seed, str(error))
+        if not outcome.failed:
+            mark(marker, digest(row, seeds), row.id, seeds, store)
+    return outcome
 
 
 def _train(home: Path, row: Row, seed: int, store: Store) -> None:
+    """Raises ReproductionError if the training ends with an error, in its words."""
     folder = folder_of(home, row, seed)
     settings = folder.with_name(f"{folder.name}.json")
     settings.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +90,6 @@ def _train(home: Path, row: Row, seed: int, store: Store) -> None:
     command = [sys.executable, str(SCRIPT), "--config", str(settings), "--out", str(folder)]
     done = subprocess.run([*command, "--workers", "1"], stderr=subprocess.PIPE, text=True)
     if done.returncode:
-        # What an older run of this line was does not count any more.
-        shutil.rmtree(store.run_folder(row.id, seed), ignore_errors=True)
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise ReproductionError(said[-1].removeprefix("error: "))
     errors = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["errors"]
