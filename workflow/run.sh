@@ -9,5 +9,9 @@ profile=${1:?name a profile: local, slurm, or a folder with a config.yaml}
 shift
 [ -d "$profile" ] || profile=workflow/profiles/$profile
 # Held until the last of its processes ends, so that what a killed one left running is not met.
-exec flock --nonblock --conflict-exit-code 2 .lock \
-    .venv-workflow/bin/snakemake --snakefile workflow/Snakefile --profile "$profile" "$@"
+exec 9>.snakemake.lock
+flock --nonblock 9 || {
+    echo "error: another Snakemake runs here, or a job of one that was killed: wait for it" >&2
+    exit 2
+}
+exec .venv-workflow/bin/snakemake --snakefile workflow/Snakefile --profile "$profile" "$@"

@@ -4,11 +4,12 @@ One job is cancelled and the node is drained on the way, and the numbers must be
 scripts, bit for bit. Takes some minutes on two cores; changes nothing outside its folder.
 """
 
+import contextlib
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from reproduction.engine.seal import ARRAYS
 from reproduction.engine.store import Store
 
 FOLDER = ROOT / ".slurm-check"
+RUNS = FOLDER / "cluster/quick/sweeps/check/runs"
 # One of each kind of task that trains quickly; and one that uses the models of another.
 ROWS = {
     "table4/eq2": "03_energy_models.py",
@@ -86,18 +88,24 @@ def script(name: str, *arguments: str, folder: Path) -> None:
     subprocess.run([*command, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def start(found: Cluster, log: Path, *options: str, **config: str) -> subprocess.Popen:
+@contextlib.contextmanager
+def started(found: Cluster, log: Path, *options: str, **config: str) -> Iterator[subprocess.Popen]:
     """Start Snakemake on the cluster at quick size, its output in a file."""
     given = {"quick": "true", "folder": str(FOLDER / "cluster"), **config}
     command = [str(ROOT / "workflow/run.sh"), "slurm", *OPTIONS, *options, "--config"]
     with open(log, "wb") as out:
-        return subprocess.Popen(
+        running = subprocess.Popen(
             [*command, *(f"{name}={value}" for name, value in given.items())],
             stdout=out,
             stderr=subprocess.STDOUT,
             env=found.environment,
             cwd=ROOT,
         )
+    try:
+        yield running
+    finally:
+        running.terminate()
+        running.wait()
 
 
 def until(what: str, is_so: Callable[[], bool], running: subprocess.Popen, seconds=600.0) -> None:
@@ -112,9 +120,9 @@ def until(what: str, is_so: Callable[[], bool], running: subprocess.Popen, secon
 def refusal(found: Cluster, table: Path) -> None:
     """A partition whose limit is below what the jobs ask for: no job is submitted."""
     log = FOLDER / "refused.log"
-    status = start(
-        found, log, "--default-resources", "slurm_partition=short", sweep=str(table)
-    ).wait()
+    options = ("--default-resources", "slurm_partition=short")
+    with started(found, log, *options, sweep=str(table)) as running:
+        status = running.wait(600)
     text = log.read_text(errors="replace")
     require(status != 0 and "none was submitted" in text, "a refused job is named at once")
     require(not found.jobs("all"), "no job is submitted if one would be refused")
@@ -123,61 +131,66 @@ def refusal(found: Cluster, table: Path) -> None:
 
 def mischief(found: Cluster, table: Path) -> None:
     """A sweep, with a job cancelled, and the node drained and resumed."""
-    log, runs = FOLDER / "sweep.log", FOLDER / "cluster/quick/sweeps/check/runs"
-    running = start(found, log, sweep=str(table))
+    log = FOLDER / "sweep.log"
+    with started(found, log, sweep=str(table)) as running:
+        cancel_and_drain(found, running)
+        require(running.wait(1200) == 0, f"the sweep ends well; see {log}")
+    text = log.read_text(errors="replace")
+    require("Trying to restart job" in text, "the cancelled job was tried again")
+    table_of_it = (RUNS.parent / "table.md").read_text(encoding="utf-8")
+    require("all 6 runs are done" in table_of_it, "the sweep's table is whole")
+    require(not Store(RUNS).failures(), "no failure stays on record")
+    say(f"the sweep is whole: {len(found.jobs('COMPLETED'))} jobs completed")
+
+
+def cancel_and_drain(found: Cluster, running: subprocess.Popen) -> None:
+    """Cancel a job that runs, then drain the node until jobs wait for it."""
+    store = Store(RUNS)
     begun: list[str] = []
 
     def has_begun() -> bool:
         listed = ("squeue", "--noheader", "--format=%i %k", "--states=RUNNING")
-        for lock in runs.glob("sweep/*/.lock-seed0"):
-            of = [x for x in found.ask(*listed).splitlines() if f"sweep/{lock.parent.name}/" in x]
+        for lock in RUNS.glob("sweep/*/.lock-seed0"):
+            of = [x for x in found.ask(*listed).splitlines() if f"sweep_{lock.parent.name}_" in x]
             begun[:] = [line.split()[0] for line in of]
             if begun:
                 return True
         return False
 
     until("a job has begun", has_begun, running)
-    store = Store(runs)
     found.ask("scancel", begun[0])
     until("the job is cancelled", lambda: begun[0] in found.jobs("CANCELLED"), running)
     until("its failure is on record", lambda: bool(store.failures()), running, 30)
     say(f"job {begun[0]} cancelled; on record: {store.failures()}")
     found.drain(True)
     until("no job runs on the drained node", lambda: not found.jobs("RUNNING"), running)
+    until("jobs wait for the drained node", lambda: bool(found.jobs("PENDING")), running)
     time.sleep(10)
     require(not found.jobs("RUNNING"), "no job starts on a drained node")
-    require(bool(found.jobs("PENDING")), "jobs wait for the drained node")
     say(f"node {found.node_state()}, {len(found.jobs('PENDING'))} jobs wait")
     found.drain(False)
-    require(running.wait(1200) == 0, f"the sweep ends well; see {log}")
-    text = log.read_text(errors="replace")
-    require("Trying to restart job" in text, "the cancelled job was tried again")
-    table_of_it = (runs.parent / "table.md").read_text(encoding="utf-8")
-    require("all 6 runs are done" in table_of_it, "the sweep's table is whole")
-    require(not store.failures(), "no failure stays on record")
-    say(f"the sweep is whole: {len(found.jobs('COMPLETED'))} jobs completed")
 
 
 def whole(found: Cluster) -> None:
     """The rows of the scripts, to their page."""
     log = FOLDER / "rows.log"
-    require(start(found, log, only=" ".join(ROWS)).wait(1200) == 0, f"all rows; see {log}")
+    with started(found, log, only=" ".join(ROWS)) as running:
+        require(running.wait(1200) == 0, f"all rows; see {log}")
     say("the scripts' rows are done")
 
 
 def compare(plain: Path) -> None:
     """Every array of both, and metrics.csv but for seconds."""
     one, other = plain / "quick", FOLDER / "cluster/quick"
-    pairs = {f"runs/{row}": f"runs/{row}" for row in ROWS}
-    pairs |= {f"runs/{row}": f"sweeps/check/runs/sweep/{name}" for name, row in SAME.items()}
-    every = [*((f"runs/{row}", f"runs/{row}") for row in ROWS), *pairs.items()]
+    pairs = [(row, f"runs/{row}") for row in ROWS]
+    pairs += [(row, f"sweeps/check/runs/sweep/{name}") for name, row in SAME.items()]
     count = 0
-    for mine, theirs in dict.fromkeys(every):
+    for row, theirs in pairs:
         with (
-            np.load(one / mine / "seed0" / ARRAYS) as a,
+            np.load(one / "runs" / row / "seed0" / ARRAYS) as a,
             np.load(other / theirs / "seed0" / ARRAYS) as b,
         ):
-            require(set(a) == set(b), f"{theirs} has the arrays of {mine}")
+            require(set(a) == set(b), f"{theirs} has the arrays of {row}")
             for name in a:
                 require(np.array_equal(a[name], b[name], equal_nan=True), f"{theirs}: {name}")
                 count += 1
