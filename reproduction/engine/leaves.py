@@ -65,7 +65,7 @@ def leaves_of(
     seconds: Mapping[str, Mapping[int, float]],
     quick: bool = False,
 ) -> list[Leaf]:
-    """Leaves of experiments, each after those whose models it uses.
+    """Leaves of experiments.
 
     Args:
         experiments: with those whose models they use.
@@ -92,7 +92,7 @@ def leaves_of(
             math.ceil(START_MINUTES) if quick else minutes(e, seeds, seconds.get(e.id, {})),
             digest(e, seeds),
         )
-        for e in sorted(experiments, key=lambda e: bool(e.models_of))
+        for e in experiments
         for seeds in of[e.id]
     ]
 

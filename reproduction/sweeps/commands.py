@@ -161,7 +161,8 @@ def table(space: SweepSpace, rows: Sequence[Row]) -> int:
     store, out = Store(space.runs), cli.console()
     with cli.alone(space.home), store.still():
         states: Mapping = {row.name: states_of(row, store, space.data) for row in rows}
-        written = page.write(space.home.name, space.home, rows, states, store, space.data)
+        name = space.home.name + (f" ({cli.QUICK_NOTE})" if space.is_quick else "")
+        written = page.write(name, space.home, rows, states, store, space.data)
     lacking = incomplete(states)
     for line in lacking:
         out.print(line, markup=False)
