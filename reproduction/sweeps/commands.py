@@ -21,7 +21,7 @@ from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
 from reproduction.leaves import MARKERS, seconds_before
 from reproduction.sections import EXPERIMENTS
-from reproduction.sweeps import page, training
+from reproduction.sweeps import training
 from reproduction.sweeps.building import check_models
 from reproduction.sweeps.own_data import OwnData
 from reproduction.sweeps.reading import TRAIN, Row, read_rows
@@ -158,6 +158,9 @@ def run(arguments, space: SweepSpace, rows: Sequence[Row]) -> int:
 
 def table(space: SweepSpace, rows: Sequence[Row]) -> int:
     """Write the results that there are; returns 1 if some are missing."""
+    # Here, as it brings TensorFlow, which no leaf need wait for.
+    from reproduction.sweeps import page
+
     store, out = Store(space.runs), cli.console()
     with cli.alone(space.home), store.still():
         states: Mapping = {row.name: states_of(row, store, space.data) for row in rows}

@@ -10,6 +10,7 @@ from data_gen.files import write_text
 from data_gen.splits import folds
 from figures.style import SMALL, TEST, TRAIN, axis_name, grid, missing, save, with_unit
 from figures.templates import environment
+from fitting import results
 from fitting.metrics import ENERGY, FORCE
 from fitting.plots import chosen
 from reproduction.engine.run_one import joined, load_dataset
@@ -130,7 +131,7 @@ def _of_trainings(home: Path, rows, states) -> list[tuple[str, Path]]:
             continue
         folder = training.folder_of(home, row, done[0])
         for quantity, symbol in ((ENERGY, "E per atom"), (FORCE, "F")):
-            path = folder / training.PICTURE.format(quantity)
+            path = folder / results.FIGURES / f"parity_{quantity}.png"
             if path.is_file():
                 found.append((f"{row.name}, seed {done[0]}: {symbol}, predicted and true.", path))
     return found

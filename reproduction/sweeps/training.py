@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fitting.config import Config, write_config
-from fitting.results import FIGURES, SUMMARY
 from reproduction.engine.job import on_record, reserved
 from reproduction.engine.leaves import mark
 from reproduction.engine.provenance import ROOT, provenance
@@ -22,7 +21,6 @@ from reproduction.sweeps.reading import TRAIN, Row
 SCRIPT = ROOT / "scripts/train.py"
 # Below a sweep's folder.
 TRAINED = "trained"
-PICTURE = f"{FIGURES}/parity_{{}}.png"
 
 
 def config_of(row: Row, seed: int) -> Config:
@@ -82,6 +80,9 @@ def run_leaf(home: Path, row: Row, seeds: Sequence[int], store: Store, marker: P
 
 def _train(home: Path, row: Row, seed: int, store: Store) -> None:
     """Raises ReproductionError if the training ends with an error, in its words."""
+    # Here, as it brings TensorFlow, which a leaf that is done need not wait for.
+    from fitting.results import SUMMARY
+
     folder = folder_of(home, row, seed)
     settings = folder.with_name(f"{folder.name}.json")
     settings.parent.mkdir(parents=True, exist_ok=True)
