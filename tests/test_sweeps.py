@@ -370,3 +370,12 @@ def test_the_script_ends_in_one_sentence_for_each_line(tmp_path):
     )
     assert done.returncode == 2 and done.stderr.count("\n") == 2
     assert done.stderr.startswith(f"error: {path}, line 2: ")
+
+
+def test_the_example_and_the_page_show_tables_that_are_read(tmp_path):
+    page = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
+    (shown,) = [block for block in page.split("```\n") if block.startswith("experiment,")]
+    example = ROOT / "examples/sweep.csv"
+    assert set(shown.splitlines()) <= set(example.read_text(encoding="utf-8").splitlines())
+    rows = read_rows(example, OwnData(example.parent, tmp_path, False))
+    assert {row.base for row in rows} >= {"table4/eq2", "train"}
