@@ -128,7 +128,9 @@ def test_files_that_are_named_are_there(path):
     """`scripts/x.py` from the root, or `x.py` after a folder that was just named."""
     text = text_of(path)
     for name in re.findall(r"`([\w./]+/[\w./]*)`", text):
-        assert (ROOT / name).exists() or name.startswith(("quick/", "runs/", "data/", "sweeps/")), name
+        assert (ROOT / name).exists() or name.startswith(("quick/", "runs/", "data/", "sweeps/")), (
+            name
+        )
     for name in re.findall(r"scripts/\w+\.py|\d\d_\w+\.py", text):
         assert (ROOT / "scripts" / name.split("/")[-1]).is_file(), name
 

@@ -270,10 +270,12 @@ def test_a_plan_is_of_all_runs(planned):
 
 def test_nothing_is_planned_if_a_line_is_wrong(planned):
     (planned.folder / "leaves.json").unlink()
-    planned.path.write_text("experiment\ntable4/eq2\ntable4/eq22\n")
-    with pytest.raises(SweepError):
-        planned.do("plan", "--out", str(planned.folder / "leaves.json"))
-    assert not (planned.folder / "leaves.json").exists()
+    # A row that is unknown, and a model that cannot be built.
+    for line in ("table4/eq22,", 'table4/eq2,"[[20,50,1],[2,50,20]]"'):
+        planned.path.write_text(f"experiment,widths\ntable4/eq2,\n{line}\n")
+        with pytest.raises(SweepError):
+            planned.do("plan", "--out", str(planned.folder / "leaves.json"))
+        assert not (planned.folder / "leaves.json").exists()
 
 
 def test_a_table_with_holes_says_so(planned, au6):
