@@ -52,7 +52,6 @@ def write(
         for kind in SYMBOLS
         if (image := _parity(home / FIGURES, kind, rows, states, store, data))
     ]
-    images += _of_trainings(home, rows, states)
     page = (
         environment("reproduction.sweeps")
         .get_template("report.html.j2")
@@ -62,6 +61,7 @@ def write(
             missing=lacking,
             table=made,
             images=[(caption, _uri(path)) for caption, path in images],
+            of_trainings=[(c, _uri(path)) for c, path in _of_trainings(home, rows, states)],
         )
     )
     write_text(home / PAGE, page)
@@ -75,7 +75,7 @@ def _parity(folder, kind: str, rows, states, store: Store, data: Path) -> tuple[
     if not any(known.values()):
         return None
     shown = {name: values for name, values in known.items() if values != {}}
-    figure, panels = grid(len(shown), COLUMNS, 1.95)
+    figure, panels = grid(len(shown), COLUMNS, 1.95, head=0.3)
     unit = UNITS[f"{kind}_rmse"]
     for axes, (name, parts) in zip(panels, shown.items(), strict=True):
         axes.set_title(name, fontsize=SMALL)

@@ -138,17 +138,17 @@ def table(name: str, states: Mapping[str, Mapping[int, State]], rows: Sequence[R
             failed = any(one.state == FAILED for one in of.values())
             numbers = [f"**{FAILED if failed else MISSING}**"] * len(numbers)
         runs = f"**{runs}**" if bad else runs
-        cells.append((row.name, row.base, changes, runs, unit, *numbers))
+        cells.append((row.name, row.base, runs, unit, *numbers, changes.replace("|", "\\|")))
     return Table(
         "sweep",
         f"Sweep {name}: {headline(states)}",
         (
             "name",
             "experiment",
-            "changes",
             "runs done",
             "E in",
             *(f"{symbol} {split}" for symbol, _ in SHOWN for split in ("train", "test")),
+            "changes",
         ),
         tuple(cells),
         "RMSE, mean ± standard deviation over the seeds that are done. F in eV/Å.",
