@@ -23,8 +23,9 @@ from reproduction.engine.store import Store
 # processor, with neighbours, and with Python and TensorFlow still to be started.
 MARGIN, START_MINUTES = 4.0, 5.0
 UNKNOWN_MINUTES = 60.0
-# TensorFlow itself, and what a training needs beside it; literal tensors are Nsample x N x N.
-MEMORY_MB, LITERAL_MEMORY_MB = 2500, 5000
+# TensorFlow itself, and what a training needs beside it. Literal tensors are Nsample x N x N, and
+# second-order training on edge lists keeps many; a job that is tried again asks for more.
+MEMORY_MB, LARGE_MEMORY_MB = 2500, 5000
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def leaves_of(
 
 def memory_mb(experiment: Experiment) -> int:
     """Memory to ask a queue for, MB."""
-    literal = experiment.options.get("form") == "literal"
-    return LITERAL_MEMORY_MB if literal else MEMORY_MB
+    is_large = experiment.options.get("form") == "literal" or experiment.task == "edges"
+    return LARGE_MEMORY_MB if is_large else MEMORY_MB
 
 
 def minutes(experiment: Experiment, seeds: Sequence[int], seconds: Mapping[int, float]) -> int:

@@ -9,7 +9,7 @@ from data_gen.files import write_text
 from keras_models.settings import AdamSettings, EdgeSettings
 from reproduction import cli
 from reproduction.engine.leaves import (
-    MEMORY_MB,
+    LARGE_MEMORY_MB,
     Leaf,
     as_json,
     leaf_id,
@@ -119,7 +119,7 @@ def leaves(arguments, space: SweepSpace, data: OwnData, rows: Sequence[Row]) -> 
             (),
             (),
             1,
-            MEMORY_MB,
+            LARGE_MEMORY_MB,
             wait_minutes(row.config["training"]["steps"] * SECONDS_A_STEP),
             training.digest(row, (seed,)),
         )

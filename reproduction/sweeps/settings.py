@@ -127,7 +127,7 @@ def _like(old: Any, name: str, new: Any) -> Any:
         new = float(new) if number else new
     elif isinstance(old, tuple):
         kind, fits = f"a list such as {_plain(old)}", isinstance(new, tuple)
-        fits = fits and _numbers(new) and _depth(new) == _depth(old)
+        fits = fits and _numbers(new) and (not old or _depth(new) == _depth(old))
     else:
         kind, fits = "a word", isinstance(new, str)
     if not fits:
