@@ -19,7 +19,7 @@ def check(folder: Path) -> bool:
     lines = [f'table4/eq2,{rate},"{widths}"' for widths in WIDTHS for rate in RATES]
     table = folder / "rates.csv"
     head = "experiment,learning_rate,widths,epochs,seeds"
-    table.write_text("\n".join([head, *(f"{line},60,0" for line in lines)]) + "\n")
+    table.write_text("\n".join([head, *(f"{line},40,0" for line in lines)]) + "\n")
     config = {"folder": str(folder), "sweep": str(table)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     running = start(folder / "snakemake.log", "leaves", **config)
