@@ -74,6 +74,7 @@ def test_a_line_that_changes_nothing_has_the_settings_of_its_experiment(sweep):
     [
         ("table4/eq22,,,,", "no experiment 'table4/eq22'; there is table4/eq2"),
         ("table4/*,,,,", "no experiment"),
+        ("table4/eq?,,,,", "no experiment"),
         (",,,,0.1", "names no experiment"),
         ("table4/eq2,,0,,fast", "learning_rate is a number, not fast"),
         ("table4/eq2,,0,,-1", "learning rate must be positive"),

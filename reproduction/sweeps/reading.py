@@ -12,6 +12,7 @@ An empty cell leaves a setting as it is.
 """
 
 import csv
+import glob
 import json
 import re
 from collections import Counter
@@ -146,7 +147,7 @@ def _row(line: int, cells: dict[str, str], data: OwnData, quick: bool) -> Row:
         stand_in = Experiment(task=TRAIN, data=data.unread(file), seeds=seeds or (0,), **own)
         return Row(name, line, base, changes, stand_in, config)
     if base not in EXPERIMENTS:
-        select([base.replace("*", "[*]")])  # Says which ids are close.
+        select([glob.escape(base)])  # Says which ids are close.
     if EXPERIMENTS[base].models_of:
         raise SweepError(
             f"{base} uses the trained models of {EXPERIMENTS[base].models_of}: run it by its script"
