@@ -14,4 +14,4 @@ flock --nonblock 9 || {
     echo "error: another Snakemake runs here, or a job of one that was killed: wait for it" >&2
     exit 2
 }
-exec .venv-workflow/bin/snakemake --snakefile workflow/Snakefile --profile "$profile" "$@"
+exec .venv-workflow/bin/python -m snakemake --snakefile workflow/Snakefile --profile "$profile" "$@"

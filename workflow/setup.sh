@@ -7,7 +7,7 @@ requirements=workflow/requirements.txt
 wanted=$(sha256sum <$requirements | cut -d ' ' -f 1)
 # Like .venv, it does not work after being moved.
 if [ "$(cat .venv-workflow/ready 2>/dev/null)" = "$wanted" ] &&
-   .venv-workflow/bin/snakemake --version >/dev/null 2>&1; then
+   .venv-workflow/bin/python -c 'import snakemake_interface_common' 2>/dev/null; then
     exit 0
 fi
 
