@@ -6,7 +6,7 @@ import resource
 import time
 from pathlib import Path
 
-from checks.workflow.common import CORES, processes, say, start
+from checks.workflow.common import CORES, processes, say, started
 
 GOAL = 0.95
 RATES = (3e-4, 5e-4, 8e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3)
@@ -22,21 +22,21 @@ def check(folder: Path) -> bool:
     table.write_text("\n".join([head, *(f"{line},40,0" for line in lines)]) + "\n")
     config = {"folder": str(folder), "sweep": str(table)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    running = start(folder / "snakemake.log", "leaves", **config)
     counts: list[int] = []
     begin = last = 0.0
-    while running.poll() is None:
-        at_work = {
-            found[1]
-            for line in processes(running.pid)
-            if (found := re.search(r"--leaf (\S+)", line)) and "scripts/" in line
-        }
-        now = time.perf_counter()
-        begin = begin or (now if at_work else 0.0)
-        if begin:
-            counts.append(len(at_work))
-            last = now if at_work else last
-        time.sleep(EVERY_SECONDS)
+    with started(folder / "snakemake.log", "leaves", **config) as running:
+        while running.poll() is None:
+            at_work = {
+                found[1]
+                for line in processes(running.pid)
+                if (found := re.search(r"--leaf (\S+)", line)) and "scripts/" in line
+            }
+            now = time.perf_counter()
+            begin = begin or (now if at_work else 0.0)
+            if begin:
+                counts.append(len(at_work))
+                last = now if at_work else last
+            time.sleep(EVERY_SECONDS)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     while counts and not counts[-1]:
         counts.pop()

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from reproduction.engine.provenance import ROOT
@@ -18,8 +19,11 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def start(log: Path, *options: str, cores: int = CORES, **config: str) -> subprocess.Popen:
-    """Start Snakemake with the profile for this machine, as the leader of a process group.
+@contextlib.contextmanager
+def started(
+    log: Path, *options: str, cores: int = CORES, **config: str
+) -> Iterator[subprocess.Popen]:
+    """Start Snakemake with the profile for this machine, and kill what is left of it at the end.
 
     Args:
         log: file that its output is appended to.
@@ -29,7 +33,7 @@ def start(log: Path, *options: str, cores: int = CORES, **config: str) -> subpro
     """
     command = [str(ROOT / "workflow/run.sh"), "local", f"--cores={cores}", *options, "--config"]
     with open(log, "ab") as out:
-        return subprocess.Popen(
+        running = subprocess.Popen(
             [*command, *(f"{name}={value}" for name, value in config.items())],
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -37,6 +41,10 @@ def start(log: Path, *options: str, cores: int = CORES, **config: str) -> subpro
             cwd=ROOT,
             start_new_session=True,
         )
+    try:
+        yield running
+    finally:
+        kill(running)
 
 
 def kill(running: subprocess.Popen) -> None:

@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from checks.workflow.common import kill, say, start, without_times
+from checks.workflow.common import say, started, without_times
 from reproduction import cli
 from reproduction.engine.provenance import ROOT
 from reproduction.leaves import commands
@@ -81,9 +81,11 @@ def check(folder: Path) -> bool:
     config = {"quick": "true", "folder": str(where), "only": " ".join(chosen)}
     points, chance = 0, random.Random(seed)
     while points < KILLS:
-        running = start(log, "leaves", **config)
         runs, seconds = chance.choice(RUNS), chance.uniform(0.0, LONGEST_SECONDS)
-        if not live(running, where, runs, seconds):
+        # Killed where the block ends.
+        with started(log, "leaves", **config) as running:
+            lives = live(running, where, runs, seconds)
+        if not lives:
             if running.returncode:
                 say(f"kills: it ended with status {running.returncode}, see {log}")
                 return False
@@ -92,12 +94,12 @@ def check(folder: Path) -> bool:
             for path in lost:
                 shutil.rmtree(path)
             continue
-        kill(running)
         points += 1
         torn = [*where.rglob(".seed*"), *where.rglob(".checkpoint*"), *where.rglob("*.tmp.*")]
         when = f"{seconds:.1f} s after {runs} more runs"
         say(f"kills: {points}, {when}; {len(there(where))} runs there, {len(torn)} files half way")
-    status = start(log, **config).wait()
+    with started(log, **config) as running:
+        status = running.wait()
     same = without_times(folder / "plain/quick/results/metrics.csv") == without_times(
         where / "quick/results/metrics.csv"
     )

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from checks.workflow.common import say, start
+from checks.workflow.common import say, started
 from reproduction.engine.provenance import ROOT
 
 LEAVES = 200
@@ -41,7 +41,8 @@ def seconds(folder: Path, count: int) -> tuple[float, float]:
     (folder / "runs/.leaves").mkdir(parents=True)
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     config = {"folder": str(folder), "python": str(python)}
-    status = start(folder / "snakemake.log", "leaves", cores=1, **config).wait()
+    with started(folder / "snakemake.log", "leaves", cores=1, **config) as running:
+        status = running.wait()
     wall = time.perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if status:
