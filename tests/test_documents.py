@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_sections import sections_of
 
 from reproduction.engine.provenance import ROOT
+from reproduction.leaves import sections_of
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables, rows_of, select
 from reproduction.show import documents, words
 from reproduction.show.claims import verdicts
@@ -109,7 +109,9 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
 
 
-@pytest.mark.parametrize("path", [*PAGES, ROOT / "ASSUMPTIONS.md"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [*PAGES, ROOT / "ASSUMPTIONS.md", ROOT / "docs/cluster.md"], ids=lambda p: p.name
+)
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)\s]+)\)", text_of(path)):
         if "://" in target:
@@ -121,12 +123,14 @@ def test_links_lead_somewhere(path):
             assert anchor in anchors(text_of(other)), target
 
 
-@pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))
+@pytest.mark.parametrize("path", [*PAGES, ROOT / "docs/cluster.md"], ids=lambda p: p.name)
 def test_files_that_are_named_are_there(path):
     """`scripts/x.py` from the root, or `x.py` after a folder that was just named."""
     text = text_of(path)
     for name in re.findall(r"`([\w./]+/[\w./]*)`", text):
-        assert (ROOT / name).exists() or name.startswith(("quick/", "runs/", "data/")), name
+        assert (ROOT / name).exists() or name.startswith(("quick/", "runs/", "data/", "sweeps/")), (
+            name
+        )
     for name in re.findall(r"scripts/\w+\.py|\d\d_\w+\.py", text):
         assert (ROOT / "scripts" / name.split("/")[-1]).is_file(), name
 
