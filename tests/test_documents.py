@@ -142,10 +142,12 @@ def test_each_equation_is_found_where_the_readme_says():
     for equations, cell in rows:
         path = re.search(r"\(([\w/.]+\.py)\)", cell)[1]
         source = text_of(ROOT / path)
-        for name in re.findall(r"`(\w+)`", cell):
+        names, numbers = re.findall(r"`(\w+)`", cell), re.findall(r"\d+", equations)
+        for k, name in enumerate(names):
             assert re.search(rf"^def {name}\(", source, flags=re.M), name
             docstring = source.split(f"def {name}(")[1].split('"""')[1]
-            for number in re.findall(r"\d+", equations):
+            # As many names as equations: each has its own.
+            for number in numbers[k : k + 1] if len(names) == len(numbers) else numbers:
                 assert re.search(rf"Eq\. .*\b{number}\b", docstring), (name, number)
         found |= set(map(int, re.findall(r"\d+", equations)))
     assert found == set(range(1, 12))
