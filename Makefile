@@ -3,7 +3,8 @@ PY := .venv/bin/python
 STEPS := $(sort $(wildcard scripts/0*.py))
 export PYTHON AMP
 
-.PHONY: help setup reproduce quick test benchmark figures report lint audit check-dgl check-peers
+.PHONY: help setup reproduce quick test benchmark figures report lint audit check-dgl check-peers \
+	lock compare archive
 
 help:
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
@@ -16,6 +17,9 @@ help:
 	@echo "make lint        ruff"
 	@echo "make audit       are the committed numbers what their predictions and this machine give?"
 	@echo "                 ARGS='--minutes 20', ARGS='--rows table4/eq4', ARGS=--help"
+	@echo "make compare     OLD=v0.1.0: the committed numbers against those of a tag or commit"
+	@echo "make archive     one file for a data repository, into dist/: code, results, models"
+	@echo "make lock        requirements.lock and others, with checksums, from the short lists"
 	@echo "make check-dgl   optional: section 6's network in DGL, as the report had it, is the same"
 	@echo "make check-peers optional: other packages' errors on Au6, measured again"
 
@@ -50,6 +54,7 @@ benchmark: setup
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/hadolint Dockerfile
 
 # Changes nothing in results/. Exit status 1 where something differs.
 audit: setup
@@ -66,3 +71,12 @@ check-peers: setup
 	@PYTHON="$(PYTHON)" checks/peers/setup.sh
 	@$(PY) checks/peers/export.py runs/peers/data
 	@$(PY) checks/peers/measure.py runs/peers
+
+lock:
+	@PYTHON="$(PYTHON)" scripts/lock.sh $(ARGS)
+
+compare: setup
+	@$(PY) -m reproduction.compare "$(OLD)" $(ARGS)
+
+archive: setup
+	@$(PY) -m reproduction.archive $(ARGS)
