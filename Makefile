@@ -76,7 +76,7 @@ lock:
 	@PYTHON="$(PYTHON)" scripts/lock.sh $(ARGS)
 
 compare: setup
-	@$(PY) -m reproduction.compare "$(OLD)" $(ARGS)
+	@$(PY) -m reproduction.compare $(ARGS) -- "$(OLD)"
 
 archive: setup
 	@$(PY) -m reproduction.archive $(ARGS)

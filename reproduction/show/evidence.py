@@ -53,7 +53,7 @@ class Metrics:
         """A metric as {seed: value}, in the order of seeds; empty if there is no such number."""
         return dict(sorted(self._values.get((experiment, split, metric), {}).items()))
 
-    def keys(self) -> list[tuple[str, str, str]]:
+    def all_keys(self) -> list[tuple[str, str, str]]:
         """(experiment, split, metric) of all numbers, in the order in which they were given."""
         return list(self._values)
 

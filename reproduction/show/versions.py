@@ -8,6 +8,10 @@ and a number has moved if |m_new - m_old| > 2 pooled s. That is the spread of si
 error of their mean: what moves is more than one could see between two seeds. Where there is no
 spread (one seed in both versions, or seeds that agree), it has moved if the means differ by more
 than 1 % of the larger one.
+
+Measured times stand apart: seeds that are trained together share theirs, so that the spread says
+little, and they depend on the machine and its load. They have moved if one mean is more than 1.5
+times the other.
 """
 
 import math
@@ -20,6 +24,7 @@ from reproduction.show.rules import Key
 
 DEVIATIONS = 2.0
 RELATIVE = 0.01
+TIMES = 1.5
 # Fraction of the mean below which a standard deviation is due to rounding in metrics.csv.
 ROUNDING = 1e-6
 SECONDS = ("s", "ms")
@@ -56,13 +61,18 @@ class Difference:
         means = (self.old.mean, self.new.mean)
         if not all(map(math.isfinite, means)):
             return 0.0 if str(means[0]) == str(means[1]) else math.inf
+        if self.is_time:
+            low, high = sorted(means)
+            if low <= 0:
+                return math.inf if high > low else 0.0
+            return math.log(high / low) / math.log(TIMES)
         allowed = DEVIATIONS * self.pooled or RELATIVE * max(map(abs, means))
         return abs(means[1] - means[0]) / allowed if allowed else 0.0
 
     @property
     def moved(self) -> bool:
         """Whether the number is flagged."""
-        return not self.size <= 1
+        return self.size > 1
 
     @property
     def is_time(self) -> bool:
@@ -92,9 +102,7 @@ class Comparison:
         largest: dict[str, float] = {}
         for one in found:
             largest[one.key.experiment] = max(largest.get(one.key.experiment, 0), one.size)
-        return sorted(
-            found, key=lambda d: (-largest[d.key.experiment], d.key.experiment, -d.size)
-        )
+        return sorted(found, key=lambda d: (-largest[d.key.experiment], d.key.experiment, -d.size))
 
 
 def is_time(key: Key) -> bool:
@@ -104,7 +112,7 @@ def is_time(key: Key) -> bool:
 
 def compared(old: Metrics, new: Metrics) -> Comparison:
     """Compare two versions of the results, in the order of the new one."""
-    before, after = (dict.fromkeys(Key(*key) for key in one.keys()) for one in (old, new))
+    before, after = (dict.fromkeys(Key(*key) for key in one.all_keys()) for one in (old, new))
     rows_before, rows_after = old.experiments(), new.experiments()
 
     def rows(keys: Iterable[Key], others: set[str]) -> tuple[str, ...]:
