@@ -5,12 +5,12 @@ commit. What counts as a difference: reproduction/show/versions.py.
 """
 
 import argparse
-import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_gen.files import write_text
 from reproduction import cli
+from reproduction.engine.checkout import git, said
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
 from reproduction.show.evidence import Metrics
@@ -30,17 +30,6 @@ TIMES_RULE = (
 )
 
 
-def git(folder: Path, *arguments: str) -> str | None:
-    """Output of git in a folder; None if it fails or is not installed."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
 def read_old(folder: Path, version: str) -> tuple[str, Metrics]:
     """Read another version's numbers from git.
 
@@ -58,14 +47,14 @@ def read_old(folder: Path, version: str) -> tuple[str, Metrics]:
         raise ReproductionError("which version? make compare OLD=<tag or commit>")
     if git(folder, "rev-parse", "--git-dir") is None:
         raise ReproductionError(f"{folder} is no git checkout, or git is not installed")
-    commit = git(folder, "rev-parse", "--verify", f"{version}^{{commit}}")
-    if commit is None:
+    commit = said(folder, "rev-parse", "--verify", f"{version}^{{commit}}")
+    if not commit:
         raise ReproductionError(f"{version} is no tag or commit of this checkout")
-    text = git(folder, "show", f"{commit.strip()}:{FILE}")
+    text = git(folder, "show", f"{commit}:{FILE}")
     if text is None:
         raise ReproductionError(f"{version} has no {FILE}")
-    short = git(folder, "rev-parse", "--short", commit.strip())
-    return (short or commit).strip(), Metrics.parse(text, f"{version}:{FILE}")
+    short = said(folder, "rev-parse", "--short", commit)
+    return short, Metrics.parse(text.decode("utf-8"), f"{version}:{FILE}")
 
 
 def ratio(one: Difference) -> str:
