@@ -14,12 +14,12 @@ tool=scripts/lock-requirements
         --requirement $tool.lock
     cp $tool.lock .venv-lock/ready
 }
-# What Amp depends on is in requirements.txt.
+# What Amp itself depends on is in requirements.txt.
 for list in $tool requirements amp_baseline/build-requirements amp_baseline/requirements \
         workflow/requirements; do
     [ -f $list.txt ] || continue
     deps=""
-    case $list in amp_baseline/*) deps=--no-deps ;; esac
+    [ $list != amp_baseline/requirements ] || deps=--no-deps
     .venv-lock/bin/uv pip compile --quiet --generate-hashes --no-config --no-emit-index-url \
         --no-emit-find-links --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
         --custom-compile-command "make lock" $deps "$@" $list.txt --output-file $list.lock

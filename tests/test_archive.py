@@ -74,6 +74,8 @@ def test_it_has_what_is_committed_and_checksums(checkout, tmp_path):
     assert list(found) == sorted([*names, "ARCHIVE.json", "SHA256SUMS"])
     for name in names:
         assert found[name] == (checkout / name).read_bytes()
+    when = subprocess.check_output(["git", "-C", checkout, "log", "-1", "--format=%ct"], text=True)
+    assert {m.mtime for m in members} == {int(when)}
     modes = {m.name.removeprefix(f"{TOP}/"): m.mode for m in members}
     assert modes["run.sh"] == 0o755 and modes["model.keras"] == 0o644
     about = json.loads(found["ARCHIVE.json"])
