@@ -39,7 +39,7 @@ quick: setup
 
 test: setup
 	@scripts/browser.sh
-	@$(PY) -m pytest -q -n auto --dist loadgroup
+	@$(PY) -m pytest -q -n auto --dist loadfile
 
 report: setup
 	@$(PY) scripts/08_report.py

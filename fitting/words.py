@@ -53,12 +53,12 @@ def of_last_layers(solved: Sequence[Mapping | None]) -> list[str]:
         if all(None not in pair for pair in ends):
             before, after = np.mean(ends, axis=0)
             parts.append(f"from {number(1000 * before)} to {milli(after, unit)}")
-    if len(solved) == 1:
-        whose, mean = "The last layer", ""
-    else:
-        every = len(done) == len(solved)
-        whose = "Each model's last layer" if every else f"The last layer of {len(done)} of {len(solved)} models"
-        mean = ", on average," if len(done) > 1 else ""
+    whose = "The last layer"
+    if len(solved) > 1:
+        whose += f" of {len(done)} of {len(solved)} models"
+        if len(done) == len(solved):
+            whose = "Each model's last layer"
+    mean = ", on average," if len(done) > 1 else ""
     return [f"{whose} was then solved exactly: the RMSE there{mean} went {_and(parts)}."]
 
 

@@ -1,10 +1,12 @@
 """Data and small models that tests share."""
 
+import gc
 import os
 
 # Before NumPy loads: tests run side by side, and a second thread of BLAS mostly waits, busily.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +21,42 @@ from data_gen.dynamics import DynamicsSettings, run_dynamics
 # Of typical size, so that no single test fits statistics of its own.
 STATISTICS = Statistics(0.27, 0.14, 5.5, 0.28, 0.97, 2.1)
 SHORT = DynamicsSettings(steps=500)
+
+
+def pytest_configure(config):
+    """Imports and traces make so many objects that the search for garbage takes a tenth."""
+    gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish(session):
+    """Of what was imported and collected, nothing becomes garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@contextmanager
+def graphs_alone():
+    """Functions that are made in it are traced, but not compiled by XLA, which takes longer.
+
+    For what is tested about data, settings and files; XLA's numbers are compared elsewhere.
+    """
+    from keras_models.backend import tf
+
+    original = tf.function
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf, "function", lambda function, jit_compile=None: original(function))
+        # Grappler takes its time, too, and breaks the gradient of the distance graph network.
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        try:
+            yield
+        finally:
+            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+
+@pytest.fixture
+def without_xla():
+    with graphs_alone():
+        yield
 
 
 @pytest.fixture(scope="session")

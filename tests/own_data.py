@@ -6,7 +6,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
-from test_fit_edges import TINY, labelled, structure
+from pair_potential import TINY, labelled, structure
 
 from fitting.config import Config
 

@@ -59,6 +59,7 @@ def test_shipped_eq2_is_right_where_it_was_trained(eq2):
     assert eq2.get_property("energy_std", atoms) < 1e-3
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_shipped_behler_model_refuses_what_is_far_outside_its_training():
     """Au13 at once; two Au6 and what else is near the training with no word."""
     calculator = KerasCalculator(SHIPPED / "behler-au6-shifted/seed0.keras")
@@ -103,6 +104,7 @@ def test_silver_is_refused_whatever_the_argument_says(eq2, extensive):
     assert KerasCalculator(build("behler"), elements=["Pt", "Au"]).elements == {"Au", "Pt"}
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_energies_of_millions_of_eV_are_right_or_refused():
     frames = read(CASES / "all_electron_total.xyz", ":")
     references = {"Au": frames[0].get_potential_energy() / 6, "Pt": -5e5}

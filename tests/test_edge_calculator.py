@@ -11,7 +11,7 @@ from ase.calculators.calculator import CalculatorSetupError, PropertyNotImplemen
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
-from conftest import STATISTICS
+from conftest import STATISTICS, graphs_alone
 from contract.models import build, shaken
 
 from keras_models import catalogue
@@ -38,6 +38,12 @@ def calculator(model):
     return KerasCalculator(model, references=REFERENCES)
 
 
+@pytest.fixture
+def traced(model, without_xla):
+    """Of structures whose shapes no other test has, each of which would be compiled."""
+    return KerasCalculator(model, references=REFERENCES)
+
+
 @pytest.fixture(scope="module")
 def bare(model):
     """Without the thousands of eV, which cost numerical derivatives digits."""
@@ -46,7 +52,9 @@ def bare(model):
 
 @pytest.fixture(scope="module")
 def predictor(model):
-    return StructurePredictor(model, REFERENCES, chunk=1)
+    """Not compiled, unlike the calculator."""
+    with graphs_alone():
+        return StructurePredictor(model, REFERENCES, chunk=1)
 
 
 def given(atoms, calculator):
@@ -101,15 +109,16 @@ def test_numerical_forces_and_stress(bare, rng):
     np.testing.assert_allclose(left.get_stress(), stress, atol=1e-12)
 
 
-def test_half_periodic_cells(calculator, rng):
+def test_half_periodic_cells(traced, rng):
     """A wire in a cell of one vector: as a long piece of it in a box, but for the ends."""
     wire = Atoms("AuPt", positions=[[0, 0, 0], [0, 0.3, 2.6]], cell=[0, 0, 5.2], pbc=[0, 0, 1])
-    (one, both) = (given(a, calculator) for a in (wire, wire.repeat((1, 1, 2))))
+    (one, both) = (given(a, traced) for a in (wire, wire.repeat((1, 1, 2))))
     assert both.get_potential_energy() == pytest.approx(2 * one.get_potential_energy(), abs=1e-9)
     with pytest.raises(PropertyNotImplementedError, match="no volume"):
         one.get_stress()
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_a_trajectory_with_a_skin_is_that_without(model, rng):
     with_skin, without = KerasCalculator(model, skin=1.0), KerasCalculator(model, skin=0.0)
     atoms, steps = shaken("skew", rng), 16
@@ -182,6 +191,7 @@ def test_float32_does_not_lose_digits_to_references_origin_or_size(rng):
     np.testing.assert_allclose(there, atoms.get_forces(), atol=1e-3)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_ensemble_gives_mean_and_spread(rng, model, bare):
     """Of models whose standardisations differ, as they depend on the first weights."""
     assert model.get_config() != build("eq2_neighbours", seed=1).get_config()
@@ -232,7 +242,7 @@ def test_reference_energies_are_saved_to_the_last_bit(model, rng, tmp_path):
             save_model(model, path, ["Pt", "Au"], bad)
 
 
-def test_structures_without_an_answer_are_refused(calculator, predictor, model, rng):
+def test_structures_without_an_answer_are_refused(traced, predictor, model, rng):
     x = np.array([[0.0, 0, 0], [2.5, 0, 0]])
     nan = x * np.nan
     flat = [[5.0, 0, 0], [0, 5, 0], [5, 5, 1e-9]]
@@ -252,15 +262,15 @@ def test_structures_without_an_answer_are_refused(calculator, predictor, model, 
     )
     for atoms, of_calculator, of_predictor in cases:
         with pytest.raises(CalculatorSetupError, match=of_calculator):
-            given(atoms, calculator).get_forces()
+            given(atoms, traced).get_forces()
         if of_predictor:
             with pytest.raises(ValueError, match=of_predictor):
                 predictor([atoms])
     # A flat cell that no one repeats does not matter; and nothing is left of what was refused.
-    energy = given(Atoms("Au2", x), calculator).get_potential_energy()
+    energy = given(Atoms("Au2", x), traced).get_potential_energy()
     for cell, pbc in ((flat, False), (flat, [True, True, False])):
         atoms = Atoms("Au2", x, cell=cell, pbc=pbc)
-        found = given(atoms, calculator).get_potential_energy()
+        found = given(atoms, traced).get_potential_energy()
         assert (found == pytest.approx(energy, abs=1e-9)) is (pbc is False)
 
 
@@ -282,6 +292,7 @@ def test_arguments_that_do_not_fit_are_refused(model):
     assert "stress" not in KerasCalculator(old, "Au", atoms=6).implemented_properties
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_predicted_in_chunks_with_references_and_without(model, rng):
     """By the one predictor for all models, too, which knows no references."""
     chosen = [shaken(name, rng) for name in ("cluster", "skew", "atom")]

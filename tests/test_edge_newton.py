@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_fit_edges import SHORT, TINY, labelled, structure
+from conftest import graphs_alone
+from pair_potential import SHORT, TINY, labelled, structure
 
 from data_gen.frames import Frames
 from keras_models.backend import tf
@@ -42,9 +43,9 @@ def run(frames):
         return original(loop, state, tell)
 
     patch.setattr("keras_models.fit_edges.train_second_order", spied)
-    fitted = fit_edges(frames, settings(), seed=3)
+    with graphs_alone():
+        yield fit_edges(frames, settings(), seed=3), kept[0]
     patch.undo()
-    return fitted, kept[0]
 
 
 def test_errors_become_much_lower_than_adam_left_them(run):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import graphs_alone
 
 from keras_models.prediction import StructurePredictor
 from keras_models.settings import EdgeSettings
@@ -32,10 +33,12 @@ ROW = replace(
 @pytest.fixture(scope="module")
 def store(au6, tmp_path_factory):
     found = Store(tmp_path_factory.mktemp("runs"))
-    assert do(Work(ROW, ROW.seeds), au6[:80], found, lambda *_: None) == {}
+    with graphs_alone():
+        assert do(Work(ROW, ROW.seeds), au6[:80], found, lambda *_: None) == {}
     return found
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_predictions_are_those_of_the_stored_model_with_its_references(store, au6):
     for seed in ROW.seeds:
         arrays = store.arrays(ROW.id, seed)
@@ -56,6 +59,7 @@ def test_each_seed_has_its_own_model_and_its_settings(store):
     assert not list(store.folder.rglob("*checkpoint*"))
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_the_mean_of_several_models_and_their_spread(store, au6):
     row = replace(
         ROW, task="edge_ensemble", options={"ensemble": (0, 1)}, models_of=ROW.id, training=None

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase.data import chemical_symbols
-from conftest import cluster
+from conftest import graphs_alone
+from pair_potential import CUTOFF, SHIFTS, SHORT, TINY, labelled, settings, structure
 
 from data_gen.frames import Frames, Structure
 from keras_models import catalogue
@@ -15,59 +16,16 @@ from keras_models.backend import tf
 from keras_models.building import flat_weights
 from keras_models.checkpoints import Checkpoint
 from keras_models.edge_data import (
-    PADDING,
     EdgeData,
     batches_from,
-    batches_of_epoch,
-    choose_shapes,
-    fit_shape,
-    frames_per_batch,
 )
 from keras_models.errors import Diverged
 from keras_models.fit_edges import EdgeFitSettings, divided, fit_edges
-from keras_models.neighbours import edges
 from keras_models.optimise import edge_adam
 from keras_models.optimise.edge_adam import SHAPES, EdgeLoop
 from keras_models.prediction import StructurePredictor
 from keras_models.reference import reference_energies
 from keras_models.settings import EdgeSettings
-
-CUTOFF = 4.0
-SHIFTS = {"Pt": -700.25, "Au": -1000.5}  # eV
-SHORT = EdgeSettings(8, batch_size=16, warm_up=2, validation=0.2, solve_last_layer=False)
-TINY = {"cutoff": CUTOFF, "polynomials": 3, "channels": 2, "order": 1, "repulsion": False}
-
-
-def settings(training=SHORT, dtype="float32", **options):
-    return EdgeFitSettings("linear_eq4", training, (5,), None, {**TINY, **options}, dtype)
-
-
-def pair_potential(s: Structure) -> tuple[float, np.ndarray]:
-    """Energy and forces of smooth pairs, sum of (1 - (r/4)^2)^3 (r - 2)^2 - 1 times the same."""
-    i, j, shifts = edges(s, CUTOFF)
-    vectors = s.positions[j] - s.positions[i] + shifts
-    r = np.linalg.norm(vectors, axis=1)
-    cut, well = 1.0 - (r / CUTOFF) ** 2, (r - 2.0) ** 2 - 1.0
-    slope = 2.0 * cut**3 * (r - 2.0) - 6.0 * r / CUTOFF**2 * cut**2 * well
-    forces = np.zeros_like(s.positions)
-    np.add.at(forces, i, slope[:, None] * vectors / r[:, None])
-    shift = sum(SHIFTS[chemical_symbols[z]] for z in s.numbers)
-    return 0.5 * (cut**3 * well).sum() + shift, forces
-
-
-def labelled(structures) -> Frames:
-    found = [pair_potential(s) for s in structures]
-    return Frames(tuple(structures), np.array([e for e, _ in found]), tuple(f for _, f in found))
-
-
-def structure(rng, atoms: int, periodic: bool) -> Structure:
-    positions = cluster(rng, atoms, 1.7)
-    cell, pbc = np.zeros((3, 3)), np.zeros(3, bool)
-    if periodic:  # a cell smaller than the cutoff
-        corners = np.array([[0, 0, 0], [1, 1, 0], [1, 0, 1], [0, 1, 1]])
-        positions = 1.9 * corners[:atoms] + rng.normal(0, 0.15, (atoms, 3))
-        cell, pbc = np.diag([3.8, 3.8, 3.8]), np.ones(3, bool)
-    return Structure(positions, rng.choice([78, 79], atoms), cell, pbc)
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +132,7 @@ def test_missing_forces_change_no_bit_of_the_gradient_of_others(frames):
     assert complete.weights_at(1, 2)[1] == pytest.approx(share * scale * loop.weights_at(1, 2)[1])
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_energies_alone_are_trained_on(frames):
     nothing = tuple(np.full_like(f, np.nan) for f in frames.forces)
     fitted = fit_edges(
@@ -234,6 +193,7 @@ def test_a_killed_training_is_resumed_to_the_same_bits(frames, whole):
     assert_same_bits(resumed, fitted)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_stopped_by_its_report_a_training_keeps_its_last_step(frames, whole, tmp_path):
     class Stop(Exception):
         pass
@@ -253,9 +213,12 @@ def test_stopped_by_its_report_a_training_keeps_its_last_step(frames, whole, tmp
 
 
 def test_a_seed_repeats_and_another_differs(frames, whole):
-    first, other = (fit_edges(frames, settings(), seed) for seed in (0, 1))
+    first = fit_edges(frames, settings(), 0)
+    with graphs_alone():
+        other = fit_edges(frames, settings(), 1)
     assert_same_bits(first, whole[0])
-    assert not np.array_equal(flat_weights(first.model), flat_weights(other.model))
+    # More than XLA's rounding.
+    assert np.abs(flat_weights(first.model) - flat_weights(other.model)).max() > 1e-2
     counts = np.ones((20, 2), int)
     orders = [
         np.concatenate(list(batches_from(counts, 5, s, f, f + 4)))
@@ -281,6 +244,7 @@ def test_shifts_of_elements_are_absorbed_by_reference_energies(frames):
     assert np.abs(targets[0].energies).max() < 1.0
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_steps_are_adams_with_clipping_and_their_weights_are_averaged(frames):
     """Five steps against the equations of Kingma and Ba, arXiv:1412.6980, in NumPy."""
     training = replace(SHORT, clip=0.05, average=0.3, learning_rate=0.01)
@@ -308,18 +272,7 @@ def test_steps_are_adams_with_clipping_and_their_weights_are_averaged(frames):
     assert np.abs(x - average).max() > 1e-4
 
 
-def test_schedules_begin_and_end_where_they_should():
-    s = EdgeSettings(1100, warm_up=100, learning_rate=0.5, energy_weight=3.0, energy_rise=100.0)
-    assert [s.rate(t) for t in (1, 50, 100, 101)] == pytest.approx([0.005, 0.25, 0.5, 0.5])
-    assert [s.rate(t) for t in (351, 601, 1101)] == pytest.approx(
-        [0.5 * (2 + 2**0.5) / 4, 0.25, 0.0], abs=1e-12
-    )
-    assert [s.energy_weight_at(t) for t in (1, 101, 601, 1101)] == pytest.approx([3, 3, 30, 300])
-    assert [s.decay(t) for t in (1, 8, 10**6)] == pytest.approx([2 / 11, 0.5, 0.999])
-    assert EdgeSettings(5, warm_up=0).rate(1) == 3e-3
-    assert replace(s, steps=100_000, warm_up=10_000).quick().warm_up == 2
-
-
+@pytest.mark.usefixtures("without_xla")
 def test_an_isolated_atom_keeps_its_energy(frames):
     """Its element's reference energy is known; that of the other is fitted."""
     alone = Structure(np.zeros((1, 3)), np.array([78]), np.zeros((3, 3)), np.zeros(3, bool))
@@ -339,46 +292,7 @@ def test_an_isolated_atom_keeps_its_energy(frames):
     assert fitted.curves["curve_energy_per_atom"][-1, 1] == pytest.approx(off, rel=1e-9)
 
 
-@pytest.mark.parametrize("size", [1, 3, 32, 100])
-def test_batches_hold_every_frame_once_and_are_alike(rng, size):
-    counts = np.stack([rng.integers(1, 50, 100), rng.integers(0, 3000, 100)], axis=1)
-    batches = batches_of_epoch(counts, size, 3, 1)
-    assert sorted(np.concatenate(batches)) == list(range(100))
-    lengths = [len(b) for b in batches]
-    assert max(lengths) <= size and max(lengths) - min(lengths) <= 1
-    assert len(batches) == math.ceil(100 / size)
-    if size == 32:
-        pairs = np.array([counts[b, 1].sum() for b in batches])
-        assert np.ptp(pairs) < 0.15 * pairs.mean()
-    # A training may begin anywhere, as after an interruption.
-    every, few = (list(batches_from(counts, size, 3, k, 150)) for k in (0, 103))
-    for a, b in zip(every[103:], few, strict=True):
-        np.testing.assert_array_equal(a, b)
-    limited = frames_per_batch(counts, size, 300)
-    atoms = [counts[b, 0].sum() for e in range(9) for b in batches_of_epoch(counts, limited, 0, e)]
-    assert max(atoms) <= 300 and (limited == size or limited > 5)
-
-
-def test_few_shapes_hold_batches_of_all_sizes(rng):
-    needs = rng.integers(10, 900, (500, 1)) * [1, 30] + rng.integers(0, 100, (500, 2))
-    best = []
-    for most in (1, 3, 7):
-        shapes = choose_shapes(needs, most)
-        assert len(shapes) <= most
-        padded = np.array([fit_shape(shapes, need) for need in needs])
-        assert (padded[:, 0] > needs[:, 0]).all() and (padded[:, 1] >= needs[:, 1]).all()
-        best.append((1 - needs.sum(axis=0) / padded.sum(axis=0)).max())
-    assert best[0] > best[1] > best[2] and best[2] < 0.2
-    assert len(choose_shapes(needs // 900 + 500, 7)) == 1
-    assert choose_shapes(np.array([[1, 0]]), 7) == [(2, 1)]
-    # No division of three kinds of batches is better than one shape for each.
-    kinds = np.array([[9, 10], [9, 200], [50, 1000]])
-    assert choose_shapes(np.repeat(kinds, 50, axis=0), 7) == [(10, 10), (10, 200), (51, 1000)]
-    with pytest.raises(ValueError, match="no shape for 51 atoms and 1 pairs"):
-        fit_shape([(51, 1000)], (51, 1))
-    assert 0 < PADDING <= 0.2
-
-
+@pytest.mark.usefixtures("without_xla")
 def test_a_ragged_set_compiles_at_most_eight_functions():
     """5 to 34 atoms in batches of one frame: every batch has a size of its own."""
     rng = np.random.default_rng(1)
@@ -394,12 +308,13 @@ def test_a_ragged_set_compiles_at_most_eight_functions():
             for k in rng.permutation(np.arange(5, 35))
         ]
     )
-    training = EdgeSettings(30, batch_size=1, warm_up=0, validation=0.1)
+    training = EdgeSettings(30, batch_size=1, warm_up=0, validation=0.1, solve_last_layer=False)
     fitted = fit_edges(ragged, settings(training, polynomials=2, channels=1))
     assert fitted.counts["compilations"] == fitted.counts["shapes"] + 1 <= SHAPES + 1
     assert fitted.counts["shapes"] > 2 and max(fitted.info["padding"]) <= 0.2
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_the_validation_block_chooses_a_step_and_nothing_else(frames):
     """Other labels of its frames: the same steps, other errors, and the best of them is kept."""
     turned = Frames(
@@ -424,6 +339,7 @@ def test_the_validation_block_chooses_a_step_and_nothing_else(frames):
     assert len(first) == 30 and divided(frames[:1], 0.5)[1] is None
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_without_a_validation_block_the_last_average_is_kept(frames):
     fitted = fit_edges(frames[:8], settings(replace(SHORT, steps=3, validation=0.0)))
     assert fitted.counts["chosen_step"] == 3
@@ -442,31 +358,8 @@ def test_bad_input_is_refused(frames):
         fit_edges(without_forces(frames[:1], 0), settings(silent))
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_a_loss_that_is_not_finite_ends_training(frames, monkeypatch):
     monkeypatch.setattr(edge_adam.EdgeLoop, "compile", lambda self, arrays: None)
     with pytest.raises(Diverged, match=r"seed 0: the loss is not finite in step \d"):
         fit_edges(frames, settings(replace(SHORT, learning_rate=1e30, warm_up=0)))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"steps": 0},
-        {"batch_size": 0},
-        {"batch_atoms": 0},
-        {"learning_rate": 0.0},
-        {"learning_rate": math.nan},
-        {"warm_up": 8},
-        {"warm_up": -1},
-        {"clip": 0.0},
-        {"average": 1.0},
-        {"energy_rise": 0.0},
-        {"energy_weight": -1.0},
-        {"energy_weight": math.nan},
-        {"energy_weight": 0.0, "force_weight": 0.0},
-        {"validation": 1.0},
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(ValueError):
-        replace(SHORT, **wrong)

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from ase.io import read, write
+from conftest import graphs_alone
 from own_data import atoms_of, frames_of_two_elements
-from test_fit_edges import CUTOFF, SHORT, settings
+from pair_potential import CUTOFF, SHORT, settings
 from test_page import Page
 
 from data_gen.frames import Frames
@@ -42,7 +43,8 @@ def frames() -> Frames:
 
 @pytest.fixture(scope="module")
 def fitted(frames):
-    return fit_edges(frames[:40], settings(SHORT))
+    with graphs_alone():
+        return fit_edges(frames[:40], settings(SHORT))
 
 
 @pytest.fixture(scope="module")
@@ -313,6 +315,7 @@ def test_of_many_points_the_largest_errors_are_drawn():
     np.testing.assert_array_equal(chosen(true, off, 1000), np.arange(1000))
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_fine_tuning_begins_where_the_model_is(fitted, frames, folder, evaluation):
     """With steps of no length, on frames of one element: the same energies and references."""
     gold = [k for k in range(60) if (frames.structures[k].numbers == 79).all()]

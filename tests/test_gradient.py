@@ -35,6 +35,7 @@ def model(request):
     return build(request.param)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_forces_are_finite_differences_of_the_energy(model, rng):
     x = cluster(rng, 6)
     _, forces = EnergyForcePredictor(model)(x[None])
@@ -49,6 +50,7 @@ def test_forces_are_finite_differences_of_the_energy(model, rng):
     np.testing.assert_allclose(-slope.reshape(6, 3), forces[0], atol=1e-6 * scale)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_forces_sum_to_zero_and_turn_with_the_molecule(model, rng):
     x = cluster(rng, 6)
     turn = Rotation.random(random_state=1).as_matrix()
@@ -60,6 +62,7 @@ def test_forces_sum_to_zero_and_turn_with_the_molecule(model, rng):
     np.testing.assert_allclose(forces[1], (forces[0] @ turn.T)[order], atol=1e-10 * scale)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_no_torque_on_the_whole(model, rng):
     x = cluster(rng, 5)
     _, forces = EnergyForcePredictor(model)(x[None])
@@ -75,6 +78,7 @@ def test_chunks_do_not_change_predictions(rng):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("chunk", [7, 10, 64])
 def test_gradient_of_the_force_loss_is_right(au6, chunk):
     """Second derivatives, against finite differences of the loss and a loss in NumPy."""

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_fit_edges import SHORT, TINY, labelled, structure
+from conftest import graphs_alone
+from pair_potential import SHORT, TINY, labelled, structure
 
 from data_gen.frames import Frames
 from keras_models import catalogue
@@ -44,9 +45,11 @@ def found(request, frames):
     batches, shape = loop.whole(loop.train)
     inputs, labels = loop.train.batch(batches[0], shape, "float64")
     v = np.random.default_rng(1).standard_normal(labels.forces.shape)
-    last = LastLayer(model, loop)
     theta = flat_weights(model)
-    values, slopes = (x.numpy() for x in last.along(tf.constant(theta), inputs, tf.constant(v)))
+    with graphs_alone():
+        last = LastLayer(model, loop)
+        found = last.along(tf.constant(theta), inputs, tf.constant(v))
+    values, slopes = (x.numpy() for x in found)
     return loop, last, theta, inputs, v, values, slopes
 
 
@@ -90,6 +93,7 @@ def whole_loss(loop, theta) -> float:
     return total
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_the_solution_is_where_the_loss_of_training_has_its_minimum(frames, monkeypatch):
     """With many directions and hardly a ridge: steps in any direction lead up."""
     monkeypatch.setattr(last_layer, "RIDGES", (1e-12,))
@@ -112,6 +116,7 @@ def test_the_solution_is_where_the_loss_of_training_has_its_minimum(frames, monk
         assert whole_loss(loop, solved - step) > after
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_what_the_validation_block_speaks_against_is_not_done(frames, monkeypatch):
     model, loop = loop_of(frames, "outputs")
     theta = flat_weights(model)
@@ -123,6 +128,7 @@ def test_what_the_validation_block_speaks_against_is_not_done(frames, monkeypatc
     assert solve_last_layer(model, loop, theta).ridge is None
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_the_ridge_is_the_best_of_the_validation_block(frames):
     model, loop = loop_of(frames, "input")
     theta = flat_weights(model)
@@ -159,6 +165,7 @@ def test_the_saved_model_is_the_solved_one(frames, tmp_path):
     assert np.sqrt(np.mean(off**2)) == pytest.approx(said["after"][1], rel=1e-3)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_a_model_without_such_a_layer_is_left_as_it_is(frames):
     training = replace(SHORT, steps=1, warm_up=0, solve_last_layer=True)
     fitted = fit_edges(frames, EdgeFitSettings("eq3_neighbours", training, options={"cutoff": 4.0}))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import graphs_alone
 
 from data_gen.splits import folds
 from keras_models.settings import AdamSettings
@@ -13,8 +14,7 @@ from reproduction.errors import Diverged, Interrupted
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.gather import _late, errors_of
 
-# In one worker of `make test`, for what its tests share takes long.
-pytestmark = pytest.mark.xdist_group("partition")
+pytestmark = pytest.mark.usefixtures("without_xla")
 SPLIT = (320, 80)
 
 
@@ -51,7 +51,8 @@ def values_of(kept: Store, experiment, data) -> dict:
 def whole(au6, tmp_path_factory):
     """A blocked run's store, and the progress that it reported."""
     kept, seen = Store(tmp_path_factory.mktemp("whole")), []
-    assert do(Work(EQ2, (0,)), au6, kept, lambda done, _: seen.append(done)) == {}
+    with graphs_alone():
+        assert do(Work(EQ2, (0,)), au6, kept, lambda done, _: seen.append(done)) == {}
     return kept, seen
 
 

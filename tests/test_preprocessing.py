@@ -32,7 +32,18 @@ def train(au6):
     return au6[:300]
 
 
+MADE = {}
+
+
 def build(name, kind, train, dtype="float64", **options):
+    """A model that several tests share: they leave its weights as they are."""
+    key = (name, kind, dtype, *sorted(options.items()))
+    if key not in MADE:
+        MADE[key] = build_anew(name, kind, train, dtype, **options)
+    return MADE[key]
+
+
+def build_anew(name, kind, train, dtype="float64", **options):
     activation = options.pop("activation", None)
     options["preprocessing"] = kind
     model = catalogue.build(name, train, None, activation, options, 0, dtype)
@@ -79,7 +90,7 @@ def test_equals_its_slow_twin(name, kind, train, numbers, rng):
 def test_treatments_are_other_functions(name, kind, train, rng):
     """The twins would agree, too, if an option reached neither."""
     x = cluster(rng, 6)[None]
-    model, standard = build(name, kind, train), build(name, "standardised", train)
+    model, standard = build(name, kind, train), build_anew(name, "standardised", train)
     standard.set_weights(model.get_weights())
     assert abs(predict(model, x) - predict(standard, x)).item() > 1e-3
 

@@ -21,6 +21,7 @@ from reproduction.engine.tasks import force, graph
 from reproduction.engine.tasks.common import Job, fit_settings
 from reproduction.sections import EXPERIMENTS
 
+pytestmark = pytest.mark.usefixtures("without_xla")
 TRAINED = [e for e in EXPERIMENTS.values() if e.task in ("energy", "force", "graph", "gradient")]
 # One of each combination of what builds a model.
 BUILDS = list(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import graphs_alone
 from small_runs import EQ2, FLOOR, ignore
 
 from keras_models import load_model
@@ -31,11 +32,11 @@ def sums(au6):
 def finished(au6, tmp_path_factory):
     """The store of a run of Eq. 2."""
     kept = Store(tmp_path_factory.mktemp("finished"))
-    assert do(Work(EQ2, (0,), True), au6, kept, ignore) == {}
+    with graphs_alone():
+        assert do(Work(EQ2, (0,), True), au6, kept, ignore) == {}
     return kept
 
 
-@pytest.mark.xdist_group("finished")
 def test_a_run_is_kept_with_all_that_it_came_from(au6, finished):
     path = finished.folder / "table4/eq2/seed0"
     assert sorted(p.name for p in path.iterdir()) == ["arrays.npz", "model.keras", "run.json"]
@@ -57,7 +58,7 @@ def test_a_run_is_kept_with_all_that_it_came_from(au6, finished):
     assert values["", "train_seconds"] > 0
 
 
-@pytest.mark.xdist_group("finished")
+@pytest.mark.usefixtures("without_xla")
 def test_an_interrupted_run_goes_on_to_the_same_bits(au6, finished, tmp_path):
     torn = Store(tmp_path)
 

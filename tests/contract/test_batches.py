@@ -16,7 +16,10 @@ from keras_models.neighbours import edges
 from keras_models.prediction import EnergyForcePredictor
 
 PERIODIC = [v for v in VARIANTS if entry(v).periodic]
-
+# A model of each kind of batch, and one with all layers: that of two rounds is compiled in
+# test_linear.py, the others have no layers of their own. Chunks, the last of them not full, of one
+# shape and of two, and of all four structures.
+COMPILED = (("behler", 3), ("eq2_neighbours", 3), ("linear_eq4-round3-input", 4))
 
 NAMES = ("cluster", "slab", "skew", "atom")
 
@@ -96,8 +99,12 @@ def test_frames_of_any_size_together_as_alone(variant, structures):
     filled = respond(variant, structures, room=True)
     np.testing.assert_allclose(filled[0][:4], energies, atol=1e-11)
     np.testing.assert_allclose(filled[1][:19], forces, atol=1e-11)
-    # In chunks of one compiled shape, the last of them not full.
-    chunked = EnergyForcePredictor(build(variant), chunk=3).of(structures)
+
+
+@pytest.mark.parametrize(("variant", "chunk"), COMPILED)
+def test_in_chunks_of_compiled_shapes_as_together(variant, chunk, structures):
+    energies, forces = respond(variant, structures)
+    chunked = EnergyForcePredictor(build(variant), chunk).of(structures)
     np.testing.assert_allclose(chunked[0], energies, atol=1e-11)
     np.testing.assert_allclose(np.concatenate(chunked[1]), forces, atol=1e-11)
 
