@@ -4,7 +4,7 @@ STEPS := $(sort $(wildcard scripts/0*.py))
 export PYTHON AMP
 
 .PHONY: help setup reproduce quick test benchmark figures report lint audit check-dgl check-peers \
-	lock compare archive
+	lock compare archive workflow-env check-slurm check-workflow
 
 help:
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
@@ -23,6 +23,9 @@ help:
 	@echo "make lock        requirements.lock and others, with checksums, from the short lists"
 	@echo "make check-dgl   optional: section 6's network in DGL, as the report had it, is the same"
 	@echo "make check-peers optional: other packages' errors on Au6, measured again"
+	@echo "make workflow-env  optional: Snakemake, for the same runs on a cluster: docs/cluster.md"
+	@echo "make check-slurm optional: these on a real SLURM of one node give the same bits"
+	@echo "make check-workflow optional: killed again and again they do, too; overhead, busy cores"
 
 setup:
 	@PYTHON="$(PYTHON)" scripts/setup.sh
@@ -81,3 +84,15 @@ compare: setup
 
 archive: setup
 	@$(PY) -m reproduction.archive $(ARGS)
+
+# Snakemake wants a newer NumPy than Amp takes: an environment of its own, whose rules call .venv.
+workflow-env: setup
+	@PYTHON="$(PYTHON)" workflow/setup.sh
+
+# As root, from Debian's packages; started and stopped here, and nothing of it stays but those.
+check-slurm: workflow-env
+	@checks/slurm/setup.sh
+	@$(PY) -m checks.slurm
+
+check-workflow: workflow-env
+	@$(PY) -m checks.workflow $(ARGS)

@@ -21,7 +21,7 @@ setup(
     ),
     package_data={
         "data_gen": ["published/*"],
-        "reproduction": ["*.csv", "show/templates/*.j2"],
+        "reproduction": ["*.csv", "show/templates/*.j2", "sweeps/templates/*.j2"],
         "figures": ["templates/*.css"],
         "fitting": ["templates/*.j2"],
     },

@@ -1,6 +1,7 @@
 """Atomic writing of files, checksums, and removal of leftover scratch files."""
 
 import contextlib
+import glob
 import hashlib
 import os
 import uuid
@@ -42,10 +43,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, stem: str = "") -> None:
     """Remove scratch files that killed programs left below a folder.
 
     The caller must have locked the folder, lest files that another program is writing be removed.
+
+    Args:
+        folder: to look in.
+        stem: of the files, if only theirs are removed, which are locked.
     """
-    for path in Path(folder).rglob(".*.tmp.*"):
+    of = f"{glob.escape(stem)}.{'[0-9a-f]' * 32}" if stem else "*"
+    for path in Path(folder).rglob(f".{of}.tmp.*"):
         path.unlink(missing_ok=True)

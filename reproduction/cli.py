@@ -16,9 +16,11 @@ from data_gen.locks import Held, held
 from data_gen.machine import cores
 from data_gen.streams import prepare_streams
 from reproduction.engine.experiment import Experiment
+from reproduction.engine.job import on_record, reserved
+from reproduction.engine.leaves import digest, mark
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import Work, explain, load_dataset
-from reproduction.engine.schedule import Outcome, plan, run
+from reproduction.engine.schedule import Outcome, plan, run, wanted_seeds
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
 from reproduction.progress import Bars
@@ -43,6 +45,11 @@ class Workspace:
 
     folder: Path
     is_quick: bool
+
+    @property
+    def outer(self) -> Path:
+        """What ``--folder`` was."""
+        return self.folder.parent if self.is_quick else self.folder
 
     @property
     def data(self) -> Path:
@@ -96,6 +103,13 @@ def add_run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--seeds", nargs="+", type=int, metavar="K", help="instead of each row's own")
     p.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
     p.add_argument("--fresh", action="store_true", help="run everything again")
+    p.add_argument(
+        "--leaf",
+        type=Path,
+        metavar="FILE",
+        help="as one of many jobs: reserve only the runs of --only and --seeds, so that others can "
+        "be done meanwhile, and write this file once they are there (see workflow/)",
+    )
 
 
 def check_seed(seed: int) -> None:
@@ -150,20 +164,27 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, part: str = "") -> Iterator[None]:
     """Lock a folder of data or results until the block ends, so that no other command writes there.
+
+    Args:
+        folder: to lock.
+        part: name of files, without suffix, if only these are written: other commands may write
+            others meanwhile.
 
     Raises:
         ReproductionError: another command has locked it.
     """
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(held(folder))
+            stack.enter_context(held(folder, shared=bool(part)))
+            if part:
+                stack.enter_context(held(folder, f".{part}.lock"))
         except Held:
             raise ReproductionError(
                 f"{folder}: another command is writing here; wait for it or stop it"
             ) from None
-        sweep(folder)
+        sweep(folder, part)
         yield
 
 
@@ -222,8 +243,26 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
     workers = cores() if arguments.workers is None else arguments.workers
     if workers < 1:
         raise ReproductionError(f"--workers must be at least 1, not {workers}")
+    if arguments.leaf and len(experiments) != 1:
+        raise ReproductionError("--leaf is for one experiment: say which with --only")
     for seed in arguments.seeds or ():
         check_seed(seed)
+    if arguments.leaf:
+        outcome = run_leaf(space, experiments[0], arguments)
+    else:
+        outcome = run_all(space, experiments, arguments, workers, out)
+    say(outcome, space, out)
+    return outcome
+
+
+def run_all(
+    space: Workspace,
+    experiments: Sequence[Experiment],
+    arguments: argparse.Namespace,
+    workers: int,
+    out: Console,
+) -> Outcome:
+    """Run experiments, with the whole folder of runs locked. Raises as :func:`run_experiments`."""
     store = Store(space.runs)
     with store.locked():
         sums = checksums(space, experiments)
@@ -239,6 +278,31 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
             for needs_models in (False, True):
                 now = [w for w in work if bool(w.experiment.models_of) == needs_models]
                 run(now, outcome, store, space.data, workers, bars)
+    return outcome
+
+
+def run_leaf(space: Workspace, experiment: Experiment, arguments: argparse.Namespace) -> Outcome:
+    """Run some seeds of an experiment as one of many jobs: the option ``--leaf``.
+
+    Only these runs are reserved. What keeps them from being made is put on record.
+
+    Raises:
+        ReproductionError, DataError: as :func:`run_experiments`.
+    """
+    store, seeds = Store(space.runs), arguments.seeds
+    used = [space.experiment(experiment.models_of)] if experiment.models_of else []
+    with reserved(store, experiment, seeds, used), on_record(store, experiment, seeds) as listener:
+        sums = checksums(space, [experiment])
+        work, outcome = plan([experiment], store, sums, seeds, arguments.fresh, space.is_quick)
+        run(work, outcome, store, space.data, 1, listener)
+        if not outcome.failed:
+            made = wanted_seeds(experiment, seeds)
+            mark(arguments.leaf, digest(experiment, made), experiment.id, made, store)
+    return outcome
+
+
+def say(outcome: Outcome, space: Workspace, out: Console) -> None:
+    """Print what was done."""
     out.print(
         space.label(
             f"{len(outcome.made)} runs made, {outcome.skipped} already existed, "
@@ -256,7 +320,6 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
         out.print(f"seeds not in their rows' lists, shown in no table: {', '.join(outcome.beside)}")
     for name, why in outcome.failed.items():
         out.print(f"failed: {name}: {why}", markup=False)
-    return outcome
 
 
 def _expected_seconds(space: Workspace) -> Callable[[Work], float]:

@@ -83,7 +83,8 @@ def main(argv):
             settings = (source.quick() if space.is_quick else source).origin
             path = space.data / f"{arguments.output or name}.traj"
             wanted.append((name, replace(settings, **asked), path))
-    with cli.alone(space.data):
+    # One dataset leaves room for other commands that make others.
+    with cli.alone(space.data, (arguments.name and (arguments.output or arguments.name)) or ""):
         # Existing files are checked first, so that nothing is made if one of them is invalid.
         found = [fitting(path, settings) for _, settings, path in wanted]
         for (name, settings, path), data in zip(wanted, found, strict=True):

@@ -52,10 +52,15 @@ def failures(space, out):
 
 
 def main(argv):
-    arguments = cli.parser(__doc__).parse_args(argv)
+    p = cli.parser(__doc__)
+    p.add_argument("--metrics", action="store_true", help="only what figures and page are made of")
+    arguments = p.parse_args(argv)
     space, out = cli.workspace(arguments), cli.console()
     with cli.alone(space.results):
-        evidence, notes = report(space, out)
+        if arguments.metrics:
+            evidence, _, notes = cli.gather_results(space, out)
+        else:
+            evidence, notes = report(space, out)
     for note in notes:
         out.print(note, markup=False)
     for name, runs in evidence.provenance.items():

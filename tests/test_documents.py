@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_sections import sections_of
 
 from reproduction.engine.provenance import ROOT
+from reproduction.leaves import sections_of
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables, rows_of, select
 from reproduction.show import documents, words
 from reproduction.show.claims import verdicts
@@ -109,7 +109,9 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
 
 
-@pytest.mark.parametrize("path", [*PAGES, ROOT / "ASSUMPTIONS.md"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [*PAGES, ROOT / "ASSUMPTIONS.md", ROOT / "docs/cluster.md"], ids=lambda p: p.name
+)
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)\s]+)\)", text_of(path)):
         if "://" in target:
@@ -121,12 +123,14 @@ def test_links_lead_somewhere(path):
             assert anchor in anchors(text_of(other)), target
 
 
-@pytest.mark.parametrize("path", PAGES, ids=ids(PAGES))
+@pytest.mark.parametrize("path", [*PAGES, ROOT / "docs/cluster.md"], ids=lambda p: p.name)
 def test_files_that_are_named_are_there(path):
     """`scripts/x.py` from the root, or `x.py` after a folder that was just named."""
     text = text_of(path)
     for name in re.findall(r"`([\w./]+/[\w./]*)`", text):
-        assert (ROOT / name).exists() or name.startswith(("quick/", "runs/", "data/")), name
+        assert (ROOT / name).exists() or name.startswith(("quick/", "runs/", "data/", "sweeps/")), (
+            name
+        )
     for name in re.findall(r"scripts/\w+\.py|\d\d_\w+\.py", text):
         assert (ROOT / "scripts" / name.split("/")[-1]).is_file(), name
 
@@ -138,10 +142,12 @@ def test_each_equation_is_found_where_the_readme_says():
     for equations, cell in rows:
         path = re.search(r"\(([\w/.]+\.py)\)", cell)[1]
         source = text_of(ROOT / path)
-        for name in re.findall(r"`(\w+)`", cell):
+        names, numbers = re.findall(r"`(\w+)`", cell), re.findall(r"\d+", equations)
+        for k, name in enumerate(names):
             assert re.search(rf"^def {name}\(", source, flags=re.M), name
             docstring = source.split(f"def {name}(")[1].split('"""')[1]
-            for number in re.findall(r"\d+", equations):
+            # As many names as equations: each has its own.
+            for number in numbers[k : k + 1] if len(names) == len(numbers) else numbers:
                 assert re.search(rf"Eq\. .*\b{number}\b", docstring), (name, number)
         found |= set(map(int, re.findall(r"\d+", equations)))
     assert found == set(range(1, 12))

@@ -80,6 +80,8 @@ OTHERWISE = {
     "amp_baseline/process.py": "Amp's own folder, gone with the run",
     "amp_baseline/training.py": "Amp's own folder, gone with the run",
     "checks/dgl/keras_side.py": "handed from one process to the next",
+    "checks/slurm/": "logs and settings in a folder that is made anew each time",
+    "checks/workflow/": "the same",
     "checks/peers/": "logs and frames in runs/peers/, by environments without this project",
 }
 

@@ -1,9 +1,7 @@
 """The registry: rows are the report's where it prints something, and each has its place."""
 
-import ast
 import re
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 
@@ -11,6 +9,7 @@ from amp_baseline.settings import AmpSettings
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.engine.completion import completed
 from reproduction.engine.provenance import ROOT
+from reproduction.leaves import sections_of
 from reproduction.sections import EXPERIMENTS, SECTIONS, all_tables
 from reproduction.sections.s3_behler import TWIN_OF
 from reproduction.sections.s3_functions import AMP, older
@@ -183,13 +182,6 @@ def test_a_quick_run_takes_each_model_and_partition_and_what_it_needs():
     for experiment in chosen.values():
         assert experiment.models_of in ("", *chosen)
         assert experiment.at_quick_size().seeds == experiment.seeds[:1]
-
-
-def sections_of(script: Path) -> tuple[str, ...]:
-    for node in ast.parse(script.read_text()).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SECTIONS":
-            return ast.literal_eval(node.value)
-    return ()
 
 
 def test_every_row_has_one_script_and_one_table():

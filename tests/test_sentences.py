@@ -15,7 +15,7 @@ from reproduction.show.rules import energy
 EVIDENCE = Evidence.read(ROOT / "results", EXPERIMENTS)
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in (*documents(ROOT), ROOT / "ASSUMPTIONS.md")
+    for path in (*documents(ROOT), ROOT / "ASSUMPTIONS.md", ROOT / "docs/cluster.md")
 }
 ALL = [(page, sentence) for page, said in SENTENCES.items() for sentence in said]
 OTHERS = not_about_results()

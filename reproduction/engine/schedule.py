@@ -63,6 +63,18 @@ class Listener:
         """Called when a group ends; ``failures`` gives the reason by seed."""
 
 
+def wanted_seeds(experiment: Experiment, seeds: Sequence[int] | None = None) -> list[int]:
+    """Seeds to run: those asked for, or else the experiment's own."""
+    # Deterministic experiments would only repeat themselves for other seeds.
+    own = seeds is None or experiment.deterministic
+    return list(experiment.seeds) if own else sorted(set(seeds))
+
+
+def groups(experiment: Experiment, seeds: Sequence[int]) -> list[tuple[int, ...]]:
+    """Seeds as they are trained side by side: groups of as many as the experiment has lanes."""
+    return [tuple(seeds[k : k + experiment.lanes]) for k in range(0, len(seeds), experiment.lanes)]
+
+
 def plan(
     experiments: Sequence[Experiment],
     store: Store,
@@ -90,9 +102,7 @@ def plan(
     for experiment in experiments:
         code = code_checksum(experiment.task)
         missing = []
-        # Deterministic experiments would only repeat themselves for other seeds.
-        own = seeds is None or experiment.deterministic
-        for seed in experiment.seeds if own else sorted(set(seeds)):
+        for seed in wanted_seeds(experiment, seeds):
             name, one = f"{experiment.id} seed {seed}", experiment.of_seed(seed)
             if seed not in experiment.seeds:
                 outcome.beside.append(name)
@@ -108,8 +118,7 @@ def plan(
                 outcome.unsealed += not is_sealed(run)
                 if run["code_sha256"] != code:
                     outcome.older_code.append(name)
-        for k in range(0, len(missing), experiment.lanes):
-            group = tuple(missing[k : k + experiment.lanes])
+        for group in groups(experiment, missing):
             if fresh:
                 store.checkpoint(experiment.id, group).unlink(missing_ok=True)
             work.append(Work(experiment.of_seed(group[0]), group, quick))

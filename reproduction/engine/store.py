@@ -21,6 +21,9 @@ from reproduction.engine.experiment import FIVE_SEEDS, Experiment
 from reproduction.engine.seal import ARRAYS, MODEL, RUN, Damaged, open_run, sealed
 from reproduction.errors import ReproductionError
 
+# Of a run: id of its experiment, and seed.
+Run = tuple[str, int]
+
 
 @dataclass
 class RunResult:
@@ -82,6 +85,35 @@ class Store:
             self._sweep()
             yield
 
+    @contextlib.contextmanager
+    def reserved(self, wanted: Iterable[Run], used: Iterable[Run] = ()):
+        """Lock some runs, so that other programs may do others in the same folder meanwhile.
+
+        It waits for programs that do the same runs, or make the models that are used.
+
+        Args:
+            wanted: (experiment, seed) of the runs that are made.
+            used: of the runs whose models are used; others may use them, too.
+
+        Raises:
+            ReproductionError: another program has locked the whole folder.
+        """
+        wanted = set(wanted)
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(held(self.folder, shared=True))
+            except Held:
+                raise ReproductionError(
+                    f"{self.folder}: another command has the whole folder; wait for it or stop it"
+                ) from None
+            # In one order, lest two programs wait for each other.
+            for experiment, seed in sorted(wanted | set(used)):
+                others = (experiment, seed) not in wanted
+                folder, name = self.folder / experiment, f".lock-seed{seed}"
+                stack.enter_context(held(folder, name, wait=True, shared=others))
+            self._sweep_of(wanted)
+            yield
+
     def still(self):
         """Freeze the runs: none is added, removed or replaced until the block ends.
 
@@ -94,6 +126,19 @@ class Store:
         for pattern in ("*/*/.seed*", "*/*/.checkpoint*.tmp.npz"):
             for path in self.folder.glob(pattern):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _sweep_of(self, runs: set[Run]) -> None:
+        """The same of some runs only: what is half written of others may be in work."""
+        for experiment in {name for name, _ in runs}:
+            own = {str(seed) for name, seed in runs if name == experiment}
+            folder = self.folder / experiment
+            for path in folder.glob(".seed*"):
+                if path.name.split(".")[1].removeprefix("seed") in own:
+                    shutil.rmtree(path)
+            for path in folder.glob(".checkpoint-*.tmp.npz"):
+                group = path.name.split(".")[1].removeprefix("checkpoint-").split("-of-")[0]
+                if set(group.split("-")) <= own:
+                    path.unlink()
 
     def run_folder(self, experiment: str, seed: int) -> Path:
         """Folder of a run, whether or not it exists."""

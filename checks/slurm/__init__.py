@@ -1,0 +1,1 @@
+"""The workflow on a real SLURM: one node, from Debian's packages, started and stopped here."""

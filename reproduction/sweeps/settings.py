@@ -1,0 +1,155 @@
+"""Changed settings of an experiment, or of a training by scripts/train.py, from a sweep's cells."""
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from data_gen.splits import PARTITIONS
+from fitting.config import OF_MODEL, OF_TRAINING, Config
+from reproduction.engine.experiment import Experiment
+from reproduction.errors import ReproductionError
+
+# Settings of an experiment itself.
+OF_EXPERIMENT = ("model", "widths", "activation", "loss_weights", "frames", "split", "partition")
+# Arguments of builders that are no options: training part or statistics, widths, activation.
+POSITIONAL = 3
+# Settings of a training on a user's data that are neither its model's nor its optimiser's.
+OF_CONFIG = ("energy_key", "forces_key", "split", "test_share", "validation_share")
+QUICK_STEPS = 20
+
+
+def changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
+    """An experiment with some settings changed.
+
+    Raises:
+        ReproductionError: it has no such setting, or the value is of another kind.
+        ValueError: a value makes no sense.
+    """
+    if "model" in settings:
+        _check_model(experiment, settings["model"])
+    if settings.get("partition", "time") not in PARTITIONS:
+        raise ReproductionError(f"partition is one of {', '.join(PARTITIONS)}")
+    for name, new in settings.items():
+        trained = _names(experiment.training)
+        if name in OF_EXPERIMENT:
+            experiment = replace(experiment, **{name: _like(getattr(experiment, name), name, new)})
+        elif name in trained:
+            new = _like(getattr(experiment.training, name), name, new)
+            experiment = replace(experiment, training=replace(experiment.training, **{name: new}))
+        else:
+            options = {**_options(experiment.model), **experiment.options}
+            if name not in options:
+                known = [*(n for n in OF_EXPERIMENT if getattr(experiment, n)), *trained, *options]
+                raise _unknown(experiment.id, name, known)
+            new = _like(options[name], name, new)
+            experiment = replace(experiment, options={**experiment.options, name: new})
+    return experiment
+
+
+def training_config(settings: Mapping[str, Any], file: str, quick: bool) -> dict[str, Any]:
+    """Attributes of a :class:`~fitting.config.Config`, without seeds, from a line of a sweep.
+
+    Raises:
+        ReproductionError: there is no such setting, or the number of steps is not given.
+        FittingError: a value makes no sense.
+    """
+    if "minutes" in settings:
+        raise ReproductionError(
+            "train needs steps and not minutes, whose number of steps depends on the machine"
+        )
+    options = _options(settings.get("model", "linear_eq4"))
+    of_model = tuple(name for name in OF_MODEL if name not in ("name", "options"))
+    config: dict[str, Any] = {"files": (file,), "minutes": None, "model": {}, "training": {}}
+    for name, new in settings.items():
+        if name == "model":
+            config["model"]["name"] = new
+        elif name in OF_CONFIG:
+            config[name] = new
+        elif name in of_model:
+            config["model"][name] = new
+        elif name in OF_TRAINING:
+            config["training"][name] = new
+        elif name in options:
+            config["model"].setdefault("options", {})[name] = new
+        else:
+            raise _unknown("train", name, ("model", *OF_CONFIG, *of_model, *OF_TRAINING, *options))
+    if "steps" not in config["training"]:
+        raise ReproductionError("train needs a number in the column steps")
+    if quick:
+        config["training"]["steps"] = min(QUICK_STEPS, config["training"]["steps"])
+    return {k: v for k, v in asdict(Config(**config)).items() if k != "seeds"}
+
+
+def _check_model(experiment: Experiment, name: Any) -> None:
+    """Raise ReproductionError if a model is not of the kind of an experiment's own."""
+    from keras_models.catalogue import MODELS
+
+    own = MODELS.get(experiment.model)
+    if own is None:
+        raise ReproductionError(f"{experiment.id} has no model that could be another")
+    alike = [m.name for m in MODELS.values() if (m.inputs, m.output) == (own.inputs, own.output)]
+    if name not in alike:
+        raise ReproductionError(f"model of {experiment.id} is {', '.join(alike)}, not {name!r}")
+
+
+def _names(training: Any) -> list[str]:
+    return [f.name for f in fields(training)] if training is not None else []
+
+
+def _options(model: str) -> dict[str, Any]:
+    """Options of a model's builder, with their defaults; none for a task without a model."""
+    # Takes seconds: it brings TensorFlow.
+    from keras_models import catalogue
+
+    if model not in catalogue.MODELS:
+        return {}
+    known = list(inspect.signature(catalogue.find(model).builder).parameters.values())
+    return {p.name: p.default for p in known[POSITIONAL:] if p.default is not p.empty}
+
+
+def _like(old: Any, name: str, new: Any) -> Any:
+    """A value of the kind of the one that it replaces.
+
+    Raises:
+        ReproductionError: it is of another kind.
+    """
+    number = isinstance(new, (int, float)) and not isinstance(new, bool)
+    if old is None or (isinstance(old, bool) and isinstance(new, bool)):
+        return new
+    if isinstance(old, bool):
+        raise ReproductionError(f"{name} is true or false, not {new!r}")
+    if isinstance(old, int):
+        kind, fits = "a whole number", number and isinstance(new, int)
+    elif isinstance(old, float):
+        kind, fits = "a number", number
+        new = float(new) if number else new
+    elif isinstance(old, tuple):
+        kind, fits = f"a list such as {_plain(old)}", isinstance(new, tuple)
+        fits = fits and _numbers(new) and (not old or _depth(new) == _depth(old))
+    else:
+        kind, fits = "a word", isinstance(new, str)
+    if not fits:
+        raise ReproductionError(f"{name} is {kind}, not {_plain(new)}")
+    return new
+
+
+def _depth(entry: Any) -> int:
+    return 1 + max(map(_depth, entry), default=0) if isinstance(entry, tuple) else 0
+
+
+def _numbers(entry: Any) -> bool:
+    if isinstance(entry, tuple):
+        return bool(entry) and all(map(_numbers, entry))
+    return isinstance(entry, (int, float)) and not isinstance(entry, bool)
+
+
+def _plain(entry: Any) -> str:
+    return str(entry).replace("(", "[").replace(",)", "]").replace(")", "]")
+
+
+def _unknown(of: str, name: str, known: Iterable[str]) -> ReproductionError:
+    known = list(dict.fromkeys(known))
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known
+    return ReproductionError(f"{of} has no setting {name!r}; there is {', '.join(close)}")
