@@ -4,7 +4,7 @@ STEPS := $(sort $(wildcard scripts/0*.py))
 export PYTHON AMP
 
 .PHONY: help setup reproduce quick test benchmark figures report lint audit check-dgl check-peers \
-	workflow-env check-slurm check-workflow
+	lock compare archive workflow-env check-slurm check-workflow
 
 help:
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
@@ -14,9 +14,13 @@ help:
 	@echo "make report      tables, verdicts, README and results/report.html from the runs there"
 	@echo "make figures     figures from the results that are there"
 	@echo "make benchmark   speed, as ratios measured in one run"
-	@echo "make lint        ruff"
+	@echo "make lint        ruff, hadolint"
 	@echo "make audit       are the committed numbers what their predictions and this machine give?"
 	@echo "                 ARGS='--minutes 20', ARGS='--rows table4/eq4', ARGS=--help"
+	@echo "make compare     OLD=v0.1.0: the committed numbers against those of a tag or commit"
+	@echo "                 ARGS=--all, ARGS='--markdown page.md'"
+	@echo "make archive     one file for a data repository, into dist/: code, results, models"
+	@echo "make lock        requirements.lock and others, with checksums, from the short lists"
 	@echo "make check-dgl   optional: section 6's network in DGL, as the report had it, is the same"
 	@echo "make check-peers optional: other packages' errors on Au6, measured again"
 	@echo "make workflow-env  optional: Snakemake, for the same runs on a cluster: docs/cluster.md"
@@ -54,6 +58,7 @@ benchmark: setup
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/hadolint Dockerfile
 
 # Changes nothing in results/. Exit status 1 where something differs.
 audit: setup
@@ -70,6 +75,15 @@ check-peers: setup
 	@PYTHON="$(PYTHON)" checks/peers/setup.sh
 	@$(PY) checks/peers/export.py runs/peers/data
 	@$(PY) checks/peers/measure.py runs/peers
+
+lock:
+	@PYTHON="$(PYTHON)" scripts/lock.sh $(ARGS)
+
+compare: setup
+	@$(PY) -m reproduction.compare $(ARGS) -- "$(OLD)"
+
+archive: setup
+	@$(PY) -m reproduction.archive $(ARGS)
 
 # Snakemake wants a newer NumPy than Amp takes: an environment of its own, whose rules call .venv.
 workflow-env: setup

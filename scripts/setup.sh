@@ -1,9 +1,10 @@
 #!/bin/sh
-# Creates .venv from requirements.txt if it is missing or outdated; `make` calls it first.
+# Creates .venv from the locks if it is missing or outdated; `make` calls it first. Of each package
+# only files with the locked checksums are installed.
 set -eu
 cd "$(dirname "$0")/.."
 
-wanted=$(cat requirements.txt amp_baseline/*requirements.txt setup.py | sha256sum | cut -d ' ' -f 1)
+wanted=$(cat requirements.lock amp_baseline/*requirements.lock setup.py | sha256sum | cut -d ' ' -f 1)
 amp_has_fortran() { ls .venv/lib/python3*/site-packages/amp/fmodules*.so >/dev/null 2>&1; }
 # In a checkout that was moved or copied, the environment works, but imports the packages of the old
 # location. -P excludes the current folder from the search path.
@@ -37,22 +38,26 @@ rm -f .venv/ready
 # A working environment is updated; only a broken one is created again.
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$found" -m venv --clear .venv
 log=.venv/setup.log
+install=".venv/bin/python -m pip install --disable-pip-version-check"
+# First the wheels, then asap3, which is built with some of them: pip checks no checksums of what it
+# would fetch for a build environment of its own.
+install_locked() {
+    awk '/^[A-Za-z0-9]/ { keep = !/^asap3==/ } keep' requirements.lock >.venv/wheels.lock &&
+    $install --require-hashes --only-binary :all: --requirement .venv/wheels.lock &&
+    $install --require-hashes --no-build-isolation --requirement requirements.lock
+}
 # Amp's build gets its old setuptools from a separate folder, so the newer one stays installed. pip's
 # cache is not used, as a cached wheel may have been built without Fortran.
 install_amp() {
     tools=.venv/amp-build-tools
-    .venv/bin/python -m pip install --disable-pip-version-check --upgrade --target "$tools" \
-        --requirement amp_baseline/build-requirements.txt &&
-    SETUPTOOLS_USE_DISTUTILS=stdlib PYTHONPATH="$PWD/$tools" .venv/bin/python -m pip install \
-        --disable-pip-version-check --no-deps --no-build-isolation --no-cache-dir \
-        --force-reinstall --requirement amp_baseline/requirements.txt
+    $install --require-hashes --only-binary :all: --upgrade --target "$tools" \
+        --requirement amp_baseline/build-requirements.lock &&
+    SETUPTOOLS_USE_DISTUTILS=stdlib PYTHONPATH="$PWD/$tools" $install --require-hashes \
+        --no-deps --no-build-isolation --no-cache-dir --force-reinstall \
+        --requirement amp_baseline/requirements.lock
 }
-# The constraint also applies to build environments, so that asap3 is built with pinned tools.
-if ! PIP_CONSTRAINT=requirements.txt .venv/bin/python -m pip install \
-        --disable-pip-version-check --requirement requirements.txt >"$log" 2>&1 ||
-   ! install_amp >>"$log" 2>&1 ||
-   ! .venv/bin/python -m pip install --disable-pip-version-check --no-deps \
-        --no-build-isolation --editable . >>"$log" 2>&1; then
+if ! install_locked >"$log" 2>&1 || ! install_amp >>"$log" 2>&1 ||
+   ! $install --no-deps --no-build-isolation --editable . >>"$log" 2>&1; then
     tail -n 25 "$log" >&2
     stop "set-up failed; the full log is $log"
 fi

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Creates .venv-workflow from requirements.txt beside this script if it is missing or outdated.
+# Creates .venv-workflow from requirements.lock beside this script if it is missing or outdated.
 set -eu
 cd "$(dirname "$0")/.."
 
-requirements=workflow/requirements.txt
+requirements=workflow/requirements.lock
 wanted=$(sha256sum <$requirements | cut -d ' ' -f 1)
 # Like .venv, it does not work after being moved.
 if [ "$(cat .venv-workflow/ready 2>/dev/null)" = "$wanted" ] &&
@@ -19,7 +19,7 @@ rm -f .venv-workflow/ready
 "$found" -m venv --clear .venv-workflow
 log=.venv-workflow/setup.log
 if ! .venv-workflow/bin/python -m pip install --disable-pip-version-check \
-        --requirement $requirements >"$log" 2>&1; then
+        --require-hashes --requirement $requirements >"$log" 2>&1; then
     tail -n 25 "$log" >&2
     stop "set-up failed; the full log is $log"
 fi

@@ -2,26 +2,16 @@
 
 import os
 import platform
-import subprocess
 from functools import cache
 from pathlib import Path
 
 from data_gen.machine import processor, versions
 from reproduction.engine import code, tasks
+from reproduction.engine.checkout import said
 from reproduction.engine.source import Repository
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("numpy", "scipy", "tensorflow", "keras", "ase", "asap3", "amp-atomistics")
-
-
-def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 @cache
@@ -39,8 +29,10 @@ def code_checksum(task: str) -> str:
 def provenance() -> dict:
     """Commit, versions, processor, core count and operating system of this process."""
     return {
-        "commit": _git("rev-parse", "HEAD") or "not a git checkout",
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "commit": said(ROOT, "rev-parse", "HEAD", seconds=10) or "not a git checkout",
+        "uncommitted_changes": bool(
+            said(ROOT, "status", "--porcelain", "--untracked-files=no", seconds=10)
+        ),
         "versions": versions(PACKAGES),
         "processor": processor(),
         "cores": os.cpu_count(),

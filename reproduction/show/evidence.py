@@ -1,6 +1,7 @@
 """Stored numbers with their experiments: the basis of tables, verdicts and figures."""
 
 import csv
+import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -52,6 +53,10 @@ class Metrics:
         """A metric as {seed: value}, in the order of seeds; empty if there is no such number."""
         return dict(sorted(self._values.get((experiment, split, metric), {}).items()))
 
+    def all_keys(self) -> list[tuple[str, str, str]]:
+        """(experiment, split, metric) of all numbers, in the order in which they were given."""
+        return list(self._values)
+
     def experiments(self) -> set[str]:
         """Ids of the experiments that have numbers."""
         return {one.experiment for one in self.rows}
@@ -64,20 +69,24 @@ class Metrics:
             ReproductionError: the file is not in the form that the project writes.
         """
         path = folder / "metrics.csv"
-        if not path.is_file():
-            return cls([])
-        with open(path, newline="", encoding="utf-8") as file:
-            try:
-                return cls(
-                    Value(
-                        r["experiment"], int(r["seed"]), r["split"], r["metric"], float(r["value"])
-                    )
-                    for r in csv.DictReader(file)
-                )
-            except (KeyError, TypeError, ValueError):
-                raise ReproductionError(
-                    f"{path}: not a valid table of metrics; delete it or take it from git"
-                ) from None
+        return cls.parse(path.read_text(encoding="utf-8"), path) if path.is_file() else cls([])
+
+    @classmethod
+    def parse(cls, text: str, path: object) -> "Metrics":
+        """Read the text of a ``metrics.csv``; ``path`` says in the message where it is from.
+
+        Raises:
+            ReproductionError: the text is not in the form that the project writes.
+        """
+        try:
+            return cls(
+                Value(r["experiment"], int(r["seed"]), r["split"], r["metric"], float(r["value"]))
+                for r in csv.DictReader(io.StringIO(text, newline=""))
+            )
+        except (KeyError, TypeError, ValueError):
+            raise ReproductionError(
+                f"{path}: not a valid table of metrics; delete it or take it from git"
+            ) from None
 
 
 def read_provenance(folder: Path) -> dict[str, dict]:
