@@ -127,14 +127,14 @@ def train_main(argv: Sequence[str]) -> int:
     if arguments.workers is not None and arguments.workers < 1:
         raise FittingError(f"--workers must be at least 1, not {arguments.workers}")
     from fitting.training import train
-    from keras_models.errors import Diverged
+    from keras_models.errors import Diverged, TooManyWeights
 
     try:
         path = train(config, folder, console(), arguments.workers)
     except Diverged as error:
         print(f"error: {error}: try a smaller training.learning_rate", file=sys.stderr)
         return EXIT_FAILED
-    except TrainingFailed as error:
+    except (TrainingFailed, TooManyWeights) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
     console().print(f"Done: {path}", markup=False)

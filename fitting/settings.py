@@ -187,7 +187,11 @@ def _steps_in_time(config: Config, data: Data, console: Console, workers: int) -
     seconds = speed.seconds(steps, *how_many)
     for_each = f" for each of {models} models" if models > 1 else ""
     at_once_too = f", {at_once} side by side" if at_once > 1 else ""
-    too_long = ", more than asked for, as fewer would hardly train" if seconds > left + 1 else ""
+    too_long = (
+        ", longer than is left of the minutes, as fewer would hardly train"
+        if seconds > left + 1
+        else ""
+    )
     console.print(
         f"{1000 * speed.step:.1f} ms a step: {steps:,} steps{for_each}{at_once_too}, in about "
         f"{duration(seconds)}{too_long}",

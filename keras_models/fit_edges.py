@@ -25,7 +25,7 @@ from keras_models.checkpoints import Checkpoint
 from keras_models.edge_data import EdgeData, frames_per_batch
 from keras_models.fine_tuning import Pretrained
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
-from keras_models.optimise.edge_newton import NewtonState, train_second_order
+from keras_models.optimise.edge_newton import NewtonState, check_size, train_second_order
 from keras_models.optimise.last_layer import solve_last_layer
 from keras_models.prediction import StructurePredictor
 from keras_models.reference import reference_energies
@@ -161,6 +161,7 @@ def fit_edges(
         ValueError: the model does not take edge lists, an element is in the validation block
             alone or unknown to the model to begin with, or there are neither forces nor a weight
             of energies.
+        TooManyWeights: the model is too large for the second-order stages.
         Diverged: the loss is not finite.
     """
     report = report or (lambda fraction, text: None)
@@ -187,6 +188,8 @@ def fit_edges(
             seed,
             settings.dtype_used,
         )
+    if training.stages:
+        check_size(model.count_params())
     report(0.0, "edge lists")
     cutoff = cutoff_of(model)
     data = EdgeData(first, cutoff, references)

@@ -10,6 +10,7 @@ from pair_potential import SHORT, TINY, labelled, structure
 from data_gen.frames import Frames
 from keras_models.backend import tf
 from keras_models.building import flat_weights
+from keras_models.errors import TooManyWeights
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
 from keras_models.optimise import edge_newton
 from keras_models.optimise.edge_newton import AllFrames
@@ -126,3 +127,11 @@ def test_float32_and_stages_of_nothing_are_refused():
     assert EdgeSettings(10, warm_up=1, stages=[[2, 3]]).stages == ((2, 3),)
     assert EdgeSettings(10, warm_up=1, stages=((2, 300),)).quick().stages == ((1, 15),)
     assert not EdgeSettings(10, warm_up=1).quick().stages
+
+
+def test_a_model_too_large_for_its_square_is_refused_before_any_step(frames, monkeypatch):
+    monkeypatch.setattr(edge_newton, "MOST_WEIGHTS", 62)
+    texts = []
+    with pytest.raises(TooManyWeights, match="for 63 weights, at most 62 are taken"):
+        fit_edges(frames, settings(), report=lambda _, text: texts.append(text))
+    assert texts == ["building"]

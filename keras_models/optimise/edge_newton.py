@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_models.backend import tf
 from keras_models.edge_data import batches_of_epoch, frames_per_batch
-from keras_models.errors import Diverged
+from keras_models.errors import Diverged, TooManyWeights
 from keras_models.optimise.edge_adam import EdgeLoop, EdgeState
 from keras_models.optimise.ssbroyden import QuasiNewtonState, minimise
 
@@ -25,6 +25,18 @@ from keras_models.optimise.ssbroyden import QuasiNewtonState, minimise
 SEGMENT = 50
 # Atoms of what is evaluated at once: its activations should fit into the processor's cache.
 ATOMS = 768
+# The inverse Hessian of so many weights takes 2 GB, and as much again while it is updated.
+MOST_WEIGHTS = 16_000
+
+
+def check_size(weights: int) -> None:
+    """Raise TooManyWeights if a dense inverse Hessian would take too much memory."""
+    if weights > MOST_WEIGHTS:
+        raise TooManyWeights(
+            f"second-order stages take memory of the weights squared: {8e-9 * weights**2:.0f} GB "
+            f"for {weights:,} weights, at most {MOST_WEIGHTS:,} are taken; give the model fewer "
+            "rounds, channels or narrower widths, or leave out training.stages"
+        )
 
 
 class AllFrames:

@@ -140,7 +140,15 @@ MODELS = {
 }
 OF_AU6 = with_trivial(
     *(
-        _row(f"au6-{name}", "au6", MODELS[name][0], AU6, AU6_SETTINGS, quick=name == "eq2", **more)
+        _row(
+            f"au6-{name}",
+            "au6",
+            f"{MODELS[name][0]}, second order",
+            AU6,
+            AU6_SETTINGS,
+            quick=name == "eq2",
+            **more,
+        )
         for name, more in (("eq2", MODELS["eq2"][1]), ("linear", SMALL))
     )
 )
@@ -234,7 +242,8 @@ def au12(evidence: Evidence) -> Table:
     title = "Au12 by density functional theory: RMSE of E (meV per atom) and F (meV/Å)"
     note = (
         "Every fifth block of 100 frames is the test part; of the others, the last tenth is not "
-        "trained on, but says which weights are kept. All trained 10,000 steps of Adam."
+        "trained on, but says which weights are kept. All trained 10,000 steps of Adam; "
+        "then their last layer was solved exactly."
     )
     return _errors(evidence, "au12", title, note, atoms=12)
 
@@ -295,7 +304,12 @@ def transfer(evidence: Evidence) -> Table:
                 found = evidence.spread(model.id, "", metric.replace("rmse", "rms"))
             done = evidence.spread(model.id, "", "analysis_seconds")
             missing = "-" if done else NOT_RUN
-            cells.append(with_spread(found, scale) if found else missing)
+            text = with_spread(found, scale) if found else missing
+            if metric == "lattice_constant" and found and found.n == 1:
+                text = f"{found.mean:.4f}"
+            if found and done and found.n < done.n:
+                text += f" ({found.n} of {done.n})"
+            cells.append(text)
         rows.append((label, *cells))
     return Table(
         "transfer",
@@ -304,7 +318,8 @@ def transfer(evidence: Evidence) -> Table:
         (*own, *rows),
         f"{SPREAD_NOTE} Under EMT: the root mean square of F itself. The mix is Au6, Au4, Au10, "
         "Au38 and crystals of 32 atoms, none of the clusters that are tested. Vacancies and "
-        "surfaces are relaxed. A dash: there is no such minimum, or atoms do not come to rest.",
+        "surfaces are relaxed. A number of seeds stands where not all have such a minimum, at "
+        "which atoms come to rest.",
     )
 
 
