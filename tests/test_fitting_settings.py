@@ -57,7 +57,7 @@ def test_steps_follow_from_minutes_once(config, six_seconds, capsys):
     assert six_seconds == [1, 1, 2, 2]
     for minutes, more in ((0.2, True), (0.3, False)):
         completed(replace(plain, minutes=minutes), data, None, commands.console())
-        assert ("more than asked for" in capsys.readouterr().out) == more
+        assert ("longer than is left of the minutes" in capsys.readouterr().out) == more
     assert completed(plain, data, full)[0] == full
     with pytest.raises(FittingError, match=r"differs in minutes: give"):
         completed(replace(plain, minutes=3.0), data, full)
