@@ -18,8 +18,9 @@ from fitting.show import beside, milli, number, of_part
 NAME = "report.html"
 LEARNING = (
     "Errors of {} during training: in the batches of training with the weights of their step, "
-    "and on the validation block with the average weights. The point is the step whose weights "
-    "are kept."
+    "and on the validation block with the average weights, before the last layer is solved, which "
+    "can lower them much. Second-order iterations are counted on from the last step. The point is "
+    "the step whose weights are kept."
 )
 CAPTIONS = {
     "parity_energy_per_atom": "Energy per atom, predicted and true, relative to that of the "
