@@ -211,7 +211,7 @@ def fit_edges(
 
     report(0.0, "compiling")
     state = train_steps(loop, state, on_step)
-    newton, total = NewtonState.stored(stored or {}) or NewtonState.start(state), 0
+    newton = NewtonState.stored(stored or {}) or NewtonState.start(state)
     if training.stages:
         total = sum(n for _, n in training.stages)
 

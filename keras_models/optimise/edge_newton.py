@@ -25,7 +25,7 @@ from keras_models.optimise.ssbroyden import QuasiNewtonState, minimise
 SEGMENT = 50
 # Atoms of what is evaluated at once: its activations should fit into the processor's cache.
 ATOMS = 768
-# The inverse Hessian of so many weights takes 2 GB, and as much again while it is updated.
+# The inverse Hessian of so many weights takes 2 GB.
 MOST_WEIGHTS = 16_000
 
 
@@ -44,7 +44,7 @@ class AllFrames:
 
     Args:
         loop: of the training, of a float64 model.
-        stride: every so manieth frame is taken.
+        stride: of every ``stride`` frames, the first is taken.
     """
 
     def __init__(self, loop: EdgeLoop, stride: int = 1) -> None:

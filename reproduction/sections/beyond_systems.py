@@ -319,7 +319,7 @@ def transfer(evidence: Evidence) -> Table:
         f"{SPREAD_NOTE} Under EMT: the root mean square of F itself. The mix is Au6, Au4, Au10, "
         "Au38 and crystals of 32 atoms, none of the clusters that are tested. Vacancies and "
         "surfaces are relaxed. A number of seeds stands where not all have such a minimum, at "
-        "which atoms come to rest.",
+        "which atoms come to rest. A dash: none has, or it does not apply.",
     )
 
 
