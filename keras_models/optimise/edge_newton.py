@@ -52,8 +52,8 @@ class AllFrames:
         counts = data.counts[chosen]
         size = frames_per_batch(counts, len(chosen), ATOMS)
         batches = [chosen[b] for b in batches_of_epoch(counts, size, seed=0, epoch=0)]
-        atoms, pairs = np.max([data.counts[b].sum(axis=0) for b in batches], axis=0)
-        shape = (int(atoms) + 1, max(1, int(pairs)), max(map(len, batches)) + 1)
+        atoms, rows = np.max([data.counts[b].sum(axis=0) for b in batches], axis=0)
+        shape = (int(atoms) + 1, max(1, int(rows)), max(map(len, batches)) + 1)
         self._parts = [data.batch(b, shape, loop.dtype) for b in batches]
         weights = loop.weights_at(loop.settings.steps, len(chosen))
         self._weights = tf.constant(weights, loop.dtype)
