@@ -62,6 +62,11 @@ class InRounds:
         self._back = [compiled(_going_back, models) for _ in rounds]
 
     @property
+    def rounds(self) -> int:
+        """Number of rounds of sums over neighbours."""
+        return 1 + len(self._send)
+
+    @property
     def count(self) -> int:
         """Number of compilations so far."""
         return sum(f.count for f in (self._answer, *self._send, *self._back))

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from keras_models.chunks import in_chunks
 from keras_models.neighbours import edges, into_cell
-from keras_models.potential import AT_ONCE, EdgePotential
+from keras_models.potential import AT_ONCE, AT_ONCE_IN_ROUNDS, EdgePotential
 from keras_models.rounds import InRounds
 
 # Two models of three rounds, and one of a single round whose energies are of pairs.
@@ -165,3 +165,10 @@ def test_refused_in_chunks_as_at_once(both):
             other.set_cell(value) if name == "cell" else other.set_array(name, np.array(value))
         with pytest.raises(ValueError, match=says):
             potential(other)
+
+
+def test_structures_of_several_rounds_are_divided_later():
+    few, many = (build(f"linear_eq4-{name}") for name in ("order1", "round2"))
+    assert EdgePotential([few], [None]).at_once == AT_ONCE
+    assert EdgePotential([many], [None]).at_once == AT_ONCE_IN_ROUNDS
+    assert EdgePotential([many], [None], at_once=0).at_once == 0
