@@ -242,9 +242,9 @@ def au12(evidence: Evidence) -> Table:
     title = "Au12 by density functional theory: RMSE of E (meV per atom) and F (meV/Å)"
     train, test = OF_AU12[-1].split
     note = (
-        f"{train + test:,} frames: every fifth block of 100, {test:,} in all, is the test part; of "
-        f"the other {train:,}, the last tenth is not trained on, but says which weights are kept. "
-        "All trained 10,000 steps of Adam; then their last layer was solved exactly."
+        f"{train + test:,} published frames (TongheYing/ML-Au, MIT licence): every fifth block of "
+        f"100, {test:,} in all, is the test part; of the other {train:,}, the last tenth is not "
+        "trained on, but says which weights are kept. All trained 10,000 steps of Adam; then their last layer was solved exactly."
     )
     return _errors(evidence, "au12", title, note, atoms=12)
 
