@@ -244,7 +244,8 @@ def au12(evidence: Evidence) -> Table:
     note = (
         f"{train + test:,} published frames (TongheYing/ML-Au, MIT licence): every fifth block of "
         f"100, {test:,} in all, is the test part; of the other {train:,}, the last tenth is not "
-        "trained on, but says which weights are kept. All trained 10,000 steps of Adam; then their last layer was solved exactly."
+        "trained on, but says which weights are kept. All trained 10,000 steps of "
+        "Adam; then their last layer was solved exactly."
     )
     return _errors(evidence, "au12", title, note, atoms=12)
 
