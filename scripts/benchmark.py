@@ -1,4 +1,4 @@
-"""Benchmark of training against Keras's fit, by lanes, atoms and cores, and of calculators.
+"""Benchmark of training against Keras's fit, by lanes, atoms and cores.
 
 Ratios are from a single run. Takes about a minute; with --keep it writes results/benchmark.json,
 which is shown in docs/results/speed.md.
@@ -9,22 +9,17 @@ import subprocess
 import sys
 import time
 
-import asap3
 import numpy as np
-from ase.calculators.emt import EMT
 
 from data_gen.dataset import Statistics
 from data_gen.machine import processor
-from data_gen.structures import build_structure
 from keras_models import catalogue
 from keras_models.backend import keras, tf
 from keras_models.building import flat_weights
-from keras_models.calculator import KerasCalculator
 from keras_models.objective import direct_objective
 from keras_models.optimise.adam import EpochLoop, TrainingState
 from keras_models.settings import AdamSettings
 from reproduction import benchmarks, cli
-from reproduction.engine.provenance import ROOT
 from reproduction.sections import EXPERIMENTS, SOURCES
 
 BATCH, FRAMES, SMOKE_FRAMES = 32, 2000, 64
@@ -101,21 +96,6 @@ def cluster_data(n_atoms, n_samples):
     grid = np.stack(np.meshgrid(*[np.arange(5)] * 3, indexing="ij"), -1).reshape(-1, 3)
     places = np.array([rng.permutation(len(grid))[:n_atoms] for _ in range(n_samples)])
     return grid[places] * side / 4 + rng.uniform(-0.2, 0.2, (n_samples, n_atoms, 3))
-
-
-def milliseconds_a_call(calc, calls=400):
-    """Median time of energy and forces of Au6, at new positions in each call as in dynamics."""
-    atoms = build_structure("au6-octahedron")
-    atoms.calc = calc
-    rng = np.random.default_rng(0)
-    start, times = atoms.positions.copy(), []
-    for _ in range(calls):
-        atoms.positions = start + rng.normal(scale=0.05, size=start.shape)
-        begin = time.perf_counter()
-        atoms.get_forces()
-        atoms.get_potential_energy()
-        times.append(time.perf_counter() - begin)
-    return 1000 * float(np.median(times[20:]))
 
 
 def threads_and_processes(frames):
@@ -224,17 +204,6 @@ def main(argv):
             ms = 1000 * seconds * FRAMES / samples
             results["ms_an_epoch_by_atoms"].setdefault(name, {})[str(n_atoms)] = ms
             out.print(f"{name}, {n_atoms} atoms: {ms:.0f} ms for 2,000 samples")
-    shipped = sorted((ROOT / "results/models/eq2-gradient").glob("*.keras"))
-    calculators = {"asap3 EMT": asap3.EMT, "ASE EMT": EMT}
-    if shipped:
-        calculators["Eq. 2"] = lambda: KerasCalculator(shipped[0])
-        calculators["Eq. 2, ensemble of five"] = lambda: KerasCalculator(shipped)
-    results["calculator_ms_a_call"] = {}
-    for name, make in calculators.items():
-        ms = results["calculator_ms_a_call"][name] = milliseconds_a_call(
-            make(), **({"calls": 25} if arguments.smoke else {})
-        )
-        out.print(f"{name}: {ms:.3f} ms a call on Au6")
     results["seconds_of_two_trainings"] = {} if arguments.smoke else threads_and_processes(FRAMES)
     for name, seconds in results["seconds_of_two_trainings"].items():
         out.print(f"two trainings of five lanes, 100 epochs, {name}: {seconds:.1f} s")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_models.settings import QuasiNewtonSettings
 from reproduction.engine.provenance import ROOT
 from reproduction.leaves import sections_of
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables, rows_of, select
@@ -233,6 +234,40 @@ def test_columns_that_matter_come_first():
     assert shown.rows == (("a", "2", "3", "1"),)
     gradient, major = words.arranged(Table("gradient", "", table.columns, table.rows, ""))
     assert gradient.columns == ("model", "E, test", "F, test", "steps") and major == 3
+
+
+# sentences that are made
+
+
+RUN = {"commit": "a" * 40, "uncommitted_changes": False, "processor": "p", "cores": 2}
+RUN |= {"system": "Linux", "versions": {"keras": "3"}}
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    (
+        ({}, f"The 3 runs behind the numbers are of one commit, `{'a' * 40}`, in one environment"),
+        ({"commit": "b" * 40}, "are of 2 commits, in one environment ("),
+        ({"versions": {"keras": "4"}}, f"are of one commit, `{'a' * 40}`, in 2 environments ("),
+        ({"uncommitted_changes": True}, " 1 of them with uncommitted changes."),
+    ),
+)
+def test_where_the_runs_come_from_is_counted(second, says):
+    runs = {"x/a": {"0": RUN, "1": {**RUN, **second}}, "x/b": {"0": RUN}}
+    said = documents.provenance(replace(EVIDENCE, provenance=runs))
+    assert says in said
+    assert ("uncommitted" in said) == ("uncommitted_changes" in second)
+
+
+def test_the_headline_says_how_its_row_was_trained():
+    """By Adam alone the same model is far worse, as the page on gradients shows."""
+    assert isinstance(EXPERIMENTS["beyond/eq2-gradient"].training, QuasiNewtonSettings)
+    assert "| Eq. 2, F = -dE/dX, E and F, second order |" in documents.headline_forces(EVIDENCE)
+
+
+def test_the_default_of_retries_is_the_workflows():
+    (tries,) = re.findall(r'"retries", (\d+)', text_of(ROOT / "workflow/Snakefile"))
+    assert f"(by default {tries})" in text_of(ROOT / "docs/cluster.md")
 
 
 # writing

@@ -145,3 +145,20 @@ def test_unknown_experiments_name_the_close_ones():
     with pytest.raises(ReproductionError, match="table4/eq2"):
         select(["table4/eq22"])
     assert select(["table4/eq[23]"]) == ["table4/eq3", "table4/eq2"]
+
+
+def test_unknown_experiments_are_told_how_to_list_all(monkeypatch, capsys):
+    """By a command that does: a sweep's lines come by the same message."""
+    with pytest.raises(ReproductionError, match=r"\. All: (.+)$") as caught:
+        select(["nothing of the kind"])
+    python, option, module = caught.value.args[0].split(" All: ")[1].split()
+    assert (python, option) == (".venv/bin/python", "-m")
+    for arguments, listed in (
+        ([], list(EXPERIMENTS)),
+        (["table4/eq[23]"], ["table4/eq3", "table4/eq2"]),
+    ):
+        monkeypatch.setattr(sys, "argv", [module, *arguments])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_module(module, run_name="__main__")
+        assert end.value.code == 0
+        assert [line.split(": ")[0] for line in capsys.readouterr().out.splitlines()] == listed

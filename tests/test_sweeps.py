@@ -18,7 +18,7 @@ from reproduction.engine.leaves import leaf_id
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import load_dataset
 from reproduction.engine.store import RunResult, Store
-from reproduction.sections import EXPERIMENTS
+from reproduction.sections import EXPERIMENTS, LISTING
 from reproduction.sweeps import commands, training
 from reproduction.sweeps.building import check_models
 from reproduction.sweeps.own_data import OwnData
@@ -73,6 +73,7 @@ def test_a_line_that_changes_nothing_has_the_settings_of_its_experiment(sweep):
     ("line", "says"),
     [
         ("table4/eq22,,,,", "no experiment 'table4/eq22'; there is table4/eq2"),
+        ("table4/eq22,,,,", f"All: {LISTING}"),
         ("table4/*,,,,", "no experiment"),
         ("table4/eq?,,,,", "no experiment"),
         (",,,,0.1", "names no experiment"),

@@ -43,6 +43,8 @@ from reproduction.show.tables import Evidence, Table, claims_table
 
 __all__ = ["CLAIMS", "EXPERIMENTS", "SECTIONS", "SOURCES", "Experiment", "all_tables", "rows_of"]
 
+# The command that lists all experiments.
+LISTING = ".venv/bin/python -m reproduction.sections"
 # In the order of presentation.
 SECTIONS = {
     module.__name__.rsplit(".", 1)[1]: module
@@ -100,14 +102,17 @@ def select(patterns: Iterable[str], among: Iterable[str] = tuple(EXPERIMENTS)) -
     """Ids that match any of the patterns (shell style), in the registry's order.
 
     Raises:
-        ReproductionError: a pattern matches nothing; the message suggests similar ids.
+        ReproductionError: a pattern matches nothing; the message has similar ids, and how to
+            list all.
     """
     among = list(among)
     wanted = set()
     for pattern in patterns:
         found = fnmatch.filter(among, pattern)
         if not found:
-            close = difflib.get_close_matches(pattern, among, n=3, cutoff=0.3) or among
-            raise ReproductionError(f"no experiment {pattern!r}; there is {', '.join(close)}")
+            close = difflib.get_close_matches(pattern, among, n=3, cutoff=0.3) or among[:3]
+            raise ReproductionError(
+                f"no experiment {pattern!r}; there is {', '.join(close)}. All: {LISTING}"
+            )
         wanted.update(found)
     return [name for name in among if name in wanted]

@@ -7,7 +7,7 @@ from pathlib import Path
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 from reproduction.engine.experiment import THREE_SEEDS, Experiment
 from reproduction.errors import ReproductionError
-from reproduction.sections.beyond_speed import calls
+from reproduction.sections.beyond_scale import call_ms
 from reproduction.sections.names import GRADIENT
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import LONGER, WIDTHS
@@ -155,7 +155,7 @@ def elsewhere(evidence: Evidence) -> Table:
     ]
     best = [evidence.spread(GRADIENT, "test", name) for name in ("energy_rmse", "force_rmse")]
     time = seconds_text(evidence.spread(GRADIENT, "", "train_seconds"))
-    call = calls(evidence).get("Eq. 2")
+    call = call_ms(evidence)
     return Table(
         "elsewhere",
         f"Au6, the report's {train:,} training frames, its {test:,} test frames",

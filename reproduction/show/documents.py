@@ -11,6 +11,7 @@ from reproduction.show.claims import Verdict
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import with_spread
 from reproduction.show.outliers import said
+from reproduction.show.page import origins
 from reproduction.show.reported import reported
 from reproduction.show.rules import first_rules
 from reproduction.show.tables import Table, fill
@@ -30,7 +31,6 @@ PAGES = {
     "minima": "applications",
     "uncertainty": "applications",
     "inner": "learned",
-    "latency": "speed",
     "behler-speed": "speed",
     "scale": "speed",
     "small-calls": "speed",
@@ -96,7 +96,7 @@ def headline_forces(evidence: Evidence) -> str:
     rows = []
     for label, row in (
         ("Eq. 9, F learned directly", best),
-        ("Eq. 2, F = -dE/dX, E and F trained", gradient),
+        ("Eq. 2, F = -dE/dX, E and F, second order", gradient),
     ):
         cells = [label]
         for split in ("train", "test"):
@@ -108,6 +108,24 @@ def headline_forces(evidence: Evidence) -> str:
     rows.append(_trivial_cells("Zero F", "force_rmse", evidence, best, 1000.0))
     columns = ("RMSE of F, meV/Å", "train, report", "here", "test, report", "here")
     return _with_outliers(_rows(columns, rows), evidence, (best, gradient), "force", 1000.0)
+
+
+def provenance(evidence: Evidence) -> str:
+    """A sentence on how many commits and environments the numbers come from."""
+    made_by = origins(evidence)
+    if not made_by:
+        return "No run behind the numbers is stored."
+    runs = sum(one.runs for one in made_by)
+    commits = {one.commit for one in made_by}
+    where = len({one.environment for one in made_by})
+    of = f"one commit, `{commits.pop()}`" if len(commits) == 1 else f"{len(commits)} commits"
+    places = "one environment" if where == 1 else f"{where} environments"
+    changed = sum(one.runs for one in made_by if one.uncommitted_changes)
+    also = f"; {changed:,} of them with uncommitted changes" if changed else ""
+    return (
+        f"The {runs:,} runs behind the numbers are of {of}, in {places} (machine, system and "
+        f"package versions){also}."
+    )
 
 
 def _trivial_cells(
@@ -185,6 +203,7 @@ def blocks(
         "verdicts": Block(verdict_counts(judged)),
         "headline-energy": Block(headline_energy(evidence)),
         "headline-forces": Block(headline_forces(evidence)),
+        "provenance": Block(provenance(evidence)),
     }
 
 

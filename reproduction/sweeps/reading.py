@@ -147,7 +147,7 @@ def _row(line: int, cells: dict[str, str], data: OwnData, quick: bool) -> Row:
         stand_in = Experiment(task=TRAIN, data=data.unread(file), seeds=seeds or (0,), **own)
         return Row(name, line, base, changes, stand_in, config)
     if base not in EXPERIMENTS:
-        select([glob.escape(base)])  # Says which ids are close.
+        select([glob.escape(base)])  # Says which ids are close, and how to list all.
     if EXPERIMENTS[base].models_of:
         raise SweepError(
             f"{base} uses the trained models of {EXPERIMENTS[base].models_of}: run it by its script"

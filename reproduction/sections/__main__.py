@@ -1,0 +1,16 @@
+"""Ids of all experiments, or of those that match: python -m reproduction.sections 'table4/*'."""
+
+from reproduction import cli
+from reproduction.sections import EXPERIMENTS, select
+
+
+def main(argv: list[str]) -> int:
+    """Print each id with its label, its data and its seeds; returns the exit status."""
+    for name in select(argv or EXPERIMENTS):
+        row = EXPERIMENTS[name]
+        print(f"{name}: {row.label}; {row.dataset}; seeds {' '.join(map(str, row.seeds))}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run_script(main)
