@@ -77,7 +77,7 @@ def test_tables_of_scale_show_what_was_measured(tmp_path):
     assert "series" not in table.note
     calls["EMT"]["ms_of_series"], calls["Eq. 4"]["ms_of_series"] = [0.02, 0.021], [0.3, 0.45, 0.36]
     (tmp_path / beyond_scale.FILE).write_text(json.dumps(measured))
-    assert "differ by up to 50%" in beyond_scale.small(empty).note
+    assert "differ by up to 50 %" in beyond_scale.small(empty).note
 
 
 def test_a_call_has_one_time_on_all_pages():

@@ -86,8 +86,8 @@ def _series(small: dict) -> str:
         return ""
     off = max(max(series) / min(series) - 1 for series in known)
     return (
-        f" The median of {len(known[0])} series of calls, each counted by its own median; these "
-        f"differ by up to {off:.0%}."
+        f" A time is the median over {len(known[0])} series of calls of each series' median; these "
+        f"differ by up to {100 * off:.0f} %."
     )
 
 
