@@ -14,10 +14,11 @@ from ase import Atoms
 from data_gen.frames import Frames, is_isolated
 from fitting.errors import FittingError
 from fitting.metrics import Errors, errors, of_frames
+from fitting.predicting import InFewShapes
 from keras_models.backend import keras
 from keras_models.edges import takes_edges
 from keras_models.opening import listed, open_ensemble
-from keras_models.prediction import EnergyForcePredictor, StructurePredictor
+from keras_models.prediction import EnergyForcePredictor
 from keras_models.reference import reference_energies, sums_of_references
 from keras_models.saving import read_about
 
@@ -140,7 +141,7 @@ class Potential:
             if model.output_shape[-1] != 1:
                 raise FittingError(f"{model.name} predicts forces without an energy: give another")
             if takes_edges(model):
-                self._predictors.append(StructurePredictor(model, references, chunk))
+                self._predictors.append(InFewShapes(model, references, chunk))
             else:
                 self._predictors.append(EnergyForcePredictor(model, chunk).of)
 
@@ -172,7 +173,7 @@ class Potential:
                 "model that takes them"
             )
         try:
-            found = [predict(frames.structures)[:2] for predict in self._predictors]
+            found = [predict(frames.structures) for predict in self._predictors]
         except ValueError as error:
             raise FittingError(str(error)) from None
         return np.array([e for e, _ in found]), [f for _, f in found]
