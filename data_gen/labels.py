@@ -148,7 +148,10 @@ def choose_forces(
         notes.append(f"forces are missing in {missing} of {len(frames)} frames")
     stress = sum(any(_is_stress(name) for name in values) for values in everything)
     if stress:
-        notes.append(f"stress or virial is not trained on (in {stress} of {len(frames)} frames)")
+        notes.append(
+            f"stress or virial, in {stress} of {len(frames)} frames, is neither trained on nor "
+            "compared"
+        )
     return Labels(taken, tuple(values), tuple(notes))
 
 

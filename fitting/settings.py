@@ -180,9 +180,7 @@ def settings_of(config: Config, data: Data) -> EdgeFitSettings:
         raise FittingError(f"settings of the training: {error}") from None
 
 
-def _steps_in_time(
-    config: Config, data: Data, console: Console, workers: int, begin: float
-) -> int:
+def _steps_in_time(config: Config, data: Data, console: Console, workers: int, begin: float) -> int:
     """Number of steps that fit into the minutes that are left after timing a few."""
     settings = settings_of(config.with_steps(1000), data)
     start = next(iter(starting_models(config)), None)

@@ -27,7 +27,13 @@ from fitting.results import provenance, use_of, write_results
 from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
 from fitting.settings import SHOWN, completed, starting_models
 from fitting.show import plain
-from fitting.words import of_last_layers, of_training, worse_than_nothing
+from fitting.words import (
+    errors_when_solved,
+    of_last_layers,
+    of_spread,
+    of_training,
+    worse_than_nothing,
+)
 from keras_models.checkpoints import load_arrays
 from keras_models.fit_edges import EdgeFitSettings
 from keras_models.opening import MODELS
@@ -110,11 +116,15 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
     about = {seed: read_about(folder / MODELS / f"seed{seed}.keras") for seed in config.seeds}
     curves = {
         seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "")
-        | {"chosen_step": about[seed]["counts"]["chosen_step"]}
+        | {
+            "chosen_step": about[seed]["counts"]["chosen_step"],
+            "solved": errors_when_solved(about[seed]["last_layer"]),
+        }
         for seed in config.seeds
     }
     words = of_training(curves) if data.validation else []
     words += of_last_layers([a["last_layer"] for a in about.values()])
+    words += of_spread(found[-1])
     alarms = worse_than_nothing(found[-1])
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)
