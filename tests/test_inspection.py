@@ -262,7 +262,7 @@ def test_coinciding_atoms_are_those_of_all_pairs(rng):
     assert 100 < sum(found) < 200
     # All at once, a few more may be asked for: those closer by less than rounding, and odd cells.
     asked = may_coincide(structures)
-    assert asked[found].all() and asked.sum() < sum(found) + 10
+    assert asked[found].all() and asked.sum() < sum(found) + 30
     slab = structures[0]._replace(pbc=np.array([True, True, False]))
     flat = structures[0]._replace(cell=np.ones((3, 3)), pbc=np.ones(3, bool))
     far = structures[2]._replace(positions=1e9 * structures[2].positions)
