@@ -174,7 +174,7 @@ def may_coincide(structures: Sequence[Structure]) -> np.ndarray:
     pbc = np.array([s.pbc for s in structures], bool).reshape(-1, 3)
     # Trees are made for large ones, for few periodic directions, and for cells that are odd.
     some = pbc.any(axis=1)
-    asked = (sizes > LARGE) | (some & ~pbc.all(axis=1))
+    asked =   (some & ~pbc.all(axis=1))
     asked[some] |= np.abs(np.linalg.det(cells[some])) < 10 * CLOSEST_A**3
     cells[asked | ~some] = np.eye(3)
     inverse = np.linalg.inv(cells)
@@ -184,34 +184,33 @@ def may_coincide(structures: Sequence[Structure]) -> np.ndarray:
     if not len(rest):
         return asked
     frame = np.repeat(rest, sizes[rest])
-    x, atom = np.concatenate([structures[k].positions for k in rest]), np.arange(len(frame))
+    x = np.concatenate([structures[k].positions for k in rest])
     periodic = np.flatnonzero(some[frame])
     if len(periodic):
         # Into the cell, and what is near a face once more behind the opposite one.
         of = frame[periodic]
         x, images = np.array(x), np.einsum("ia,iab->ib", x[periodic], inverse[of])
-        images, atoms = images - np.floor(images), periodic
+        images = images - np.floor(images)
         for k in range(3):
             near = images[:, k] * heights[of, k] < WITHIN
             images = np.concatenate([images, images[near] + np.eye(3)[k]])
-            of, atoms = np.append(of, of[near]), np.append(atoms, atoms[near])
+            of = np.append(of, of[near])
         images = np.einsum("ia,iab->ib", images, cells[of])
         x[periodic] = images[: len(periodic)]
         x = np.concatenate([x, images[len(periodic) :]])
-        atom = np.append(atom, atoms[len(periodic) :])
         frame = np.append(frame, of[len(periodic) :])
     along = x @ LINE
     along += frame * (np.ptp(along) + 1.0)
     if along.max() > FURTHEST:
         return asked | (sizes > 1)
     order = np.argsort(along)
-    x, atom, frame, along = (t[order] for t in (x, atom, frame, along))
+    x, frame, along = (t[order] for t in (x, frame, along))
     for k in range(1, len(along)):
         near = np.flatnonzero(along[k:] - along[:-k] < WITHIN)
         if not len(near):
             break
         close = ((x[near + k] - x[near]) ** 2).sum(axis=1) < WITHIN**2
-        asked[frame[near[close & (atom[near + k] != atom[near])]]] = True
+        asked[frame[near[close]]] = True
     return asked
 
 
