@@ -174,7 +174,7 @@ def may_coincide(structures: Sequence[Structure]) -> np.ndarray:
     pbc = np.array([s.pbc for s in structures], bool).reshape(-1, 3)
     # Trees are made for large ones, for few periodic directions, and for cells that are odd.
     some = pbc.any(axis=1)
-    asked =   (some & ~pbc.all(axis=1))
+    asked = (sizes > LARGE) | (some & ~pbc.all(axis=1))
     asked[some] |= np.abs(np.linalg.det(cells[some])) < 10 * CLOSEST_A**3
     cells[asked | ~some] = np.eye(3)
     inverse = np.linalg.inv(cells)
