@@ -171,10 +171,9 @@ def may_coincide(structures: Sequence[Structure]) -> np.ndarray:
     """
     sizes = np.array([len(s.numbers) for s in structures])
     cells = np.array([s.cell for s in structures], float).reshape(-1, 3, 3)
-    pbc = np.array([s.pbc for s in structures], bool).reshape(-1, 3)
-    # Trees are made for large ones, for few periodic directions, and for cells that are odd.
-    some = pbc.any(axis=1)
-    asked = (sizes > LARGE) | (some & ~pbc.all(axis=1))
+    some = np.array([np.any(s.pbc) for s in structures])
+    # As periodic along all directions, which only asks for more. Cells that are odd are asked for.
+    asked = sizes > LARGE
     asked[some] |= np.abs(np.linalg.det(cells[some])) < 10 * CLOSEST_A**3
     cells[asked | ~some] = np.eye(3)
     inverse = np.linalg.inv(cells)
