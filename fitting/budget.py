@@ -184,8 +184,8 @@ def _built(
 
     The seconds are on a line through those for two numbers of frames.
     """
-    begin = clock()
     if start:
+        begin = clock()
         known = Pretrained.load(start)
         return known.model, known.references, clock() - begin
     times, numbers = [], [s.numbers for s in train.structures]
@@ -222,7 +222,7 @@ def _of_one_shape(loop: EdgeLoop) -> tuple[list[np.ndarray], float]:
     batches = list(loop.batches(0, loop.settings.steps))
     shapes = [fit_shape(loop.shapes, loop.train.counts[b].sum(axis=0)) for b in batches]
     mean = np.mean([pairs for _, pairs in shapes])
-    best = min(set(shapes), key=lambda shape: (abs(shape[1] - mean), shape))
+    best = min(set(shapes), key=lambda shape: (abs(math.log(shape[1] / mean)), shape))
     return [b for b, shape in zip(batches, shapes, strict=True) if shape == best], mean / best[1]
 
 
