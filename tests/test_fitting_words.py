@@ -136,7 +136,12 @@ def test_frames_that_were_trained_on_and_atoms_outside_are_counted():
 def test_the_error_once_the_last_layer_was_solved_is_in_the_figure(tmp_path, monkeypatch):
     """A star at the kept step, of each model that was solved; one entry of the legend."""
     drawn = {}
-    monkeypatch.setattr(plots, "save", lambda figure, _, name, **__: drawn.update({name: figure}))
+
+    def save(figure, folder, name, svg):
+        drawn[name] = figure
+        return [folder / name]
+
+    monkeypatch.setattr(plots, "save", save)
     nothing, solved = {"ridge": None, "before": [9, 9]}, {"ridge": 1e-3, "after": [0.01, None]}
     curves = {
         seed: curve(60) | {"solved": errors_when_solved(of)}
