@@ -5,7 +5,8 @@ thousand atoms on, most of the time goes into moving them. Chunks of some hundre
 times as fast, and need the memory of one chunk beside the neighbour list. The arrays of all chunks
 have one shape, so that functions of them are compiled once, whatever the number of atoms.
 
-Shapes: N atoms; of each chunk A own atoms, L own atoms and neighbours, P pairs, E elements.
+Shapes: N atoms; of each chunk A own atoms, L own atoms and neighbours, R rows of T slots each for
+P = R T pairs (:mod:`keras_models.rows`), E elements.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from scipy.spatial import cKDTree
 from data_gen.frames import Structure
 from data_gen.neighbours import checked, search
 from keras_models.neighbours import into_cell
+from keras_models.rows import in_rows, slots_for
 
 # Pairs of a chunk. Half or twice as many need a tenth more time, as calls or the cache then count.
 PAIRS = 14_000
@@ -36,8 +38,8 @@ ROOM_AROUND, MOST_ROOM_AROUND = 1.5, 3.0
 class Chunk(NamedTuple):
     """Atoms close to each other, with all their neighbours, padded.
 
-    Padding pairs join the last of the own atoms, which is padding, to itself at the distance for
-    which the list was made.
+    Padding rows are of the last of the own atoms, which is padding. Slots that are left over join
+    their atom to itself at the distance for which the list was made.
 
     Attributes:
         atoms: (L,), places of the atoms in the structure, N for padding; the A own ones come first.
@@ -45,7 +47,7 @@ class Chunk(NamedTuple):
         numbers: (A,), atomic numbers of the own ones; 0 for padding.
         elements: (E,), atomic numbers of the structure's elements.
         kinds: (L,), of which of the elements an atom is.
-        centre: (P,), index of the atom i whose neighbour the pair describes, ascending, below A.
+        rows: (R,), index of the atom i that a row of pairs belongs to, ascending, below A.
         other: (P,), index of the neighbour j, below L.
         shifts: (P, 3), Å, from j to the periodic image that is the neighbour.
     """
@@ -54,7 +56,7 @@ class Chunk(NamedTuple):
     numbers: np.ndarray
     elements: np.ndarray
     kinds: np.ndarray
-    centre: np.ndarray
+    rows: np.ndarray
     other: np.ndarray
     shifts: np.ndarray
 
@@ -64,18 +66,18 @@ class Chunks(NamedTuple):
 
     Attributes:
         chunks: each atom is an own one of one of them. An iterator, as each is needed only once.
-        shape: A, L and P.
+        shape: A, L, R and T.
     """
 
     chunks: Iterator[Chunk]
-    shape: tuple[int, int, int]
+    shape: tuple[int, int, int, int]
 
 
 def in_chunks(
     structure: Structure,
     reach: float,
     pairs: int = PAIRS,
-    before: tuple[int, int, int] = (0, 0, 0),
+    before: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> Chunks:
     """Divide a structure into chunks with about equal numbers of pairs.
 
@@ -95,7 +97,9 @@ def in_chunks(
     # Leaf by leaf, neighbours in space are neighbours in the list.
     order = cKDTree(x, leafsize=LEAF, compact_nodes=False).indices
     i, j, multiples = search(x[order], cell, pbc, reach, in_order=False, dtype=np.int32)
-    work = np.append(0, np.cumsum(np.bincount(i, minlength=n) + PAIRS_OF_ATOM))
+    counts = np.bincount(i, minlength=n)
+    slots = slots_for(counts, before[3])
+    work = np.append(0, np.cumsum(counts + PAIRS_OF_ATOM))
     many = min(MOST, max(1, round(work[-1] / pairs)))
     bounds = np.unique(np.searchsorted(work, np.linspace(0, work[-1], many + 1)))
     chunk = np.repeat(np.arange(len(bounds) - 1, dtype=np.uint16), np.diff(bounds))[i]
@@ -115,7 +119,8 @@ def in_chunks(
     own = _suiting(int(np.diff(bounds).max()) + 1, before[0])
     around = max(len(elements), *map(len, others))
     halo = _suiting(around, before[1] - before[0], ROOM_AROUND, MOST_ROOM_AROUND)
-    longest = _suiting(max(map(len, members)), before[2])
+    rows = np.append(0, np.cumsum(-(-counts // slots)))[bounds]
+    longest = _suiting(int(np.diff(rows).max()), before[2])
 
     def chunks():
         local = np.empty(n, np.int32)
@@ -126,19 +131,21 @@ def in_chunks(
             atoms[: end - begin] = order[begin:end]
             atoms[own : own + len(near)] = order[near]
             p = p[np.argsort(local[i[p]].astype(np.uint16), kind="stable")]
-            shifts = _padded(multiples[p] @ cell, longest, 0.0)
-            shifts[len(p) :, 0] = reach
+            shifts = multiples[p] @ cell
+            found = in_rows(local[i[p]], local[j[p]], shifts, end - begin, slots, reach)
+            shifts = _padded(found.shifts, slots * longest, 0.0)
+            shifts[len(found.other) :, 0] = reach
             yield Chunk(
                 atoms,
                 _padded(numbers[order[begin:end]], own, 0),
                 elements.astype(np.int32),
                 np.append(kinds, 0)[atoms].astype(np.int32),
-                _padded(local[i[p]], longest, own - 1),
-                _padded(local[j[p]], longest, own - 1),
+                _padded(found.rows, longest, own - 1),
+                _padded(found.other, slots * longest, own - 1),
                 shifts,
             )
 
-    return Chunks(chunks(), (own, own + halo, longest))
+    return Chunks(chunks(), (own, own + halo, longest, slots))
 
 
 def _padded(array: np.ndarray, size: int, value: float) -> np.ndarray:

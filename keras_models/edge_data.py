@@ -13,10 +13,11 @@ import numpy as np
 from data_gen.frames import Frames, composition
 from keras_models.backend import tf
 from keras_models.batch import tensors_of
-from keras_models.edges import edge_list, join
+from keras_models.edges import join, slots_of, with_edges
+from keras_models.neighbours import edges
 from keras_models.reference import sums_of_references
 
-# Padding, as a share of the padded atoms and pairs, for which more shapes are not worth it.
+# Padding, as a share of the padded atoms and rows, for which more shapes are not worth it.
 PADDING = 0.1
 # Classes of batches of similar size that shapes are made of: fewer make the choice quick.
 CLASSES = 100
@@ -49,7 +50,8 @@ class EdgeData:
         references: {symbol: eV}, whose sum is subtracted from each energy in float64.
 
     Attributes:
-        counts: (n, 2), atoms and pairs of each frame.
+        slots: T, of a row of pairs.
+        counts: (n, 2), atoms and rows of pairs of each frame.
         energies: (n,), energies per atom without reference energies, eV.
         elements: E symbols that have references, in alphabetical order.
         shares: (n, E), share of each element among the atoms.
@@ -61,8 +63,10 @@ class EdgeData:
 
     def __init__(self, frames: Frames, cutoff: float, references: Mapping[str, float]) -> None:
         self.frames, self.cutoff = frames, cutoff
-        self.parts = [edge_list(s, cutoff) for s in frames.structures]
-        self.counts = np.array([[len(p.numbers), len(p.centre)] for p in self.parts])
+        found = [(s, edges(s, cutoff)) for s in frames.structures]
+        self.slots = slots_of(found)
+        self.parts = [with_edges(*of, cutoff, self.slots) for of in found]
+        self.counts = np.array([[len(p.numbers), len(p.rows)] for p in self.parts])
         numbers = [s.numbers for s in frames.structures]
         self.energies = (frames.energies - sums_of_references(numbers, references)) / frames.sizes
         self.elements = sorted(references)
@@ -91,7 +95,7 @@ class EdgeData:
 
         Args:
             chosen: indices of the frames, in the order of the batch.
-            shape: numbers of atoms, pairs and structures, with padding.
+            shape: numbers of atoms, rows and structures, with padding.
             dtype: of the model.
 
         Raises:
@@ -125,14 +129,14 @@ class EdgeData:
 
 
 def _strata(counts: np.ndarray, size: int, order: np.ndarray) -> np.ndarray:
-    """Frames by falling numbers of pairs, then atoms: (strata, batches), -1 for none.
+    """Frames by falling numbers of rows, then atoms: (strata, batches), -1 for none.
 
     A row is a stratum, from which each batch gets one frame. Ties are in the given order.
     """
     many = -(-len(counts) // size)
-    atoms, pairs = counts[order].T
+    atoms, rows = counts[order].T
     found = np.full(-(-len(counts) // many) * many, -1)
-    found[: len(counts)] = order[np.lexsort((-atoms, -pairs))]
+    found[: len(counts)] = order[np.lexsort((-atoms, -rows))]
     return found.reshape(-1, many)
 
 
@@ -140,7 +144,7 @@ def frames_per_batch(counts: np.ndarray, batch_size: int, batch_atoms: int) -> i
     """Largest number of frames of a batch with which no batch has too many atoms, at least 1.
 
     Args:
-        counts: (n, 2), atoms and pairs of all frames.
+        counts: (n, 2), atoms and rows of all frames.
         batch_size: largest number of frames.
         batch_atoms: largest number of atoms, unless a single frame has more.
     """
@@ -154,12 +158,12 @@ def frames_per_batch(counts: np.ndarray, batch_size: int, batch_atoms: int) -> i
 def batches_of_epoch(counts: np.ndarray, size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """Random batches of an epoch, a function of (seed, epoch) alone: indices of the frames.
 
-    Each frame is in one batch. To make the batches nearly equal in pairs, frames of similar size
+    Each frame is in one batch. To make the batches nearly equal in rows, frames of similar size
     form strata, and each batch gets one frame of each, at random. Batches are equal up to one
     frame: a remainder in a batch of its own would have a gradient that is mostly noise.
 
     Args:
-        counts: (n, 2), atoms and pairs of all frames.
+        counts: (n, 2), atoms and rows of all frames.
         size: largest number of frames in a batch.
         seed, epoch: of the random numbers.
     """
@@ -186,18 +190,18 @@ def batches_from(
 def choose_shapes(needs: np.ndarray, most: int, padding: float = PADDING) -> list[tuple[int, int]]:
     """Few shapes for batches of many sizes, so that little of the padded batches is padding.
 
-    The batches are sorted by their pairs and divided into consecutive groups, each padded to its
-    largest member. Of all divisions into k groups it is the one with the least sum of pairs and
+    The batches are sorted by their rows and divided into consecutive groups, each padded to its
+    largest member. Of all divisions into k groups it is the one with the least sum of rows and
     atoms, each relative to its mean (by dynamic programming), for the smallest k that keeps the
     padding below the limit, or the largest allowed.
 
     Args:
-        needs: (batches, 2), atoms and pairs of each batch, without padding.
+        needs: (batches, 2), atoms and rows of each batch, without padding.
         most: largest number of shapes.
-        padding: share of padded atoms, and of padded pairs, that more shapes need not lower.
+        padding: share of padded atoms, and of padded rows, that more shapes need not lower.
 
     Returns:
-        Atoms and pairs of each shape, by rising pairs; atoms include one for padding.
+        Atoms and rows of each shape, by rising rows; atoms include one for padding.
     """
     classes = np.array_split(
         needs[np.argsort(needs[:, 1], kind="stable")], min(CLASSES, len(needs))
@@ -237,7 +241,7 @@ def fit_shape(shapes: Sequence[tuple[int, int]], need: Sequence[int]) -> tuple[i
     Raises:
         ValueError: there is none.
     """
-    for atoms, pairs in shapes:
-        if need[0] < atoms and need[1] <= pairs:
-            return atoms, pairs
-    raise ValueError(f"no shape for {need[0]} atoms and {need[1]} pairs")
+    for atoms, rows in shapes:
+        if need[0] < atoms and need[1] <= rows:
+            return atoms, rows
+    raise ValueError(f"no shape for {need[0]} atoms and {need[1]} rows")

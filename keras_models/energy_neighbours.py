@@ -39,8 +39,9 @@ from keras_models.backend import K, keras, register, tf
 from keras_models.edges import edge_inputs
 from keras_models.elements import OneHot, atom_mlp
 from keras_models.layers import Affine, apply, check_width, swish2
-from keras_models.linear_eq4 import MinusLoneAtoms, PairVectors, Radial, WithLoneAtoms
+from keras_models.linear_eq4 import INPUTS, MinusLoneAtoms, PairVectors, Radial, WithLoneAtoms
 from keras_models.repulsion import HeldDistance, Repulsion, shortest_distances
+from keras_models.rows import centre_of, sum_of_rows
 from keras_models.standardise import Measure, Standardise
 from keras_models.sums import SumOfStructure
 
@@ -51,11 +52,11 @@ RANGED = 8
 
 @register
 class SumOverNeighbours(keras.layers.Layer):
-    """Layer that sums over the neighbours of each atom: (P, W), centre (P,), (A, ...) -> (A, W)."""
+    """Layer that sums over the neighbours of each atom: (P, W), rows (R,), (A, ...) -> (A, W)."""
 
     def call(self, inputs):
-        terms, centre, of_atoms = inputs
-        return tf.math.unsorted_segment_sum(terms, centre, tf.shape(of_atoms)[0])
+        terms, rows, of_atoms = inputs
+        return sum_of_rows(terms, rows, tf.shape(of_atoms)[0])
 
     def compute_output_shape(self, input_shape):
         terms, _, of_atoms = input_shape
@@ -76,16 +77,17 @@ def first_column(x):
 
 @register
 class KindsOfPairs(keras.layers.Layer):
-    """Layer for one-hot pairs of elements: (A, S), centre (P,), other (P,) -> (P, S * S)."""
+    """Layer for one-hot pairs of elements: (A, S), rows (R,), other (P,) -> (P, S * S)."""
 
     def call(self, inputs):
-        one_hot, centre, other = inputs
-        both = tf.gather(one_hot, centre)[:, :, None] * tf.gather(one_hot, other)[:, None]
+        one_hot, rows, other = inputs
+        both = tf.gather(one_hot, centre_of(rows, other))[:, :, None]
+        both = both * tf.gather(one_hot, other)[:, None]
         return K.reshape(both, (-1, one_hot.shape[1] ** 2))
 
     def compute_output_shape(self, input_shape):
-        one_hot, centre, _ = input_shape
-        return (*centre, one_hot[1] ** 2)
+        one_hot, _, other = input_shape
+        return (*other, one_hot[1] ** 2)
 
 
 @register
@@ -113,20 +115,18 @@ class _Pairs(NamedTuple):
 def _pairs(train: Frames, cutoff: float) -> _Pairs:
     symbols, nest = train.elements, edge_inputs()
     measure = Measure(nest, train, cutoff)
-    numbers, centre, other = (nest[name] for name in ("numbers", "centre", "other"))
+    numbers, rows, other = (nest[name] for name in ("numbers", "rows", "other"))
     shortest = shortest_distances(train.structures, symbols, cutoff)
     one_hot = OneHot(symbols, name="one_hot")(numbers)
-    kinds = KindsOfPairs(name="kinds_of_pairs")([one_hot, centre, other])
-    r, _ = PairVectors(cutoff, name="pairs")(
-        [nest[name] for name in ("positions", "centre", "other", "shifts")]
-    )
-    of_pairs = [r, numbers, centre, other]
+    kinds = KindsOfPairs(name="kinds_of_pairs")([one_hot, rows, other])
+    r, _ = PairVectors(cutoff, name="pairs")([nest[name] for name in INPUTS])
+    of_pairs = [r, numbers, rows, other]
     held = HeldDistance(symbols, shortest, name="held")(of_pairs)
     c2 = apply(inverse_of_pairs, held, "inverse_distances")
     c2 = Standardise(*measure.of_pairs(c2), name="standardised_c2")(c2)
     radial = Radial(cutoff, RANGED, shortest.min(), name="radial")(held)  # (P, 8)
     of_elements = apply(times_element, [radial, kinds], "radial_of_elements")
-    density = SumOverNeighbours(name="density")([of_elements, centre, numbers])  # (A, 8 S)
+    density = SumOverNeighbours(name="density")([of_elements, rows, numbers])  # (A, 8 S)
     density = keras.layers.Reshape((1, density.shape[1]), name="density_as_sums")(density)
     (density,) = measure.scaled([density], "density")
     core = Repulsion(symbols, shortest, name="repulsion")(of_pairs)
@@ -161,7 +161,7 @@ def eq2_neighbours(
     p = _pairs(train, cutoff)
     pair = atom_mlp(p.c2, p.kinds, pair_hidden, wide, activation, elements, "pair_mlp")  # (P, 20)
     terms = keras.layers.Multiply(name="within_cutoff")([pair, p.f_c])
-    sums = SumOverNeighbours(name="sum_over_j")([terms, p.nest["centre"], p.nest["numbers"]])
+    sums = SumOverNeighbours(name="sum_over_j")([terms, p.nest["rows"], p.nest["numbers"]])
     sums = p.measure.standardised({"sum_over_j": sums}, "environment")  # (A, 20)
     rows, kinds = WithLoneAtoms(p.measure.lone, name="with_lone_atoms")([sums, p.one_hot])
     atom = atom_mlp(rows, kinds, atom_hidden, last, activation, elements, "atom_mlp", False)
@@ -187,7 +187,7 @@ def eq3_neighbours(
     inner = atom_mlp(p.c2, p.kinds, inner_hidden, wide, activation, elements, "inner_mlp")
     pair = atom_mlp(inner, p.kinds, outer_hidden, last, activation, elements, "outer_mlp")  # (P, 1)
     terms = keras.layers.Multiply(name="within_cutoff")([pair, p.f_c])
-    atom = SumOverNeighbours(name="sum_over_j")([terms, p.nest["centre"], p.nest["numbers"]])
+    atom = SumOverNeighbours(name="sum_over_j")([terms, p.nest["rows"], p.nest["numbers"]])
     rows, kinds = WithLoneAtoms([0.0], name="with_lone_atoms")([atom, p.one_hot])
     constants = keras.layers.Dense(
         1, use_bias=False, kernel_initializer="zeros", name="constants_of_elements"

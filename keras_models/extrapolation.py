@@ -26,6 +26,7 @@ from keras_models.behler import NETWORKS, ScaledFingerprints
 from keras_models.building import dtype_of
 from keras_models.elements import species
 from keras_models.repulsion import COMPLETE, HeldDistance, of_pairs
+from keras_models.rows import by_rows
 from keras_models.standardise import Standardise, lengths
 
 # Smallest width of a range to divide by, as a fraction of the element's largest one.
@@ -109,10 +110,11 @@ class Closeness(keras.layers.Layer):
         self.elements, self.shortest = list(elements), np.asarray(shortest, float).tolist()
 
     def call(self, inputs):
-        r, numbers, centre, other = inputs
-        begin = of_pairs(self.shortest, self.elements, numbers, centre, other, r.dtype)
+        r, numbers, rows, other = inputs
+        begin = of_pairs(self.shortest, self.elements, numbers, rows, other, r.dtype)
         excess = K.maximum(begin - r, 0.0) / ((1.0 - COMPLETE) * begin)
-        found = tf.math.unsorted_segment_max(excess, centre, tf.shape(numbers)[0])
+        found = tf.reduce_max(by_rows(excess, rows), axis=1)
+        found = tf.math.unsorted_segment_max(found, rows, tf.shape(numbers)[0])
         # The maximum over no pair is the lowest number that there is.
         return K.maximum(found, 0.0)[:, None]
 

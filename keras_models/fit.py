@@ -9,8 +9,7 @@ optionally a path for checkpoints, which allow training to resume after an inter
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from functools import partial
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -26,7 +25,8 @@ from keras_models.errors import Diverged
 from keras_models.features import Preprocessing
 from keras_models.objective import FullBatch
 from keras_models.optimise.adam import EpochLoop, TrainingState, train_epochs
-from keras_models.optimise.ssbroyden import QuasiNewtonState, minimise
+from keras_models.optimise.ssbroyden import QuasiNewtonState
+from keras_models.optimise.stages import run_stages
 from keras_models.problems import (
     Direct,
     Gradient,
@@ -37,9 +37,6 @@ from keras_models.problems import (
     refuse_unseen,
 )
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
-
-# Iterations between measurements of the errors, which do not affect the training.
-SEGMENT = 50
 
 Report = Callable[[float, str], None]
 
@@ -325,42 +322,40 @@ def _second_order(problem, settings, seed, checkpoint, report) -> Fitted | Diver
         progress = _Progress(**{f.name: kept[f.name][()] for f in fields(progress)})
     compile_seconds = 0.0
 
+    def function_of(stride: int, state: QuasiNewtonState) -> FullBatch:
+        nonlocal compile_seconds
+        report(state.iterations / total, "compiling")
+        begin = process_time()
+        batch = FullBatch(*problem.objective(stride))
+        batch(state.x)
+        compile_seconds += process_time() - begin
+        return batch
+
     def keep(state: QuasiNewtonState) -> None:
         if checkpoint:
             checkpoint.save(**vars(state), **vars(progress))
 
-    def tell(state: QuasiNewtonState, unmeasured: int = -1) -> None:
-        # Where errors are measured, that comes first: what is kept must not lack them.
-        if state.iterations == unmeasured:
-            return
+    def tell(state: QuasiNewtonState, stage: int) -> None:
+        progress.stage = stage
         try:
             report(state.iterations / total, f"iteration {state.iterations}/{total}")
         except BaseException:
             keep(state)
             raise
 
-    while progress.stage < len(stages):
-        stride = stages[progress.stage][0]
-        end = sum(n for _, n in stages[: progress.stage + 1])
-        report(state.iterations / total, "compiling")
-        begin = process_time()
-        batch = FullBatch(*problem.objective(stride))
-        batch(state.x)
-        compile_seconds += process_time() - begin
-        while state.iterations < end and not state.stuck:
-            upto = min(end, (state.iterations // SEGMENT + 1) * SEGMENT)
-            state = minimise(batch, state, upto, partial(tell, unmeasured=upto))
-            if not np.isfinite(state.loss):
-                return Diverged(f"seed {seed}: the loss is not finite")
-            set_flat_weights(trained, state.x)
-            progress.curve_seconds = np.append(progress.curve_seconds, state.seconds)
-            progress.curve = np.concatenate([progress.curve, problem.errors()[None]])
-            if checkpoint and checkpoint.due():
-                keep(state)
-            tell(state)
-        progress.stage += 1
-        # The next stage has another loss: drop the direction, but retain the similar curvature.
-        state = replace(state, direction=np.zeros(0), stuck=False)
+    def measure(state: QuasiNewtonState, stage: int) -> None:
+        progress.stage = stage
+        set_flat_weights(trained, state.x)
+        progress.curve_seconds = np.append(progress.curve_seconds, state.seconds)
+        progress.curve = np.concatenate([progress.curve, problem.errors()[None]])
+        if checkpoint and checkpoint.due():
+            keep(state)
+        tell(state, stage)
+
+    try:
+        state = run_stages(stages, state, progress.stage, function_of, measure, tell)
+    except Diverged as error:
+        return Diverged(f"seed {seed}: {error}")
     set_flat_weights(trained, state.x)
     problem.finish()
     # With an energy weight of 0 the constant of E is arbitrary until the end of the training.

@@ -83,7 +83,7 @@ class EdgeFitted:
             "frames" and "validation_frames", frames of a batch at most ("batch_frames"), "shapes"
             and "compilations".
         seconds: "train", without compilation and measurements, and "compile": processor time.
-        info: "padding": shares of padding among the atoms and pairs of all batches of training;
+        info: "padding": shares of padding among the atoms and rows of all batches of training;
             "isolated": elements whose references are energies of isolated atoms; "last_layer": what
             :meth:`Solution.said <keras_models.optimise.last_layer.Solution.said>`, or None.
     """

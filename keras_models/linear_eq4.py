@@ -25,7 +25,8 @@ Sources: report, Eq. 4 and section 3.4; products of neighbour sums: EANN (Zhang,
 arXiv:1907.06159), REANN (Zhang, Xia and Jiang, Phys. Rev. Lett. 127, 156002 (2021)), MTP (Shapeev,
 arXiv:1512.06054), ACE (Drautz, Phys. Rev. B 99, 014104 (2019)).
 
-Shapes: A atoms, P pairs, S elements, N radial functions, Q = S N channels, C mixed channels.
+Shapes: A atoms, R rows of P pairs (:mod:`keras_models.rows`), S elements, N radial functions,
+Q = S N channels, C mixed channels.
 """
 
 from collections.abc import Sequence
@@ -37,19 +38,21 @@ from keras_models.backend import K, keras, register, tf
 from keras_models.edges import edge_inputs
 from keras_models.elements import OneHot, atom_mlp, output_of_element, species
 from keras_models.layers import Affine, apply, swish2
-from keras_models.messages import PRODUCTS, matrices, message_sums, moments
+from keras_models.messages import matrices, message_sums, moments
 from keras_models.repulsion import HeldDistance, Repulsion, shortest_distances
+from keras_models.rows import of_atoms, sum_of_products, vectors_of
 from keras_models.standardise import Measure
 from keras_models.sums import SumOfStructure
 
-MOMENTS = 1 + 3 + len(PRODUCTS)
+# Of the nest, what vectors follow from.
+INPUTS = ("positions", "rows", "other", "shifts")
 
 
 @register
 class PairVectors(keras.layers.Layer):
     """Layer for distances (P,) Å and directions (P, 3) of pairs, u = (x_j - x_i + shift) / r.
 
-    Inputs: positions (A, 3) Å, centre (P,), other (P,) and shifts (P, 3) Å of an
+    Inputs: positions (A, 3) Å, rows (R,), other (P,) and shifts (P, 3) Å of an
     :class:`~keras_models.edges.EdgeBatch`.
 
     Args:
@@ -61,8 +64,7 @@ class PairVectors(keras.layers.Layer):
         self.cutoff = float(cutoff)
 
     def call(self, inputs):
-        positions, centre, other, shifts = inputs
-        vectors = tf.gather(positions, other) - tf.gather(positions, centre) + shifts
+        vectors = vectors_of(dict(zip(INPUTS, inputs, strict=True)))
         r = K.sqrt(K.sum(vectors * vectors, axis=-1))
         return r, vectors / r[:, None]
 
@@ -113,7 +115,7 @@ class Radial(keras.layers.Layer):
 class NeighbourSums(keras.layers.Layer):
     """Layer for A_l of all atoms: (A, 1, Q), (A, 3, Q), (A, 3, 3, Q), l = 2 without trace.
 
-    Inputs: radial functions (P, N), directions (P, 3), numbers (A,), centre (P,), other (P,).
+    Inputs: radial functions (P, N), directions (P, 3), numbers (A,), rows (R,), other (P,).
 
     Args:
         elements: S symbols of the neighbours' elements, in the order of the channels.
@@ -124,16 +126,17 @@ class NeighbourSums(keras.layers.Layer):
         self.elements = list(elements)
 
     def call(self, inputs):
-        radial, u, numbers, centre, other = inputs
-        atoms, n, many = tf.shape(numbers)[0], radial.shape[1], len(self.elements)
-        terms = moments(u)[:, :, None] * radial[:, None]
-        where = centre
-        if many > 1:
-            where = centre * many + tf.gather(species(numbers, self.elements), other)
-        sums = tf.math.unsorted_segment_sum(terms, where, atoms * many)
-        sums = K.reshape(sums, (atoms, many, MOMENTS, n))
-        sums = K.reshape(K.transpose(sums, (0, 2, 1, 3)), (atoms, MOMENTS, many * n))
+        radial, u, numbers, rows, other = inputs
+        if len(self.elements) > 1:
+            radial = self.of_elements(radial, tf.gather(species(numbers, self.elements), other))
+        sums = of_atoms(sum_of_products(moments(u), radial, rows), rows, tf.shape(numbers)[0])
         return sums[:, :1], sums[:, 1:4], matrices(sums[:, 4:])
+
+    def of_elements(self, radial, kinds):
+        """Channels for each element of the neighbour: (P, N) and elements (P,) -> (P, Q)."""
+        many = len(self.elements)
+        one_hot = tf.one_hot(kinds, many, dtype=radial.dtype)
+        return K.reshape(one_hot[:, :, None] * radial[:, None], (-1, many * radial.shape[1]))
 
     def compute_output_shape(self, input_shape):
         atoms, channels = input_shape[2][0], len(self.elements) * input_shape[0][1]
@@ -253,14 +256,12 @@ def linear_eq4(
         raise ValueError(f"order is 1, 2 or 3 and rounds at least 1, not {order} and {rounds}")
     symbols, nest = train.elements, edge_inputs()
     measure = Measure(nest, train, cutoff)
-    numbers, centre, other = (nest[name] for name in ("numbers", "centre", "other"))
+    numbers, rows, other = (nest[name] for name in ("numbers", "rows", "other"))
     shortest = shortest_distances(train.structures, symbols, cutoff)
 
     one_hot = OneHot(symbols, name="one_hot")(numbers)
-    r, u = PairVectors(cutoff, name="pairs")(
-        [nest[name] for name in ("positions", "centre", "other", "shifts")]
-    )
-    of_pairs = [numbers, centre, other]
+    r, u = PairVectors(cutoff, name="pairs")([nest[name] for name in INPUTS])
+    of_pairs = [numbers, rows, other]
     held = HeldDistance(symbols, shortest, name="held")([r, *of_pairs]) if repulsion else r
     radial = Radial(cutoff, polynomials, shortest.min(), name="radial")(held)  # (P, N)
     sums = NeighbourSums(symbols, name="sums")([radial, u, *of_pairs])
@@ -276,11 +277,11 @@ def linear_eq4(
         x = keras.layers.Concatenate(name=f"rounds_1_to_{k}")(
             [x, measure.standardised(more, f"round_{k}")]
         )
-    rows, kinds = WithLoneAtoms(measure.lone, name="with_lone_atoms")([x, one_hot])
-    mlp = atom_mlp(rows, kinds, hidden_layers, 1, activation, elements, "atom_mlp", use_bias=False)
+    atoms, kinds = WithLoneAtoms(measure.lone, name="with_lone_atoms")([x, one_hot])
+    mlp = atom_mlp(atoms, kinds, hidden_layers, 1, activation, elements, "atom_mlp", use_bias=False)
     linear = keras.layers.Dense(
         len(symbols), use_bias=False, kernel_initializer="zeros", name="linear"
-    )(rows)
+    )(atoms)
     linear = apply(output_of_element, [linear, kinds], "linear_of_element")
     energies = keras.layers.Add(name="mlp_and_linear")([mlp, linear])
     energies = MinusLoneAtoms(name="minus_lone_atoms")([energies, one_hot, density])
@@ -337,9 +338,9 @@ def lone_energies(model: keras.Model):
         A function (weights, nest) -> (S,) eV, in the order of ``train.elements``; the weights are
         tensors to use instead of the model's trainable variables, and the nest that of any batch.
     """
-    rows, one_hot, _ = model.get_layer("minus_lone_atoms").input
+    atoms, one_hot, _ = model.get_layer("minus_lone_atoms").input
     scale, elements = model.get_layer("atom_energies").scale, one_hot.shape[1]
-    below = keras.Model(model.input, rows)
+    below = keras.Model(model.input, atoms)
     places = {id(v): k for k, v in enumerate(model.trainable_variables)}
     chosen = [places[id(v)] for v in below.trainable_variables]
 

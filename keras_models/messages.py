@@ -14,7 +14,7 @@ and Jiang, Phys. Rev. Lett. 127, 156002 (2021)), where the weights are not bound
 which directions travel, is that of equivariant message passing (PaiNN, Schütt, Unke and Gastegger,
 arXiv:2102.03150). Matrices could travel as well, but steps become much longer, for little.
 
-Shapes: A atoms, P pairs, N radial functions, K channels.
+Shapes: A atoms, R rows of P pairs (:mod:`keras_models.rows`), N radial functions, K channels.
 """
 
 import numpy as np
@@ -22,6 +22,7 @@ import numpy as np
 from keras_models.backend import K, keras, register, tf
 from keras_models.elements import atom_mlp
 from keras_models.layers import apply
+from keras_models.rows import by_rows, of_atoms, sum_of_products
 
 # Columns u_a u_b of the moments of l = 2.
 PRODUCTS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
@@ -59,20 +60,21 @@ class MessageSums(keras.layers.Layer):
     """Layer for B_l of all atoms: (A, 1, 2K), (A, 3, 2K), (A, 3, 3, K), l = 2 without trace.
 
     Inputs: f and g of the pairs (P, 2K), directions (P, 3), weights a and b (A, 2K) and bounded
-    vectors b v (A, 3, K) of the atoms, centre (P,) and other (P,).
+    vectors b v (A, 3, K) of the atoms, rows (R,) and other (P,).
     """
 
     def call(self, inputs):
-        filters, u, weights, v, centre, other = inputs
-        atoms, k = tf.shape(v)[0], v.shape[-1]
+        filters, u, weights, v, rows, other = inputs
+        k = v.shape[-1]
         sent = tf.gather(K.concatenate([weights[:, None, :k], v], axis=1), other)  # (P, 4, K)
-        scalar, vector = filters[:, None, :k] * sent[:, :1], filters[:, None, k:] * sent[:, 1:]
+        f, g, a, bv = filters[:, :k], filters[:, k:], sent[:, 0], sent[:, 1:]
+        along = g * K.sum(bv * u[:, :, None], axis=1)
         terms = [
-            scalar * moments(u)[:, :, None],
-            K.sum(vector * u[:, :, None], axis=1, keepdims=True),
-            vector,
+            sum_of_products(moments(u), f * a, rows),
+            K.sum(by_rows(along, rows), axis=1)[:, None],
+            K.sum(by_rows(g[:, None] * bv, rows), axis=1),
         ]
-        sums = tf.math.unsorted_segment_sum(K.concatenate(terms, axis=1), centre, atoms)
+        sums = of_atoms(K.concatenate(terms, axis=1), rows, tf.shape(v)[0])
         return (
             K.concatenate([sums[:, :1], sums[:, 10:11]], axis=-1),
             K.concatenate([sums[:, 1:4], sums[:, 11:]], axis=-1),
@@ -92,7 +94,7 @@ def message_sums(x, sums, radial, u, nest, one_hot, channels, hidden_layers, act
         sums: A_l of the round before: (A, 1, Q), (A, 3, Q), (A, 3, 3, Q).
         radial: radial functions (P, N).
         u: directions (P, 3).
-        nest: the model's inputs, of which it takes "centre" and "other".
+        nest: the model's inputs, of which it takes "rows" and "other".
         one_hot: elements (A, S).
         channels: K.
         hidden_layers, activation, way: of the weights' MLP, see
@@ -110,4 +112,4 @@ def message_sums(x, sums, radial, u, nest, one_hot, channels, hidden_layers, act
     weights = keras.layers.Activation("tanh", name=f"bounded_weights_{k}")(weights)
     v = apply(bounded, [mix(sums[1], channels, "mix_message"), weights], f"message_{k}")
     filters = mix(radial, 2 * channels, "mix_radial")
-    return MessageSums(name=f"sums_{k}")([filters, u, weights, v, nest["centre"], nest["other"]])
+    return MessageSums(name=f"sums_{k}")([filters, u, weights, v, nest["rows"], nest["other"]])

@@ -20,13 +20,14 @@ from keras_models.backend import keras, tf
 from keras_models.batch import cutoff_of, tensors_of, with_neighbours
 from keras_models.building import dtype_of
 from keras_models.chunks import PAIRS, in_chunks
-from keras_models.edges import bucket, join_padded, takes_edges, with_edges
+from keras_models.edges import bucket, join_padded, slots_of, takes_edges, with_edges
 from keras_models.extrapolation import with_excess
 from keras_models.gradient import energy_and_forces
 from keras_models.neighbours import SKIN, VerletList, edges, into_cell
 from keras_models.opening import Ensemble
 from keras_models.prediction import predict
 from keras_models.rounds import InRounds, Sums
+from keras_models.rows import vectors_of
 from keras_models.virial import atom_energies_of, energies_forces_and_virials
 
 # Largest number of atoms that are not divided into chunks. More are faster in chunks.
@@ -213,7 +214,7 @@ class EdgePotential:
         self._fixed: dict[str, tf.Tensor] = {}
         self._wrap = np.zeros((0, 3))
         self._offset = np.zeros((len(models), 0))
-        self._shape = (0, 0, 0)
+        self._shape, self._slots = (0, 0, 0, 0), 0
 
     def __getstate__(self):
         # A copy makes a list of its own.
@@ -278,7 +279,9 @@ class EdgePotential:
         self._wrap, self._fixed = into_cell(structure), {}
         if not large:
             i, j, shifts = self.neighbours.edges
-            part = with_edges(structure, (i, j, shifts + self._wrap[i] - self._wrap[j]))
+            found = i, j, shifts + self._wrap[i] - self._wrap[j]
+            self._slots = slots_of([(structure, found)], self._slots)
+            part = with_edges(structure, found, self.cutoff, self._slots)
             self._fixed = tensors_of(join_padded([part], self.cutoff), self.dtype)
             del self._fixed["positions"]
 
@@ -343,12 +346,7 @@ def _with_virials(models: Sequence[keras.Model]):
             energies_forces_and_virials(model, w, inputs)
             for model, w in zip(models, weights, strict=True)
         ]
-        vectors = (
-            tf.gather(inputs["positions"], inputs["other"])
-            - tf.gather(inputs["positions"], inputs["centre"])
-            + inputs["shifts"]
-        )
-        shortest = tf.sqrt(tf.reduce_min(tf.reduce_sum(vectors**2, axis=1)))
+        shortest = tf.sqrt(tf.reduce_min(tf.reduce_sum(vectors_of(inputs) ** 2, axis=1)))
         return (shortest, *map(tf.stack, zip(*found, strict=True)))
 
     return every

@@ -19,6 +19,7 @@ from data_gen.frames import Structure
 from keras_models.backend import K, keras, register, tf
 from keras_models.elements import species
 from keras_models.neighbours import edges
+from keras_models.rows import centre_of, sum_of_rows
 
 # phi(x) = sum_k c_k exp(-d_k x), with sum_k c_k = 1.
 COEFFICIENTS = (0.18175, 0.50986, 0.28022, 0.02817)
@@ -79,7 +80,7 @@ class HeldDistance(keras.layers.Layer):
     t = (r - a) / (b - a), clipped to [0, 1]: max(r, b) - (b - a) (1/2 - t^3 + t^4 / 2). This is r
     above b and constant below a, and its slope 3 t^2 - 2 t^3 is continuous, as is the slope's.
 
-    Inputs: r (P,) Å, numbers (A,), centre (P,) and other (P,) of an
+    Inputs: r (P,) Å, numbers (A,), rows (R,) and other (P,) of an
     :class:`~keras_models.edges.EdgeBatch`.
 
     Args:
@@ -93,8 +94,8 @@ class HeldDistance(keras.layers.Layer):
         self.shortest = np.asarray(shortest, float).tolist()
 
     def call(self, inputs):
-        r, numbers, centre, other = inputs
-        begin = of_pairs(self.shortest, self.elements, numbers, centre, other, r.dtype)
+        r, numbers, rows, other = inputs
+        begin = of_pairs(self.shortest, self.elements, numbers, rows, other, r.dtype)
         t = along(r, begin)
         below = (1.0 - COMPLETE) * begin * (0.5 - t**3 * (1.0 - 0.5 * t))
         # At b itself, where the shortest pair of training is, max and clip would both have a slope.
@@ -123,17 +124,17 @@ class Repulsion(keras.layers.Layer):
         self.shortest = np.asarray(shortest, float).tolist()
 
     def call(self, inputs):
-        r, numbers, centre, other = inputs
+        r, numbers, rows, other = inputs
         z = np.array([atomic_numbers[e] for e in self.elements], float)
         power = z**EXPONENT
         charges, inverse_length, begin = (
-            of_pairs(table, self.elements, numbers, centre, other, r.dtype)
+            of_pairs(table, self.elements, numbers, rows, other, r.dtype)
             for table in (np.outer(z, z), np.add.outer(power, power) / LENGTH, self.shortest)
         )
         t = along(r, begin)
         switch = 1.0 - t**3 * (10.0 - t * (15.0 - 6.0 * t))
         halves = 0.5 * switch * zbl(r, charges, inverse_length)
-        return tf.math.unsorted_segment_sum(halves, centre, tf.shape(numbers)[0])[:, None]
+        return sum_of_rows(halves, rows, tf.shape(numbers)[0])[:, None]
 
     def compute_output_shape(self, input_shape):
         return (input_shape[1][0], 1)
@@ -147,7 +148,7 @@ def along(r, begin):
     return K.clip((r - COMPLETE * begin) / ((1.0 - COMPLETE) * begin), 0.0, 1.0)
 
 
-def of_pairs(table, elements, numbers, centre, other, dtype):
+def of_pairs(table, elements, numbers, rows, other, dtype):
     """Entries of a table (S, S) for the elements of each pair: (P,)."""
     table = tf.constant(table, dtype)
     if len(elements) == 1:
@@ -155,5 +156,5 @@ def of_pairs(table, elements, numbers, centre, other, dtype):
     kinds = species(numbers, elements)
     return tf.gather(
         tf.reshape(table, (-1,)),
-        tf.gather(kinds, centre) * len(elements) + tf.gather(kinds, other),
+        tf.gather(kinds, centre_of(rows, other)) * len(elements) + tf.gather(kinds, other),
     )

@@ -6,7 +6,7 @@ neighbours in a round is computed for all chunks before the next round, and kept
 the derivatives by it go the way back, chunk by chunk (reverse accumulation). So a chunk needs its
 nearest neighbours only, and nothing is computed for others than its own atoms.
 
-Shapes: N atoms, M models; of each chunk A own atoms, L own atoms and neighbours, P pairs, E
+Shapes: N atoms, M models; of each chunk A own atoms, L own atoms and neighbours, R rows, P pairs, E
 elements (:mod:`keras_models.chunks`); W functions of an atom; T numbers that an atom sends.
 """
 
@@ -21,6 +21,7 @@ from keras_models.building import dtype_of
 from keras_models.chunks import Chunk
 from keras_models.extrapolation import with_excess
 from keras_models.messages import MessageSums
+from keras_models.rows import sum_of_rows, vectors_of
 from keras_models.virial import atom_energies_of
 
 # What atoms send, among the inputs of MessageSums: weights (A, .) and vectors (A, 3, .).
@@ -144,7 +145,7 @@ def _answering(models: Sequence[keras.Model]):
             return tf.reduce_sum(energies), energies[:, 0], *known
 
         (energies, *known), gradients = _with_gradients(models, inputs, value)
-        vectors = _vectors(inputs)
+        vectors = vectors_of(inputs)
         shortest = tf.sqrt(tf.reduce_min(tf.reduce_sum(vectors**2, axis=1)))
         known = [tf.reduce_max(e, axis=1) for e in known]
         return [shortest, energies, *known], gradients
@@ -159,7 +160,7 @@ def _sending(models: Sequence[keras.Model]):
         heard = inputs["heard"]
         return tf.stack(
             [
-                _run(model, inputs, _vectors(inputs), [table[:, m] for table in heard])
+                _run(model, inputs, vectors_of(inputs), [table[:, m] for table in heard])
                 for m, model in enumerate(models)
             ],
             axis=1,
@@ -180,12 +181,6 @@ def _going_back(models: Sequence[keras.Model]):
     return every
 
 
-def _vectors(inputs):
-    """From atoms to their neighbours: (P, 3) Å."""
-    x, centre, other = (inputs[name] for name in ("positions", "centre", "other"))
-    return tf.gather(x, other) - tf.gather(x, centre) + inputs["shifts"]
-
-
 def _with_gradients(models, inputs, value):
     """Values of each model, and the gradients of the first of these, which are left out.
 
@@ -198,7 +193,7 @@ def _with_gradients(models, inputs, value):
         Values (., M, ...), and derivatives by positions (L, M, 3), by strain (M, 3, 3), see
         :mod:`keras_models.virial`, and by what was heard [(L, M, T)].
     """
-    vectors, centre, other = _vectors(inputs), inputs["centre"], inputs["other"]
+    vectors, rows, other = vectors_of(inputs), inputs["rows"], inputs["other"]
     atoms, values, gradients = inputs["positions"].shape[0], [], []
     for m, model in enumerate(models):
         heard = [table[:, m] for table in inputs["heard"]]
@@ -207,7 +202,7 @@ def _with_gradients(models, inputs, value):
             total, *more = value(model, m, vectors, heard)
         by_vectors, *by_heard = tape.gradient(total, [vectors, *heard])
         by_positions = tf.math.unsorted_segment_sum(by_vectors, other, atoms)
-        by_positions -= tf.math.unsorted_segment_sum(by_vectors, centre, atoms)
+        by_positions -= sum_of_rows(by_vectors, rows, atoms)
         by_strain = tf.einsum("pa,pb->ab", vectors, by_vectors)
         values.append(more)
         gradients.append([by_positions, by_strain, *map(tf.convert_to_tensor, by_heard)])
@@ -231,14 +226,14 @@ def _run(model: keras.Model, inputs, vectors, heard):
         The model's outputs, or if there is another round, what its own atoms send (A, T).
     """
     own, elements = inputs["numbers"].shape[0], inputs["elements"].shape[0]
-    rows, zero = own + elements, tf.zeros_like(inputs["numbers"][:1])
+    atoms, zero = own + elements, tf.zeros_like(inputs["numbers"][:1])
     nest = {
         # Vectors take the place of shifts; a neighbour's place is taken by one of its element.
-        "positions": tf.zeros((rows, 3), vectors.dtype),
+        "positions": tf.zeros((atoms, 3), vectors.dtype),
         "numbers": K.concatenate([inputs["numbers"], inputs["elements"]], axis=0),
-        "sample": tf.repeat(zero, rows),
-        "sizes": zero + rows,
-        "centre": inputs["centre"],
+        "sample": tf.repeat(zero, atoms),
+        "sizes": zero + atoms,
+        "rows": inputs["rows"],
         "other": own + tf.gather(inputs["kinds"], inputs["other"]),
         "shifts": vectors,
     }
@@ -258,7 +253,7 @@ def _run(model: keras.Model, inputs, vectors, heard):
                     return K.concatenate([K.reshape(s[:own], (own, -1)) for s in sent], axis=1)
                 given[SENT] = _parts(table, sent)
                 given[-1] = inputs["other"]
-                found = [sums[:rows] for sums in layer(given)]
+                found = [sums[:atoms] for sums in layer(given)]
             else:
                 found = layer(given)
             for name, tensor in zip(

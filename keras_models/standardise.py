@@ -78,7 +78,7 @@ class Measure:
         self.forces = np.concatenate(known) if known else np.zeros((0, 3))
         self.batches = [
             tensors_of(batch, keras.config.floatx())
-            for batch in edge_batches(train.structures, cutoff, CHUNK)
+            for batch in edge_batches(train.structures, cutoff, CHUNK, slots=1)
         ]
 
     def moments(self, tensors) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -123,7 +123,8 @@ class Measure:
         """Mean and standard deviation (W,) of a tensor (P, W) over all pairs, without padding."""
         model, found = keras.Model(self.nest, tensor), []
         for x in self.batches:
-            real = x["numbers"].numpy()[x["centre"].numpy()] > 0
+            # With one slot a row, rows are pairs.
+            real = x["numbers"].numpy()[x["rows"].numpy()] > 0
             found.append(model(x).numpy().astype(float)[real])
         found = np.concatenate(found)
         if not len(found):

@@ -7,8 +7,9 @@ stress is dE/de / V (as in Thompson, Plimpton and Mattson, J. Chem. Phys. 131, 1
 import numpy as np
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from keras_models.backend import keras, tf
+from keras_models.backend import K, keras, tf
 from keras_models.gradient import outputs_of
+from keras_models.rows import by_rows
 from keras_models.sums import SumOfStructure
 
 
@@ -31,11 +32,12 @@ def energies_forces_and_virials(model: keras.Model, weights, inputs):
     with tf.GradientTape() as tape:
         tape.watch([positions, strain])
         of_atoms = tf.gather(strain, inputs["sample"])
-        of_pairs = tf.gather(of_atoms, inputs["centre"])
+        of_rows = tf.gather(of_atoms, inputs["rows"])
+        shifted = K.reshape(by_rows(shifts, inputs["rows"]) @ of_rows, (-1, 3))
         strained = {
             **inputs,
             "positions": positions + tf.einsum("ia,iab->ib", positions, of_atoms),
-            "shifts": shifts + tf.einsum("ia,iab->ib", shifts, of_pairs),
+            "shifts": shifts + shifted,
         }
         energies, *more = outputs_of(model, weights, strained)
         # Structures are independent: the gradient of the sum contains that of each energy.

@@ -100,11 +100,12 @@ def test_chunks_are_complete_compact_and_of_one_shape(rng):
     atoms.numbers[::7] = 78
     divided = in_chunks(atoms, CUTOFF, 5000)
     chunks, n = list(divided.chunks), len(atoms)
-    own, local, pairs = divided.shape
+    own, local, rows, slots = divided.shape
+    pairs = rows * slots
     x = atoms.positions + into_cell(atoms)
     found, owned, boxes = [], [], []
     for c in chunks:
-        assert (len(c.numbers), len(c.atoms), len(c.centre)) == divided.shape
+        assert (len(c.numbers), len(c.atoms), len(c.rows)) == divided.shape[:3]
         assert len(c.other) == len(c.shifts) == pairs and len(c.kinds) == local
         real = c.atoms[:own] < n
         assert not real[-1] and (c.numbers[~real] == 0).all()
@@ -112,11 +113,12 @@ def test_chunks_are_complete_compact_and_of_one_shape(rng):
         known = c.atoms < n
         np.testing.assert_array_equal(c.elements[c.kinds[known]], atoms.numbers[c.atoms[known]])
         np.testing.assert_array_equal(c.numbers[real], atoms.numbers[c.atoms[:own][real]])
-        assert (np.diff(c.centre) >= 0).all() and c.centre.max() < own
-        i, j = c.atoms[c.centre], c.atoms[c.other]
-        padding = i == n
+        assert (np.diff(c.rows) >= 0).all() and c.rows.max() < own
+        centre = np.repeat(c.rows, slots)
+        i, j = c.atoms[centre], c.atoms[c.other]
+        padding = (i == n) | ((centre == c.other) & (np.linalg.norm(c.shifts, axis=1) == CUTOFF))
         np.testing.assert_allclose(np.linalg.norm(c.shifts[padding], axis=1), CUTOFF)
-        assert (c.centre[padding] == c.other[padding]).all() and padding.mean() < 0.25
+        assert (centre[padding] == c.other[padding]).all() and padding.mean() < 0.25
         i, j, s = i[~padding], j[~padding], c.shifts[~padding]
         found.append(np.column_stack([i, j, x[j] - x[i] + s]))
         # Beside the box around a ball of as many atoms.
@@ -134,7 +136,7 @@ def test_chunks_are_complete_compact_and_of_one_shape(rng):
     np.testing.assert_allclose(found, wanted, atol=1e-9)
     # A shape is kept while it holds all and is not too large.
     assert in_chunks(atoms, CUTOFF, 5000, divided.shape).shape == divided.shape
-    larger = tuple(4 * k for k in divided.shape)
+    larger = (*(4 * k for k in divided.shape[:3]), slots)
     assert in_chunks(atoms, CUTOFF, 5000, larger).shape == divided.shape
 
 

@@ -65,7 +65,7 @@ def test_few_shapes_hold_batches_of_all_sizes(rng):
     # No division of three kinds of batches is better than one shape for each.
     kinds = np.array([[9, 10], [9, 200], [50, 1000]])
     assert choose_shapes(np.repeat(kinds, 50, axis=0), 7) == [(10, 10), (10, 200), (51, 1000)]
-    with pytest.raises(ValueError, match="no shape for 51 atoms and 1 pairs"):
+    with pytest.raises(ValueError, match="no shape for 51 atoms and 1 rows"):
         fit_shape([(51, 1000)], (51, 1))
     assert 0 < PADDING <= 0.2
 

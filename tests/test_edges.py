@@ -18,13 +18,13 @@ def test_an_edge_list_is_all_directed_pairs_of_the_library(rng):
     start = 0
     for k, s in enumerate(structures):
         i, j, shifts = edges(s, 5.0)
-        mine = batch.sample[batch.centre] == k
-        np.testing.assert_array_equal(batch.centre[mine], i + start)
+        mine = batch.sample[batch.rows] == k
+        np.testing.assert_array_equal(batch.rows[mine], i + start)
         np.testing.assert_array_equal(batch.other[mine], j + start)
         np.testing.assert_array_equal(batch.shifts[mine], shifts)
         start += len(s)
-    pairs = set(zip(batch.centre, batch.other, map(tuple, np.round(batch.shifts, 6)), strict=True))
-    assert len(pairs) == len(batch.centre) and len(batch.numbers) == start
+    pairs = set(zip(batch.rows, batch.other, map(tuple, np.round(batch.shifts, 6)), strict=True))
+    assert len(pairs) == len(batch.rows) and len(batch.numbers) == start
     back = {(j, i, tuple(0.0 - np.array(shift))) for i, j, shift in pairs}
     assert back == {(i, j, tuple(0.0 + np.array(shift))) for i, j, shift in pairs}
 
@@ -49,26 +49,29 @@ def test_sizes_of_padded_batches_are_few():
     assert all(b <= max(1.2 * a, a + 1) for a, b in itertools.pairwise(sizes)) and len(sizes) < 70
 
 
-def test_a_padded_edge_list(rng):
+@pytest.mark.parametrize("slots", [1, 7])
+def test_a_padded_edge_list(rng, slots):
     structures = [shaken(name, rng) for name in ("cluster", "slab", "skew", "atom", "atom")]
-    parts = [edge_list(s, 5.0) for s in structures]
+    parts = [edge_list(s, 5.0, slots) for s in structures]
     batch = join_padded(parts, 5.0, samples=8)
     exact = join(parts, 5.0)
     assert batch.sizes.tolist() == [*(len(s) for s in structures), 0, 0, 0, 0]
-    atoms, pairs = len(exact.numbers), len(exact.centre)
+    atoms, rows = len(exact.numbers), len(exact.rows)
+    pairs = slots * rows
     for name in exact._fields:
         many = len(getattr(exact, name))
         np.testing.assert_array_equal(getattr(batch, name)[:many], getattr(exact, name))
-    assert len(batch.numbers) == bucket(atoms + 1) and len(batch.centre) == bucket(pairs)
+    assert len(batch.numbers) == bucket(atoms + 1) and len(batch.rows) == bucket(rows)
     assert not batch.numbers[atoms:].any() and set(batch.sample[atoms:]) == {8}
-    assert (batch.centre[pairs:] >= atoms).all() and (np.diff(batch.centre) >= 0).all()
-    np.testing.assert_array_equal(batch.centre[pairs:], batch.other[pairs:])
+    assert len(batch.other) == len(batch.shifts) == slots * len(batch.rows)
+    assert (batch.rows[rows:] >= atoms).all() and (np.diff(batch.rows) >= 0).all()
+    np.testing.assert_array_equal(np.repeat(batch.rows[rows:], slots), batch.other[pairs:])
     np.testing.assert_array_equal(np.linalg.norm(batch.shifts[pairs:], axis=1), 5.0)
     for shape in (
         {"atoms": atoms - 1},
-        {"pairs": pairs - 1},
+        {"rows": rows - 1},
         {"samples": 4},
-        {"pairs": pairs + 1},
+        {"rows": rows + 1},
         {"atoms": atoms + 1},
     ):
         with pytest.raises(ValueError, match=r"do not fit|need a padding"):

@@ -9,10 +9,10 @@ from conftest import cluster
 
 from data_gen.dataset import Dataset, Statistics
 from keras_models import catalogue
-from keras_models import fit as fitting
 from keras_models.checkpoints import Checkpoint
 from keras_models.errors import Diverged
 from keras_models.fit import FitSettings, fit
+from keras_models.optimise import stages
 from keras_models.prediction import predict
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
 
@@ -50,7 +50,7 @@ class Listener:
 @pytest.fixture(scope="module", autouse=True)
 def short_segments():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "SEGMENT", SEGMENT)
+        patch.setattr(stages, "SEGMENT", SEGMENT)
         yield
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from amp_baseline.settings import AmpSettings
 from keras_models.settings import AdamSettings, QuasiNewtonSettings
-from reproduction.engine.completion import completed
 from reproduction.engine.provenance import ROOT
 from reproduction.leaves import sections_of
 from reproduction.sections import EXPERIMENTS, SECTIONS, all_tables
@@ -228,84 +227,3 @@ def test_every_row_carries_what_its_outcome_depends_on():
         "partition": {"kind": "time"},
         "lanes": 5,
     }
-
-
-# Settings as version 0.1.0 wrote them.
-OLD = {
-    "table4/eq2": {
-        "task": "energy",
-        "model": "eq2",
-        "options": {},
-        "training": {
-            "epochs": 200,
-            "batch_size": 32,
-            "learning_rate": 0.001,
-            "decay": "constant",
-        },
-        "dataset": "au6",
-        "split": [2000, 500],
-        "lanes": 5,
-    },
-    "beyond/eq2-inner-2": {
-        "task": "energy",
-        "model": "eq2",
-        "options": {"widths": [[2, 50, 1], [1, 50, 2]]},
-        "training": {
-            "epochs": 1000,
-            "batch_size": 32,
-            "learning_rate": 0.003,
-            "decay": "cosine",
-        },
-        "dataset": "au6",
-        "split": [2000, 500],
-        "lanes": 5,
-    },
-    "beyond/why-hot-250": {
-        "task": "behler",
-        "model": "behler-forces",
-        "options": {"hidden_layers": [5, 5]},
-        "training": {"stages": [[1, 3000]], "sharpness": [0.5, 15.0]},
-        "dataset": "pt8au2-hot",
-        "split": [200, 50],
-        "lanes": 1,
-        "frames": 250,
-        "loss_weights": [0.01, 0.04],
-    },
-    "beyond/minima": {
-        "task": "minima",
-        "model": "",
-        "options": {"of": "beyond/eq2-gradient", "frames": 100},
-        "training": None,
-        "dataset": "au6",
-        "split": [2000, 500],
-        "lanes": 1,
-    },
-    "appendix-a/eq3-blocked": {
-        "task": "energy",
-        "model": "eq3",
-        "options": {},
-        "training": {
-            "epochs": 200,
-            "batch_size": 32,
-            "learning_rate": 0.001,
-            "decay": "constant",
-        },
-        "dataset": "au6",
-        "split": [2000, 500],
-        "lanes": 5,
-        "part": {"kind": "blocked", "gap": 20},
-    },
-}
-
-
-@pytest.mark.parametrize("name", OLD)
-def test_runs_of_the_first_version_are_taken_for_what_they_are(name):
-    metric = {"split": "", "metric": "epochs", "value": 7.0}
-    run = {"settings": OLD[name], "quick": False, "metrics": [metric]}
-    counted = "iterations" if "hot" in name else "epochs"
-    assert completed(run)["metrics"] == [{**metric, "metric": counted}]
-    assert completed(run)["settings"] == EXPERIMENTS[name].settings()
-    again = completed(run)
-    assert completed(again) is again
-    other = {**OLD[name], "split": [1000, 500]}
-    assert completed({**run, "settings": other})["settings"] != EXPERIMENTS[name].settings()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from checks.slurm.cluster import Cluster, cluster
+from checks.slurm.cluster import MEMORY_MB, Cluster, cluster
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.seal import ARRAYS
 from reproduction.engine.store import Store
@@ -91,7 +91,12 @@ def script(name: str, *arguments: str, folder: Path) -> None:
 @contextlib.contextmanager
 def started(found: Cluster, log: Path, *options: str, **config: str) -> Iterator[subprocess.Popen]:
     """Start Snakemake on the cluster at quick size, its output in a file."""
-    given = {"quick": "true", "folder": str(FOLDER / "cluster"), **config}
+    given = {
+        "quick": "true",
+        "folder": str(FOLDER / "cluster"),
+        "most_memory_mb": str(MEMORY_MB),
+        **config,
+    }
     command = [str(ROOT / "workflow/run.sh"), "slurm", *OPTIONS, *options, "--config"]
     with open(log, "wb") as out:
         running = subprocess.Popen(

@@ -115,8 +115,8 @@ class EdgeLoop:
     Attributes:
         objective: with outputs of :meth:`outputs`.
         free: whether the reference energy of each element of ``train`` is not kept.
-        shapes: atoms and pairs of the padded batches of training.
-        padding: shares of padding among the atoms and pairs of all of these batches.
+        shapes: atoms and rows of the padded batches of training.
+        padding: shares of padding among the atoms and rows of all of these batches.
     """
 
     def __init__(
@@ -260,8 +260,8 @@ class EdgeLoop:
     def whole(self, data: EdgeData) -> tuple[list[np.ndarray], tuple[int, int, int]]:
         """All frames once, in batches like those of training, and one shape that holds each."""
         batches = batches_of_epoch(data.counts, self.batch_size, seed=0, epoch=0)
-        atoms, pairs = np.max([data.counts[b].sum(axis=0) for b in batches], axis=0)
-        return batches, (int(atoms) + 1, max(1, int(pairs)), max(map(len, batches)) + 1)
+        atoms, rows = np.max([data.counts[b].sum(axis=0) for b in batches], axis=0)
+        return batches, (int(atoms) + 1, max(1, int(rows)), max(map(len, batches)) + 1)
 
     def errors(self, theta) -> np.ndarray:
         """RMSE on the validation block: E per atom (eV) and F (eV/Å); NaN without any."""

@@ -19,10 +19,9 @@ from keras_models.backend import tf
 from keras_models.edge_data import batches_of_epoch, frames_per_batch
 from keras_models.errors import Diverged, TooManyWeights
 from keras_models.optimise.edge_adam import EdgeLoop, EdgeState
-from keras_models.optimise.ssbroyden import QuasiNewtonState, minimise
+from keras_models.optimise.ssbroyden import QuasiNewtonState
+from keras_models.optimise.stages import run_stages
 
-# Iterations between measurements on the validation block, which do not affect the steps.
-SEGMENT = 50
 # Atoms of what is evaluated at once: its activations should fit into the processor's cache.
 ATOMS = 768
 # The inverse Hessian of so many weights takes 2 GB.
@@ -53,8 +52,8 @@ class AllFrames:
         counts = data.counts[chosen]
         size = frames_per_batch(counts, len(chosen), ATOMS)
         batches = [chosen[b] for b in batches_of_epoch(counts, size, seed=0, epoch=0)]
-        atoms, pairs = np.max([data.counts[b].sum(axis=0) for b in batches], axis=0)
-        shape = (int(atoms) + 1, max(1, int(pairs)), max(map(len, batches)) + 1)
+        atoms, rows = np.max([data.counts[b].sum(axis=0) for b in batches], axis=0)
+        shape = (int(atoms) + 1, max(1, int(rows)), max(map(len, batches)) + 1)
         self._parts = [data.batch(b, shape, loop.dtype) for b in batches]
         weights = loop.weights_at(loop.settings.steps, len(chosen))
         self._weights = tf.constant(weights, loop.dtype)
@@ -131,30 +130,29 @@ def train_second_order(
     """
     stages = loop.settings.stages
     tell = on_iteration or (lambda state: None)
-    while state.stage < len(stages):
-        end = sum(n for _, n in stages[: state.stage + 1])
+
+    def function_of(stride: int, method: QuasiNewtonState) -> AllFrames:
+        nonlocal state
         begin = time.process_time()
-        function = AllFrames(loop, stages[state.stage][0])
-        function(state.method.x)
+        function = AllFrames(loop, stride)
+        function(method.x)
         spent = state.compile_seconds + time.process_time() - begin
         state = replace(state, compile_seconds=spent)
-        while state.method.iterations < end and not state.method.stuck:
-            upto = min(end, (state.method.iterations // SEGMENT + 1) * SEGMENT)
+        return function
 
-            def within(method, state=state, upto=upto):
-                # At the end of a segment, errors are measured first: what is kept needs them.
-                if method.iterations < upto:
-                    tell(replace(state, method=method))
+    def measure(method: QuasiNewtonState, stage: int) -> None:
+        nonlocal state
+        state = _measured(loop, replace(state, method=method, stage=stage))
+        tell(state)
 
-            method = minimise(function, state.method, upto, within)
-            if not np.isfinite(method.loss):
-                raise Diverged(f"seed {loop.seed}: the loss is not finite")
-            state = _measured(loop, replace(state, method=method))
-            tell(state)
-        # The next stage has another loss: drop the direction, but keep the similar curvature.
-        method = replace(state.method, direction=np.zeros(0), stuck=False)
-        state = replace(state, stage=state.stage + 1, method=method)
-    return state
+    def between(method: QuasiNewtonState, stage: int) -> None:
+        tell(replace(state, method=method, stage=stage))
+
+    try:
+        method = run_stages(stages, state.method, state.stage, function_of, measure, between)
+    except Diverged as error:
+        raise Diverged(f"seed {loop.seed}: {error}") from None
+    return replace(state, method=method, stage=len(stages))
 
 
 def _measured(loop: EdgeLoop, state: NewtonState) -> NewtonState:

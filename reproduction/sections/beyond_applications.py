@@ -1,6 +1,6 @@
 """Beyond the report: dynamics, minima, vibrations and uncertainty with the trained models."""
 
-from reproduction.engine.experiment import FIVE_SEEDS, Experiment
+from reproduction.engine.experiment import FIVE_SEEDS, THREE_SEEDS, Experiment
 from reproduction.sections.names import EQ9, GRADIENT
 from reproduction.sections.s2_data import AU6
 from reproduction.show.metrics import NOT_RUN, with_spread
@@ -17,7 +17,7 @@ def _nve(models_of: str, label: str, quick: bool = False) -> Experiment:
         AU6,
         options={"steps": 100_000},
         models_of=models_of,
-        seeds=(0, 1, 2),
+        seeds=THREE_SEEDS,
         assumed=("applications",),
         quick=quick,
         quick_options={"steps": 500},
@@ -28,6 +28,8 @@ ROWS = (
     _nve(GRADIENT, "Eq. 2, E and F", quick=True),
     _nve("beyond/eq2-gradient-adam", "Eq. 2, E and F, Adam alone (float32)"),
     _nve("beyond/distance-graph-gradient", "Message passing on distances, E and F (float32)"),
+    _nve("beyond/au6-eq2", "Eq. 2 over neighbours"),
+    _nve("beyond/au6-linear", "Eq. 4 in linear time"),
     _nve("table5/eq8-1200", "Eq. 8, forces alone"),
     _nve(EQ9, "Eq. 9, forces alone"),
     Experiment(

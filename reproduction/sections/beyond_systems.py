@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from data_gen.dynamics import DynamicsSettings
 from keras_models.settings import EdgeSettings
-from reproduction.engine.experiment import FIVE_SEEDS, DataSource, Experiment
+from reproduction.engine.experiment import FIVE_SEEDS, THREE_SEEDS, DataSource, Experiment
 from reproduction.sections.names import GRADIENT
 from reproduction.sections.s2_data import AU6, AU12, PT8AU2
 from reproduction.sections.trivial import with_trivial
@@ -19,7 +19,6 @@ from reproduction.show.metrics import NOT_RUN, with_spread
 from reproduction.show.rules import CLEAR, TOLERANCE, energy, force
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, seconds_text
 
-THREE = (0, 1, 2)
 AU12_SETTINGS = EdgeSettings(10_000, learning_rate=0.01)
 SLAB_SETTINGS = EdgeSettings(20_000, batch_size=22, learning_rate=0.008, energy_rise=100.0)
 AU6_SETTINGS = EdgeSettings(1_000, learning_rate=0.01, stages=((5, 500), (1, 200)))
@@ -124,7 +123,7 @@ def _slab(name: str, label: str, elements: str, **more) -> Experiment:
         PT8AU2,
         SLAB_SETTINGS,
         frames=2500,
-        seeds=THREE,
+        seeds=THREE_SEEDS,
         options={"cutoff": 5.9, "elements": elements},
         **more,
     )
@@ -163,7 +162,7 @@ def _mixed(name: str) -> Experiment:
         f"{label}, trained on a mix",
         AU6,
         MIX_SETTINGS,
-        seeds=THREE,
+        seeds=THREE_SEEDS,
         **{**more, "options": options},
     )
 
@@ -181,7 +180,7 @@ def _transfer(name: str, label: str, **more) -> Experiment:
         options={"systems": SYSTEMS},
         assumed=("systems",),
         quick_options={"systems": {"au13": {**SYSTEMS["au13"], "steps": 500}}},
-        **{"seeds": THREE, **more},
+        **{"seeds": THREE_SEEDS, **more},
     )
 
 

@@ -141,6 +141,10 @@ def shaken(name, rng, size=0.1):
     return atoms
 
 
+# Of a row of neighbours: more than some atoms of the structures have, and fewer than others.
+SLOTS = 7
+
+
 def batch_for(model, structures, room=False):
     """One batch of the kind that a model takes: its nest, with room to spare or without."""
     cutoff = cutoff_of(model)
@@ -148,8 +152,8 @@ def batch_for(model, structures, room=False):
     if room:
         more = {"atoms": sum(map(len, structures)) + 6, "samples": len(structures) + 1}
     if takes_edges(model):
-        more |= {"pairs": 1500} if room else {}
-        batch = join([edge_list(s, cutoff) for s in structures], cutoff, **more)
+        more |= {"rows": 400} if room else {}
+        batch = join([edge_list(s, cutoff, SLOTS) for s in structures], cutoff, **more)
     else:
         more |= {"slots": 100} if room else {}
         batch = batch_of(structures, cutoff, **more)
