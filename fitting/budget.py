@@ -218,10 +218,10 @@ def _some(frames: Frames, count: int) -> Frames:
 
 
 def _of_one_shape(loop: EdgeLoop) -> tuple[list[np.ndarray], float]:
-    """Batches of the shape nearest to the mean in pairs, and the mean's share of its pairs."""
+    """Batches of the shape nearest to the mean in rows, and the mean's share of its rows."""
     batches = list(loop.batches(0, loop.settings.steps))
     shapes = [fit_shape(loop.shapes, loop.train.counts[b].sum(axis=0)) for b in batches]
-    mean = np.mean([pairs for _, pairs in shapes])
+    mean = np.mean([rows for _, rows in shapes])
     best = min(set(shapes), key=lambda shape: (abs(math.log(shape[1] / mean)), shape))
     return [b for b, shape in zip(batches, shapes, strict=True) if shape == best], mean / best[1]
 

@@ -9,7 +9,8 @@ from keras_models.backend import keras, tf
 from keras_models.batch import cutoff_of, tensors_of
 from keras_models.building import dtype_of
 from keras_models.edge_data import batches_of_epoch, choose_shapes, fit_shape, frames_per_batch
-from keras_models.edges import ATOMS, bucket, edge_list, join
+from keras_models.edges import ATOMS, bucket, join, slots_of, with_edges
+from keras_models.neighbours import edges
 from keras_models.prediction import StructurePredictor
 from keras_models.reference import sums_of_references
 
@@ -35,7 +36,7 @@ class InFewShapes:
         self, model: keras.Model, references: Mapping[str, float] | None = None, chunk: int = 32
     ) -> None:
         self.model, self.references, self.chunk = model, references, chunk
-        self.compiled = StructurePredictor(model).compiled
+        self.compiled, self._slots = StructurePredictor(model).compiled, 0
 
     def __call__(self, structures: Sequence[Structure]) -> tuple[np.ndarray, list[np.ndarray]]:
         """Energies (n,) eV and forces (N, 3) eV/Å of each of n structures, as float64.
@@ -61,13 +62,15 @@ class InFewShapes:
     def _batches(self, structures: Sequence[Structure]):
         """Indices of the structures of each batch, and its tensors."""
         cutoff, dtype = cutoff_of(self.model), dtype_of(self.model)
-        parts = [edge_list(s, cutoff) for s in structures]
-        counts = np.array([[len(p.numbers), len(p.centre)] for p in parts])
+        found = [(s, edges(s, cutoff)) for s in structures]
+        self._slots = slots_of(found, self._slots)
+        parts = [with_edges(*of, cutoff, self._slots) for of in found]
+        counts = np.array([[len(p.numbers), len(p.rows)] for p in parts])
         size = frames_per_batch(counts, self.chunk, ATOMS)
         batches = batches_of_epoch(counts, size, seed=0, epoch=0)
         needs = np.array([counts[chosen].sum(axis=0) for chosen in batches])
         shapes = choose_shapes(needs, SHAPES, PADDING)
         for chosen, need in zip(batches, needs, strict=True):
-            atoms, pairs = map(bucket, fit_shape(shapes, need))
-            joined = join([parts[k] for k in chosen], cutoff, atoms, pairs, size + 1)
+            atoms, rows = map(bucket, fit_shape(shapes, need))
+            joined = join([parts[k] for k in chosen], cutoff, atoms, rows, size + 1)
             yield chosen, tensors_of(joined, dtype)

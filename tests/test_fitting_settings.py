@@ -173,7 +173,7 @@ def test_the_speed_is_that_of_steps_of_all_at_once(config, monkeypatch):
     def step(self, arrays, number, chosen):
         if not batches:
             every = [fit_shape(self.shapes, n) for n in self.train.counts]
-            means.append(np.mean([pairs for _, pairs in every]))
+            means.append(np.mean([rows for _, rows in every]))
         batches.append(fit_shape(self.shapes, self.train.counts[chosen].sum(axis=0)))
         return arrays, 0.0, np.zeros(2)
 
