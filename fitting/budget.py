@@ -29,8 +29,9 @@ from keras_models.optimise.edge_adam import EdgeLoop, EdgeState, points_of
 from keras_models.optimise.last_layer import LAST, RIDGES, directions_of
 from keras_models.reference import reference_energies
 
-# At least so many steps are timed, after one that is not, and for so many seconds.
-TIMED, TIMED_SECONDS = 8, 1.0
+# At least so many steps are timed, after one that is not, and for some seconds: a share of all, up
+# to the most.
+TIMED, TIMED_SHARE, MOST_SECONDS = 8, 0.02, 10.0
 # Steps in which all that train at once have to get ready.
 MOST_TIMED = 2000
 FEWEST, MOST = 200, 1_000_000
@@ -127,6 +128,7 @@ def measure_speed(
     settings: EdgeFitSettings,
     start: Path | None = None,
     link=None,
+    seconds: float = 1.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Speed:
     """Time a few steps of a training whose result is discarded, on batches of one shape.
@@ -137,6 +139,7 @@ def measure_speed(
         start: file of a model that the training begins with, or None.
         link: told of the progress, and asked whether all that will train at once are at their
             steps; only these are timed, as they may be slower.
+        seconds: that steps are timed for.
         clock: seconds.
     """
     link = link or Here()
@@ -162,9 +165,9 @@ def measure_speed(
         else:
             (timed if together else alone).append(now - last)
         last = now
-        if len(timed) >= TIMED and sum(timed) >= TIMED_SECONDS:
+        if len(timed) >= TIMED and sum(timed) >= seconds:
             break
-        link.report(min(0.99, sum(timed) / TIMED_SECONDS), "a few steps")
+        link.report(min(0.99, sum(timed) / seconds), "a few steps")
     return Speed(
         0.0,
         building,
@@ -233,30 +236,47 @@ def _last_weights(model: keras.Model) -> int:
 
 
 def measure_speed_together(
-    train: Frames, settings: EdgeFitSettings, start: Path | None, work: Work, console
+    train: Frames,
+    settings: EdgeFitSettings,
+    start: Path | None,
+    work: Work,
+    seconds: float,
+    console,
 ) -> Speed:
     """Time steps with as many processes as will train at once; of one model, in this process.
+
+    Args:
+        train, settings, start: see :func:`measure_speed`.
+        work: that there will be.
+        seconds: that it may take.
+        console: for progress.
 
     Returns:
         The slowest's times.
     """
+    seconds = min(TIMED_SHARE * seconds, MOST_SECONDS)
     with stoppable() as asked, Bars(console, ["timing"]) as bars:
         if work.models == 1:
-            return measure_speed(train, settings, start, Here(bars, asked))
+            return measure_speed(train, settings, start, Here(bars, asked), seconds)
 
         def progress(number: int, fraction: float, text: str) -> None:
             if number == 0:
                 bars(0, fraction, text)
 
-        job = Job("timing", time_a_process, (train, settings, start, time.time()))
+        job = Job("timing", time_a_process, (train, settings, start, seconds, time.time()))
         found = run([job] * work.at_once, work.at_once, progress, console.print, asked)
     slowest = {name: max(getattr(one, name) for one in found) for name in vars(found[0])}
     return Speed(**slowest)
 
 
 def time_a_process(
-    train: Frames, settings: EdgeFitSettings, start: Path | None, begin: float, link
+    train: Frames,
+    settings: EdgeFitSettings,
+    start: Path | None,
+    seconds: float,
+    begin: float,
+    link,
 ) -> Speed:
     """Job of a process that was started at ``begin``, by the time of day: see above."""
     launch = time.time() - begin
-    return replace(measure_speed(train, settings, start, link), launch=launch)
+    return replace(measure_speed(train, settings, start, link, seconds), launch=launch)

@@ -185,9 +185,10 @@ def _steps_in_time(config: Config, data: Data, console: Console, workers: int, b
     settings = settings_of(config.with_steps(1000), data)
     start = next(iter(starting_models(config)), None)
     work = _work(config, data, settings, workers)
-    speed = measure_speed_together(data.train.frames, settings, start, work, console)
+    all_seconds = 60.0 * config.minutes
+    speed = measure_speed_together(data.train.frames, settings, start, work, all_seconds, console)
     spent = time.monotonic() - begin
-    steps = speed.steps_within(60.0 * config.minutes - spent, work)
+    steps = speed.steps_within(all_seconds - spent, work)
     seconds = spent + speed.seconds(steps, work)
     for_each = f" for each of {work.models} models" if work.models > 1 else ""
     at_once = f", {work.at_once} side by side" if work.at_once > 1 else ""
@@ -196,7 +197,7 @@ def _steps_in_time(config: Config, data: Data, console: Console, workers: int, b
         f"{duration(seconds)} after the start, evaluation included",
         markup=False,
     )
-    if seconds > LONGER * 60.0 * config.minutes:
+    if seconds > LONGER * all_seconds:
         rest = duration(seconds - steps * speed.step * math.ceil(work.models / work.at_once))
         console.print(
             f"That is longer than the {config.minutes:g} min asked for: all but the steps takes "

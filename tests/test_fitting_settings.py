@@ -41,7 +41,7 @@ def six_seconds(monkeypatch):
     """It takes six seconds to compile a step, a step ten milliseconds; what was to be done."""
     asked = []
 
-    def measure(train, settings, start, work, console):
+    def measure(train, settings, start, work, seconds, console):
         asked.append(work)
         return Speed(0.0 if work.models == 1 else 3.0, 1.0, 6.0, 0.01, 2, 7.0, 5)
 
