@@ -15,8 +15,9 @@ EARLY = 0.5
 # A chosen step above this share says that the errors were still falling.
 LATE = 0.95
 RANGES = (
-    "of each function of an atom's neighbours that the model sees it through, from the smallest to "
-    "the largest value in training, element by element"
+    "Ranges: the model sees an atom through functions of its neighbours, and the range of each is "
+    "from the smallest to the largest value in training, element by element; its width is their "
+    "difference. A neighbour closer than any in training is outside, too."
 )
 # A bias that makes up this share of the mean square error is a shift.
 SHIFT = 0.9
@@ -173,12 +174,11 @@ def of_places(of_atoms: Sequence[np.ndarray] | None) -> list[str]:
     atoms = np.concatenate(of_atoms)
     outside, frames = int((atoms > OUTSIDE).sum()), sum((x > OUTSIDE).any() for x in of_atoms)
     if not outside:
-        return [f"All atoms are inside the ranges of the training: {RANGES}."]
+        return ["All atoms are inside the ranges of the training.", RANGES]
     far = places(of_atoms).count(FAR)
     return [
         f"Outside the ranges of the training are {outside:,} of {len(atoms):,} atoms, in "
         f"{frames:,} of {len(of_atoms):,} frames, by up to {atoms.max():.2g} widths"
         + (f"; {far:,} frames are far outside, where the model guesses." if far else "."),
-        f"Ranges: {RANGES}. Width: the largest minus the smallest. An atom can also be outside by "
-        "a neighbour closer than any of the training.",
+        RANGES,
     ]
