@@ -14,10 +14,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_numbers, chemical_symbols
 
 from data_gen.errors import DataError
-from data_gen.neighbours import coinciding, edges
+from data_gen.neighbours import coinciding, edges, may_coincide
 
 # An atom whose images are at least this far away, Å, is on its own.
 ISOLATED_A = 10.0
+# Frames that are checked together.
+BLOCK = 1000
 
 
 class Structure(NamedTuple):
@@ -69,8 +71,14 @@ class Frames:
             raise DataError(f"energies are not finite (NaN or infinite) in frame {frame}")
         if self.checked:
             return
-        for k, (structure, forces) in enumerate(zip(self.structures, self.forces, strict=True)):
-            check_frame(k, structure, forces)
+        for first in range(0, n, BLOCK):
+            structures, forces = (x[first : first + BLOCK] for x in (self.structures, self.forces))
+            asked = range(len(structures))
+            if _are_ordinary(structures, forces):
+                # One by one only where something may be wrong.
+                asked = np.flatnonzero(may_coincide(structures)).tolist()
+            for k in asked:
+                check_frame(first + k, structures[k], forces[k])
 
     def __len__(self) -> int:
         return len(self.structures)
@@ -224,6 +232,16 @@ def _with_nan_for_forces(frame: Atoms) -> Atoms:
             forces = np.full((len(frame), 3), np.nan)
             frame.calc = SinglePointCalculator(frame, energy=energy, forces=forces)
     return frame
+
+
+def _are_ordinary(structures: Sequence[Structure], forces: Sequence[np.ndarray]) -> bool:
+    """Whether all frames have atoms, the right shapes and numbers that are finite."""
+    for s, f in zip(structures, forces, strict=True):
+        n = len(s.numbers)
+        if not n or s.positions.shape != (n, 3) or f.shape != (n, 3):
+            return False
+    arrays = (*(s.positions for s in structures), *(s.cell for s in structures), *forces)
+    return bool(np.isfinite(np.concatenate(arrays)).all())
 
 
 def check_frame(k: int, structure: Structure, forces: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """Which of the numbers in a file are its energies and forces."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -146,9 +147,13 @@ def choose_forces(
         notes.append("there are no forces: energies alone can be learned")
     elif missing:
         notes.append(f"forces are missing in {missing} of {len(frames)} frames")
-    stress = sum(any(_is_stress(name) for name in values) for values in everything)
+    of_stress = {name for name in set().union(*everything) if _is_stress(name)}
+    stress = sum(not of_stress.isdisjoint(values) for values in everything)
     if stress:
-        notes.append(f"stress or virial is not trained on (in {stress} of {len(frames)} frames)")
+        notes.append(
+            f"stress or virial, in {stress} of {len(frames)} frames, is neither trained on nor "
+            "compared"
+        )
     return Labels(taken, tuple(values), tuple(notes))
 
 
@@ -164,7 +169,7 @@ def _energies(values: Mapping[str, Any], key: str | None) -> dict[str, tuple[str
         return {} if value is None else {key: (key, value)}
     found: dict[str, tuple[str, float]] = {}
     for name, value in values.items():
-        small = str(name).lower()
+        small = _small(name)
         if small in ENERGY and small not in found:
             number = _number(value)
             if number is not None:
@@ -192,10 +197,16 @@ def _forces(
 ) -> dict[str, tuple[str, np.ndarray]]:
     """Possible forces of a frame of n atoms: {name in small letters: (name, (n, 3) eV/Å)}."""
     return {
-        key or str(name).lower(): (name, np.array(value, dtype=float))
+        key or _small(name): (name, np.array(value, dtype=float))
         for name, value in values.items()
-        if (name == key if key else "force" in str(name).lower()) and np.shape(value) == (n, 3)
+        if (name == key if key else "force" in _small(name)) and np.shape(value) == (n, 3)
     }
+
+
+@functools.lru_cache(maxsize=1024)
+def _small(name: Any) -> str:
+    """A name in small letters; files have few different ones, once in each frame."""
+    return str(name).lower()
 
 
 def _is_stress(name: str) -> bool:
@@ -253,7 +264,7 @@ def _not_taken(
     apart: dict[tuple[str, str], list[float]] = {}
     for values, (name, value) in zip(everything, chosen, strict=True):
         for other, x in values.items():
-            if other == name or str(other).lower() not in (*ENERGY, "free_energy"):
+            if other == name or _small(other) not in (*ENERGY, "free_energy"):
                 continue
             number = _number(x)
             if number is not None and not abs(number - value) <= SAME_EV:

@@ -7,6 +7,7 @@ an atom include its own images, and several images of another atom.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 CLOSEST_A = 0.1
 # A tree that is asked only once need not be a good one.
 QUICK = {"compact_nodes": False, "balanced_tree": False}
+
+# A little more than that, for rounding.
+WITHIN = CLOSEST_A + 1e-6
+# Atoms for which a tree is worth its making; a direction along which no plane of a crystal is.
+LARGE, LINE = 1000, np.array([0.4273, 0.5811, 0.6926])
+# Å: beyond, rounding is no longer small beside WITHIN.
+FURTHEST = 1e8
 
 
 class Lattice(NamedTuple):
@@ -150,6 +158,59 @@ def coinciding(structure: Structure) -> tuple[int, int, float] | None:
         fractions = (along[pairs[:, 1]] - along[pairs[:, 0]]) / heights
         vectors = (fractions - np.rint(fractions) * pbc) @ cell
     return _closest(pairs, vectors)
+
+
+def may_coincide(structures: Sequence[Structure]) -> np.ndarray:
+    """Of which structures :func:`coinciding` has to be asked, (n,) bool.
+
+    All others, nearly all of ordinary data, have no two atoms so close, as is seen for all of them
+    at once: of a pair, the projections on a line are as close.
+
+    Args:
+        structures: with finite positions and cells.
+    """
+    sizes = np.array([len(s.numbers) for s in structures])
+    cells = np.array([s.cell for s in structures], float).reshape(-1, 3, 3)
+    some = np.array([np.any(s.pbc) for s in structures])
+    # As periodic along all directions, which only asks for more. Cells that are odd are asked for.
+    asked = sizes > LARGE
+    asked[some] |= np.abs(np.linalg.det(cells[some])) < 10 * CLOSEST_A**3
+    cells[asked | ~some] = np.eye(3)
+    inverse = np.linalg.inv(cells)
+    heights = 1 / np.linalg.norm(inverse, axis=1)
+    asked |= some & (heights < 3 * CLOSEST_A).any(axis=1)
+    rest = np.flatnonzero(~asked & (sizes > 1))
+    if not len(rest):
+        return asked
+    frame = np.repeat(rest, sizes[rest])
+    x = np.concatenate([structures[k].positions for k in rest])
+    periodic = np.flatnonzero(some[frame])
+    if len(periodic):
+        # Into the cell, and what is near a face once more behind the opposite one.
+        of = frame[periodic]
+        x, images = np.array(x), np.einsum("ia,iab->ib", x[periodic], inverse[of])
+        images = images - np.floor(images)
+        for k in range(3):
+            near = images[:, k] * heights[of, k] < WITHIN
+            images = np.concatenate([images, images[near] + np.eye(3)[k]])
+            of = np.append(of, of[near])
+        images = np.einsum("ia,iab->ib", images, cells[of])
+        x[periodic] = images[: len(periodic)]
+        x = np.concatenate([x, images[len(periodic) :]])
+        frame = np.append(frame, of[len(periodic) :])
+    along = x @ LINE
+    along += frame * (np.ptp(along) + 1.0)
+    if along.max() > FURTHEST:
+        return asked | (sizes > 1)
+    order = np.argsort(along)
+    x, frame, along = (t[order] for t in (x, frame, along))
+    for k in range(1, len(along)):
+        near = np.flatnonzero(along[k:] - along[:-k] < WITHIN)
+        if not len(near):
+            break
+        close = ((x[near + k] - x[near]) ** 2).sum(axis=1) < WITHIN**2
+        asked[frame[near[close]]] = True
+    return asked
 
 
 def _coinciding_in_a_thin_cell(structure: Structure) -> tuple[int, int, float] | None:

@@ -1,13 +1,16 @@
 """The number of steps of training that fit into some minutes, by timing a few of them.
 
+The minutes are those that the user waits, from the command to the folder. What comes before and
+after the steps is measured, or is in proportion to what is: see :meth:`Speed.seconds`.
+
 Only the number is taken from the clock, once, before training begins. Written into the settings of
 the run, it fixes the schedules, so that an interrupted training goes on with the same ones.
 """
 
-import contextlib
+import math
 import time
-from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,59 +18,109 @@ import numpy as np
 from data_gen.frames import Frames
 from fitting.progress import Bars, Here, stoppable
 from fitting.workers import Job, run
+from keras_models import catalogue
+from keras_models.backend import keras, tf
+from keras_models.batch import cutoff_of
+from keras_models.building import flat_weights
+from keras_models.edge_data import EdgeData, fit_shape, frames_per_batch
 from keras_models.fine_tuning import Pretrained
-from keras_models.fit_edges import EdgeFitSettings, fit_edges
+from keras_models.fit_edges import EdgeFitSettings
+from keras_models.optimise.edge_adam import EdgeLoop, EdgeState, points_of
+from keras_models.optimise.last_layer import LAST, RIDGES, directions_of
+from keras_models.reference import reference_energies
 
-# At least so many steps are timed, after one that is not, and for so many seconds.
-TIMED, TIMED_SECONDS = 8, 1.0
+# At least so many steps are timed, after one that is not, and for some seconds: a share of all, up
+# to the most.
+TIMED, TIMED_SHARE, MOST_SECONDS = 8, 0.02, 10.0
 # Steps in which all that train at once have to get ready.
 MOST_TIMED = 2000
 FEWEST, MOST = 200, 1_000_000
-# Share of the minutes for what is not timed: measurements of errors, checkpoints, the last layer's
-# solution, the page.
-REST = 0.15
+# Frames with which a model is built, for the time that it takes with all.
+FEW, MANY = 8, 50
+# As shares of the compilation of a step: of predictions, and of the last layer's solution.
+PREDICT, SOLVE = 0.65, 0.95
+# As shares of a step, for a batch of predictions.
+PREDICTION = 0.5
+# Seconds: to open a model, and for figures and page.
+OPEN, PAGE = 0.3, 1.5
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do besides the steps.
+
+    Attributes:
+        frames: number of frames that are trained on.
+        held: number of those validated on.
+        shown: number of those on which all models are evaluated in the end.
+        models: that are trained.
+        at_once: number of processes that train them.
+        solved: whether the last layer is solved.
+        stages: of second order, see :class:`~keras_models.settings.EdgeSettings`.
+    """
+
+    frames: int
+    held: int
+    shown: int
+    models: int = 1
+    at_once: int = 1
+    solved: bool = True
+    stages: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How long training takes on this machine.
+    """How long parts of a training take on this machine.
 
     Attributes:
-        start: seconds before the first step: building, edge lists, compilation.
-        step: seconds of a step.
         launch: seconds until a process has imported all that it needs.
+        build: seconds to build the model and the edge lists.
+        compile: seconds to compile a step for one shape of batches.
+        step: seconds of a step.
+        shapes: number of shapes.
+        batch: frames of a batch, on average.
+        directions: of the last layer's solution, see :mod:`keras_models.optimise.last_layer`.
     """
 
-    start: float
+    launch: float
+    build: float
+    compile: float
     step: float
-    launch: float = 0.0
+    shapes: int = 1
+    batch: float = 32.0
+    directions: int = 1
 
-    def steps_within(self, seconds: float, rounds: int = 1, models: int = 1) -> int:
-        """Number of steps of each model with which all are trained and evaluated in some seconds.
+    def steps_within(self, seconds: float, work: Work) -> int:
+        """Number of steps of each model with which all is done in some seconds.
 
         At least :data:`FEWEST` steps, as fewer would hardly train.
-
-        Args:
-            seconds: for all.
-            rounds: of models that are trained at once, one round after the other.
-            models: number of models.
         """
-        left = ((1.0 - REST) * seconds - self._evaluation(models)) / rounds
-        left -= self.launch + self.start
-        return min(MOST, max(FEWEST, int(left / self.step)))
+        rounds = math.ceil(work.models / work.at_once)
+        left = seconds - self.seconds(0, work)
+        return min(MOST, max(FEWEST, int(left / rounds / self.step)))
 
-    def seconds(self, steps: int, rounds: int = 1, models: int = 1) -> float:
-        """About how long the training and evaluation of some models takes."""
-        training = rounds * (self.launch + self.start + steps * self.step)
-        return (training + self._evaluation(models)) / (1.0 - REST)
+    def seconds(self, steps: int, work: Work) -> float:
+        """About how long it takes to train and to evaluate all models, and to write the folder.
 
-    def _evaluation(self, models: int) -> float:
-        """About as long as a start, of which half is the compilation of each model."""
-        return 0.5 * (1 + models) * self.start
-
-
-class _Enough(Exception):
-    """Steps were timed."""
+        Compilations of functions other than the step, and what these take, are in proportion to
+        those of the step; second order is counted with one evaluation an iteration.
+        """
+        rounds = math.ceil(work.models / work.at_once)
+        batches, held = (n / self.batch for n in (work.frames, work.held))
+        compilations, runs = float(self.shapes), 0.0
+        if work.held:
+            compilations += PREDICT
+            runs += PREDICTION * held * len(points_of(FEWEST))
+        for stride, iterations in work.stages:
+            compilations += 1.0
+            runs += iterations * batches / stride
+        if work.held and work.solved:
+            compilations += SOLVE
+            runs += batches * self.directions + PREDICTION * held * (1 + len(RIDGES))
+        training = self.build + compilations * self.compile + (steps + runs) * self.step
+        shown = PREDICTION * work.shown / self.batch
+        evaluation = OPEN + PREDICT * self.compile + shown * self.step
+        return rounds * (self.launch + training) + work.models * evaluation + PAGE
 
 
 def measure_speed(
@@ -75,9 +128,10 @@ def measure_speed(
     settings: EdgeFitSettings,
     start: Path | None = None,
     link=None,
+    seconds: float = 1.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Speed:
-    """Time a few steps of a training whose result is discarded.
+    """Time a few steps of a training whose result is discarded, on batches of one shape.
 
     Args:
         train: training part.
@@ -85,62 +139,144 @@ def measure_speed(
         start: file of a model that the training begins with, or None.
         link: told of the progress, and asked whether all that will train at once are at their
             steps; only these are timed, as they may be slower.
+        seconds: that steps are timed for.
         clock: seconds.
     """
     link = link or Here()
-    # Without a validation block, on which so short a training would measure after every step.
-    few = replace(settings.training, steps=MOST_TIMED, warm_up=0, validation=0.0, stages=())
+    link.report(0.0, "building")
+    model, references, building = _built(train, settings, start, clock)
     begin = clock()
-    last, first, alone, timed = begin, None, [], []
+    data = EdgeData(train, cutoff_of(model), references)
+    few = replace(settings.training, steps=MOST_TIMED, warm_up=0)
+    size = frames_per_batch(data.counts, few.batch_size, few.batch_atoms)
+    loop = EdgeLoop(model, data, None, few, size, seed=0)
+    building += clock() - begin
+    batches, share = _of_one_shape(loop)
+    state = EdgeState.start(flat_weights(model))
+    arrays = [tf.constant(state.theta, loop.dtype)] + 3 * [tf.zeros_like(state.theta)]
+    link.report(0.0, "compiling")
+    begin = last = clock()
+    compilation, alone, timed = None, [], []
+    for k in range(MOST_TIMED):
+        arrays, *_ = loop.step(arrays, k + 1, batches[k % len(batches)])
+        now, together = clock(), link.together()
+        if compilation is None:
+            compilation = now - begin
+        else:
+            (timed if together else alone).append(now - last)
+        last = now
+        if len(timed) >= TIMED and sum(timed) >= seconds:
+            break
+        link.report(min(0.99, sum(timed) / seconds), "a few steps")
+    return Speed(
+        0.0,
+        building,
+        compilation,
+        # The median, as a step may be disturbed by other programs.
+        max(share * float(np.median(timed or alone)), 1e-6),
+        len(loop.shapes),
+        len(data) / -(-len(data) // loop.batch_size),
+        directions_of(_last_weights(model), int(data.known.sum())) if data.known.any() else 1,
+    )
 
-    def on_report(fraction: float, text: str) -> None:
-        nonlocal last, first
-        if text.startswith("step"):
-            now, together = clock(), link.together()
-            if first is None:
-                first = now - begin
-            else:
-                (timed if together else alone).append(now - last)
-            last = now
-            if len(timed) >= TIMED and sum(timed) >= TIMED_SECONDS:
-                raise _Enough
-        link.report(min(0.99, sum(timed) / TIMED_SECONDS), "timing a few steps")
 
-    pretrained = Pretrained.load(start) if start else None
-    with contextlib.suppress(_Enough):
-        fit_edges(train, replace(settings, training=few), report=on_report, start=pretrained)
-    # The median, as a step may be disturbed by other programs.
-    return Speed(first, max(float(np.median(timed or alone)), 1e-6))
+def _built(
+    train: Frames, settings: EdgeFitSettings, start: Path | None, clock: Callable[[], float]
+) -> tuple[keras.Model, Mapping[str, float], float]:
+    """A model for some of the frames, with references, and the seconds that it takes for all.
+
+    The seconds are on a line through those for two numbers of frames.
+    """
+    if start:
+        begin = clock()
+        known = Pretrained.load(start)
+        return known.model, known.references, clock() - begin
+    times, numbers = [], [s.numbers for s in train.structures]
+    for count in (FEW, MANY):
+        some = _some(train, count)
+        begin = clock()
+        model = catalogue.build(
+            settings.model,
+            some,
+            settings.widths,
+            settings.activation,
+            settings.options,
+            0,
+            settings.dtype_used,
+        )
+        times.append((len(some), clock() - begin))
+    (n, first), (m, second) = times
+    each = max(0.0, second - first) / max(1, m - n)
+    references = reference_energies(numbers, train.energies)
+    return model, references, second + each * max(0, len(train) - m)
+
+
+def _some(frames: Frames, count: int) -> Frames:
+    """About so many frames, evenly spaced, with all elements."""
+    chosen = set(np.linspace(0, len(frames) - 1, count).astype(int).tolist())
+    missing = set(frames.elements) - set(frames[sorted(chosen)].elements)
+    for element in sorted(missing):
+        chosen.add(next(k for k in range(len(frames)) if element in frames[[k]].elements))
+    return frames[sorted(chosen)]
+
+
+def _of_one_shape(loop: EdgeLoop) -> tuple[list[np.ndarray], float]:
+    """Batches of the shape nearest to the mean in rows, and the mean's share of its rows."""
+    batches = list(loop.batches(0, loop.settings.steps))
+    shapes = [fit_shape(loop.shapes, loop.train.counts[b].sum(axis=0)) for b in batches]
+    mean = np.mean([rows for _, rows in shapes])
+    best = min(set(shapes), key=lambda shape: (abs(math.log(shape[1] / mean)), shape))
+    return [b for b, shape in zip(batches, shapes, strict=True) if shape == best], mean / best[1]
+
+
+def _last_weights(model: keras.Model) -> int:
+    """Number of weights of the layers that are solved for; 0 without any."""
+    layers = [layer for layer in model.layers if layer.name in LAST]
+    return sum(math.prod(layer.kernel.shape) for layer in layers)
 
 
 def measure_speed_together(
     train: Frames,
     settings: EdgeFitSettings,
     start: Path | None,
-    at_once: int,
+    work: Work,
+    seconds: float,
     console,
 ) -> Speed:
-    """Time steps with as many processes as will train at once; of one, in this process.
+    """Time steps with as many processes as will train at once; of one model, in this process.
+
+    Args:
+        train, settings, start: see :func:`measure_speed`.
+        work: that there will be.
+        seconds: that it may take.
+        console: for progress.
 
     Returns:
         The slowest's times.
     """
+    seconds = min(TIMED_SHARE * seconds, MOST_SECONDS)
     with stoppable() as asked, Bars(console, ["timing"]) as bars:
-        if at_once == 1:
-            return measure_speed(train, settings, start, Here(bars, asked))
+        if work.models == 1:
+            return measure_speed(train, settings, start, Here(bars, asked), seconds)
 
         def progress(number: int, fraction: float, text: str) -> None:
             if number == 0:
                 bars(0, fraction, text)
 
-        jobs = [Job("timing", time_a_process, (train, settings, start, time.time()))] * at_once
-        found = run(jobs, at_once, progress, console.print, asked)
-    return Speed(*np.max([astuple(speed) for speed in found], axis=0).tolist())
+        job = Job("timing", time_a_process, (train, settings, start, seconds, time.time()))
+        found = run([job] * work.at_once, work.at_once, progress, console.print, asked)
+    slowest = {name: max(getattr(one, name) for one in found) for name in vars(found[0])}
+    return Speed(**slowest)
 
 
 def time_a_process(
-    train: Frames, settings: EdgeFitSettings, start: Path | None, begin: float, link
+    train: Frames,
+    settings: EdgeFitSettings,
+    start: Path | None,
+    seconds: float,
+    begin: float,
+    link,
 ) -> Speed:
     """Job of a process that was started at ``begin``, by the time of day: see above."""
     launch = time.time() - begin
-    return replace(measure_speed(train, settings, start, link), launch=launch)
+    return replace(measure_speed(train, settings, start, link, seconds), launch=launch)

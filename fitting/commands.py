@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,11 @@ def train_parser() -> argparse.ArgumentParser:
     p.add_argument("--test", nargs="+", metavar="FILE", help="test on these (default: a part)")
     _add_keys(p)
     p.add_argument("--split", choices=KINDS, help="what is tested on (default: blocks)")
-    p.add_argument("--minutes", type=float, help=f"for all seeds together (default: {MINUTES:.0f})")
+    p.add_argument(
+        "--minutes",
+        type=float,
+        help=f"to wait, for all seeds together, evaluation included (default: {MINUTES:.0f})",
+    )
     p.add_argument(
         "--steps",
         type=int,
@@ -117,6 +122,7 @@ def config_of(arguments: argparse.Namespace) -> Config:
 
 def train_main(argv: Sequence[str]) -> int:
     """Run the training command; returns the exit status."""
+    begin = time.monotonic()
     p = train_parser()
     arguments = p.parse_args(argv)
     config = config_of(arguments)
@@ -130,7 +136,7 @@ def train_main(argv: Sequence[str]) -> int:
     from keras_models.errors import Diverged, TooManyWeights
 
     try:
-        path = train(config, folder, console(), arguments.workers)
+        path = train(config, folder, console(), arguments.workers, begin)
     except Diverged as error:
         print(f"error: {error}: try a smaller training.learning_rate", file=sys.stderr)
         return EXIT_FAILED

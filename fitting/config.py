@@ -151,6 +151,9 @@ class Config:
         return sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
 
 
+OF_ALL = tuple(f.name for f in fields(Config))
+
+
 def path_of(name: str) -> Path:
     """The file that a name with ASE's slice means ("md.traj@::10" -> "md.traj")."""
     return Path(name if Path(name).exists() else name.rsplit("@", 1)[0])
@@ -191,7 +194,7 @@ def read_config(path: Path) -> Config:
     if not isinstance(entries, dict):
         raise FittingError(f"{path} has no settings: it is {type(entries).__name__}, not a table")
     try:
-        _check_names("settings", entries, [f.name for f in fields(Config)])
+        _check_names("settings", entries, OF_ALL)
         config = Config(**entries)
     except FittingError as error:
         raise FittingError(f"{path}: {error}") from None
@@ -218,8 +221,16 @@ def _flat(entries: Mapping, prefix: str = "") -> dict[str, Any]:
 
 def _check_names(what: str, given: Mapping, known: Sequence[str]) -> None:
     unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise FittingError(f"{what} has no {unknown[0]!r}: there is {', '.join(known)}")
+    if not unknown:
+        return
+    name = unknown[0]
+    tables = {"training": OF_TRAINING, "model": OF_MODEL, "settings": OF_ALL}
+    for table, names in tables.items():
+        if table != what and name in names:
+            where = f"under [{table}]" if table != "settings" else "before all [tables]"
+            raise FittingError(f"{what} has no {name!r}: put it {where}")
+    more = "; the model's own options are under [model.options]" if what == "model" else ""
+    raise FittingError(f"{what} has no {name!r}: there is {', '.join(known)}{more}")
 
 
 def _check_minutes(minutes) -> None:

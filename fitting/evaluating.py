@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from data_gen.inspection import inspect
@@ -14,7 +15,8 @@ from fitting.evaluation import Potential, evaluate
 from fitting.known import excess, places, trained_on
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
-from fitting.words import of_known_frames, of_places, worse_than_nothing
+from fitting.show import KNOWN, NEW
+from fitting.words import of_known_frames, of_places, of_spread, worse_than_nothing
 
 
 def evaluate_files(
@@ -26,6 +28,8 @@ def evaluate_files(
     console: Console = QUIET,
 ) -> Path:
     """Evaluate a model on files and write its errors; returns the page.
+
+    Frames that the model was trained on are a part of their own: what is said is of the others.
 
     Args:
         model: file of a model, or folder of a training.
@@ -52,23 +56,30 @@ def evaluate_files(
     known = trained_on(potential.parts, part.frames)
     outside = excess(potential.ensemble.models, part.frames.structures)
     labels = dict(part.labels)
-    if known is not None:
-        labels["training"] = tuple("yes" if one else "no" for one in known)
     if outside is not None:
         labels["place"] = tuple(places(outside))
-    found = evaluate(potential, part.frames, labels=labels)
-    words = [*of_known_frames(known), *of_places(outside)]
-    alarms = worse_than_nothing(found)
+    whole = evaluate(potential, part.frames, labels=labels)
+    parts, new = [whole], np.ones(len(part.frames), bool)
+    if known is not None and known.any() and not known.all():
+        new = ~known
+        parts = [whole.part_of(known, KNOWN), whole.part_of(new, NEW)]
+    last, which = parts[-1], np.flatnonzero(new)
+    words = [
+        *of_known_frames(known),
+        *of_places(outside and [outside[k] for k in which]),
+        *of_spread(last),
+    ]
+    alarms = worse_than_nothing(last)
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)
     names = ", ".join(Path(f).name for f in files)
     return write_results(
         folder,
         title=f"{Path(model).name} on {names}",
-        lead=f"{len(part.frames):,} frames, by {', '.join(found.names)}.",
+        lead=f"{len(part.frames):,} frames, by {', '.join(whole.names)}.",
         words=words,
-        parts=[found],
-        names=part.names,
+        parts=parts,
+        names=[part.names[k] for k in which],
         seen=inspection.text().splitlines(),
         notes=[*alarms, *inspection.warnings],
         facts={"Provenance": {"model": Path(model).name, **sums, **provenance()}},

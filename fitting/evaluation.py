@@ -4,7 +4,7 @@ Shapes: n frames, N atoms of a frame, M models of an ensemble.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from ase import Atoms
 from data_gen.frames import Frames, is_isolated
 from fitting.errors import FittingError
 from fitting.metrics import Errors, errors, of_frames
+from fitting.predicting import InFewShapes
 from keras_models.backend import keras
 from keras_models.edges import takes_edges
 from keras_models.opening import listed, open_ensemble
-from keras_models.prediction import EnergyForcePredictor, StructurePredictor
+from keras_models.prediction import EnergyForcePredictor
 from keras_models.reference import reference_energies, sums_of_references
 from keras_models.saving import read_about
 
@@ -31,7 +32,7 @@ class Evaluation:
         energies_of_models: (M, n), eV.
         forces_of_models: M lists of n arrays (N, 3), eV/Å.
         references: {symbol: eV}, energies from the composition alone, the baseline of E.
-        part: what part of the data the frames are; "all" unless it is known.
+        part: what part of the data the frames are, as in :class:`~fitting.metrics.Errors`.
         labels: {kind: label of each frame}, such as "config_type".
         names: of the models.
         is_of_training: whether the references are of the training, and not of these frames.
@@ -89,6 +90,19 @@ class Evaluation:
     def _errors(self, energies, forces) -> list[Errors]:
         return errors(self.part, self.frames, energies, forces, self.baseline, self.labels)
 
+    def part_of(self, chosen: np.ndarray, part: str) -> "Evaluation":
+        """The evaluation of some of the frames, (n,) bool, as a part of that name."""
+        which = np.flatnonzero(chosen)
+        labels = self.labels or {}
+        return replace(
+            self,
+            frames=self.frames[which],
+            energies_of_models=self.energies_of_models[:, which],
+            forces_of_models=[[of_model[k] for k in which] for of_model in self.forces_of_models],
+            labels={kind: [given[k] for k in which] for kind, given in labels.items()},
+            part=part,
+        )
+
     def error(self, quantity: str) -> Errors | None:
         """The errors of a quantity on all frames; None if it is not known."""
         found = [e for e in self.metrics if e.group == "all" and e.quantity == quantity]
@@ -140,7 +154,7 @@ class Potential:
             if model.output_shape[-1] != 1:
                 raise FittingError(f"{model.name} predicts forces without an energy: give another")
             if takes_edges(model):
-                self._predictors.append(StructurePredictor(model, references, chunk))
+                self._predictors.append(InFewShapes(model, references, chunk))
             else:
                 self._predictors.append(EnergyForcePredictor(model, chunk).of)
 
@@ -172,7 +186,7 @@ class Potential:
                 "model that takes them"
             )
         try:
-            found = [predict(frames.structures)[:2] for predict in self._predictors]
+            found = [predict(frames.structures) for predict in self._predictors]
         except ValueError as error:
             raise FittingError(str(error)) from None
         return np.array([e for e, _ in found]), [f for _, f in found]

@@ -15,6 +15,7 @@ from data_gen.frames import Frames
 
 ENERGY, FORCE = "energy_per_atom", "force"
 UNITS = {ENERGY: "eV/atom", FORCE: "eV/Å"}
+NAMES = {ENERGY: "E", FORCE: "F"}
 # More sizes than this are put together in ranges of about equally many frames.
 SIZES = 8
 
@@ -24,7 +25,7 @@ class Errors:
     """Errors of one quantity on some of the frames.
 
     Attributes:
-        part: "train", "validation", "test" or "all".
+        part: "train", "validation", "test", "known", "new" or "all".
         group: "all", "element", "size", or the kind of another label, such as "config_type".
         name: the element, size or label; "" for all.
         quantity: :data:`ENERGY` or :data:`FORCE`.

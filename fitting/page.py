@@ -12,15 +12,16 @@ import numpy as np
 
 from figures.templates import environment
 from fitting.evaluation import Evaluation
-from fitting.metrics import ENERGY, FORCE, Errors, of_frames
+from fitting.metrics import NAMES, Errors, of_frames
 from fitting.show import beside, milli, number, of_part
+from keras_models.extrapolation import WARN
 
 NAME = "report.html"
 LEARNING = (
     "Errors of {} during training: in the batches of training with the weights of their step, "
-    "and on the validation block with the average weights, before the last layer is solved, which "
-    "can lower them much. Second-order iterations are counted on from the last step. The point is "
-    "the step whose weights are kept."
+    "and on the validation block with the average weights. Second-order iterations are counted on "
+    "from the last step. The circle is the step whose weights are kept; the star, if there is one, "
+    "is the same model once its last layer was solved, which is the one that is saved."
 )
 CAPTIONS = {
     "parity_energy_per_atom": "Energy per atom, predicted and true, relative to that of the "
@@ -36,15 +37,18 @@ CAPTIONS = {
 GROUPS = {
     "element": ("By element", "element"),
     "size": ("By number of atoms", "number of atoms"),
-    "training": ("Trained on, or not", "trained on"),
     "place": ("Inside the ranges of the training, or not", "place"),
 }
-NAMES = {ENERGY: "E", FORCE: "F"}
 TOTALS = (
     "E: errors of energies per atom; F: of force components. Baseline: RMSE of what costs "
     "nothing, forces of zero and energies from the composition alone, as fitted to the {}. Mean: "
     "mean absolute error. Bias: mean error; a large one of E beside a small spread says that the "
     "energies have another zero."
+)
+STRESS = " Stress is neither trained on nor compared."
+PLACES = (
+    "By the atom of a frame that is furthest outside the ranges of the training, in widths of the "
+    f"range: at its edge up to {WARN:g}, far outside beyond."
 )
 
 
@@ -95,6 +99,7 @@ def render(content: Content) -> str:
                 (
                     *GROUPS.get(group, (f"By {group}", group)),
                     [(e.name, *row_of(e)[:1], *row_of(e)[2:]) for e in rows],
+                    PLACES if group == "place" else "",
                 )
                 for group, rows in by_group(last.metrics).items()
             ],
@@ -102,11 +107,17 @@ def render(content: Content) -> str:
             worst=worst_rows(content),
             last_part=of_part(last.part),
             one_part=len(content.parts) == 1,
-            totals_note=TOTALS.format("training part" if last.is_of_training else "frames here"),
+            totals_note=_totals_note(content.parts),
             seen=[(line[:12].strip(), line[12:].strip()) for line in content.seen],
             images=[(path.stem, _uri(path), CAPTIONS[path.stem]) for path in content.figures],
         )
     )
+
+
+def _totals_note(parts: Sequence[Evaluation]) -> str:
+    fitted = "training part" if parts[-1].is_of_training else "frames here"
+    cells = any(np.any(s.pbc) for of in parts for s in of.frames.structures)
+    return TOTALS.format(fitted) + (STRESS if cells else "")
 
 
 def totals(parts: Sequence[Evaluation]) -> list[Errors]:

@@ -18,7 +18,7 @@ from figures.style import (
 )
 from fitting.evaluation import Evaluation
 from fitting.metrics import ENERGY, FORCE, UNITS
-from fitting.show import milli
+from fitting.show import KNOWN, NEW, milli
 
 SYMBOLS = {ENERGY: "E per atom", FORCE: "F"}
 # Of values; errors are in thousandths of UNITS.
@@ -28,6 +28,8 @@ LOOKS = {
     "validation": {"color": COLOURS[2], "marker": "+"},
     "test": {"color": TEST, "marker": "x"},
     "all": {"color": TEST, "marker": "x"},
+    KNOWN: {"color": TRAIN, "marker": "."},
+    NEW: {"color": TEST, "marker": "x"},
 }
 # Points drawn of a part; more only cover each other.
 POINTS = 5000
@@ -42,7 +44,9 @@ def draw(
     Args:
         folder: for the files.
         parts: evaluations of the parts of the data.
-        curves: arrays of :class:`~keras_models.fit_edges.EdgeFitted` of each seed.
+        curves: arrays of :class:`~keras_models.fit_edges.EdgeFitted` of each seed; also
+            "chosen_step", and "solved", the errors (2,) on the validation block once the last
+            layer was solved, NaN if it was not.
     """
     found = [_parity(folder, parts, quantity) for quantity in UNITS]
     found += [_curves(folder, curves, quantity) for quantity in UNITS]
@@ -108,6 +112,7 @@ def _curves(
     if not any(np.isfinite(c[f"curve_{quantity}"]).any() for c in curves.values()):
         return None
     figure, axes = plt.subplots(figsize=PANEL)
+    solved = "last layer solved"
     for k, (seed, curve) in enumerate(curves.items()):
         steps = curve["curve_steps"]
         for column, part in enumerate(("train", "validation")):
@@ -119,7 +124,13 @@ def _curves(
             axes.plot(steps, y, label=label, **look)
             if part == "validation" and "chosen_step" in curve:
                 at = np.searchsorted(steps, curve["chosen_step"])
-                axes.plot(steps[at], y[at], "o", color=look["color"], markersize=7, clip_on=False)
+                point = {"color": look["color"], "clip_on": False}
+                axes.plot(steps[at], y[at], "o", markersize=7, **point)
+                after = 1000 * curve["solved"][list(UNITS).index(quantity)]
+                if np.isfinite(after):
+                    axes.plot([steps[at]] * 2, [y[at], after], ":", linewidth=1, **point)
+                    axes.plot(steps[at], after, "*", markersize=10, label=solved, **point)
+                    solved = "_nolegend_"
     axes.set_yscale("log")
     _few_ticks(axes.yaxis)
     axes.locator_params(axis="x", nbins=5)

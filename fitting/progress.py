@@ -11,6 +11,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 LINE_SECONDS = 15.0
 QUIET = Console(quiet=True)
+# How the text of a part of a task begins, and what its time left is for: others come after it.
+PHASES = {
+    "step": "for the steps",
+    "iteration": "for the iterations",
+    "last layer": "for the last layer",
+}
 
 
 class Stop(KeyboardInterrupt):
@@ -38,8 +44,9 @@ class Bars:
         self._tasks = [self._bars.add_task(x, total=1.0, text="waiting") for x in self.labels]
         self._texts = ["waiting"] * len(self.labels)
         self._last = time.monotonic()
-        # Of the first report of a fraction, from which the time left is estimated.
-        self._first: dict[int, tuple[float, float]] = {}
+        # Of each task's phase: its name, and its first fraction and when that was reported, from
+        # which the time left is estimated.
+        self._first: dict[int, tuple[str, float, float]] = {}
 
     def __enter__(self) -> "Bars":
         self._bars.start()
@@ -49,11 +56,15 @@ class Bars:
         self._bars.stop()
 
     def __call__(self, number: int, fraction: float, text: str) -> None:
-        """Show of a task the fraction done and a short text."""
+        """Show of a task the fraction done and a short text, which begins with that of a phase.
+
+        Args:
+            number: of the task.
+            fraction: of its phase.
+            text: such as "step 3/8": time is estimated for each of :data:`PHASES` on its own.
+        """
         now = time.monotonic()
-        if fraction > 0:
-            self._first.setdefault(number, (fraction, now))
-        text = f"{text}{self._left(number, fraction, now)}"
+        text = f"{text}{self._left(number, fraction, text, now)}"
         self._bars.update(self._tasks[number], completed=fraction, text=text)
         self._texts[number] = f"{100 * fraction:.0f} %, {text}"
         if not self.console.is_terminal and now - self._last > LINE_SECONDS:
@@ -61,11 +72,15 @@ class Bars:
             both = zip(self.labels, self._texts, strict=True)
             self.console.print("; ".join(f"{a}: {b}" for a, b in both), markup=False)
 
-    def _left(self, number: int, fraction: float, now: float) -> str:
-        start, since = self._first.get(number, (1.0, now))
-        if fraction <= start:
+    def _left(self, number: int, fraction: float, text: str, now: float) -> str:
+        phase = next((name for name in PHASES if text.startswith(name)), "")
+        before, start, since = self._first.get(number, ("", 0.0, now))
+        if fraction > 0 and before != phase:
+            self._first[number] = phase, fraction, now
+        if not phase or before != phase or fraction <= start:
             return ""
-        return f", {duration((now - since) * (1.0 - fraction) / (fraction - start))} left"
+        left = duration((now - since) * (1.0 - fraction) / (fraction - start))
+        return f", {left} left {PHASES[phase]}"
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fitting.budget import measure_speed_together
+from fitting.budget import FEWEST, Work, measure_speed_together
 from fitting.config import OF_TRAINING, Config
 from fitting.data import Data
 from fitting.errors import FittingError
@@ -28,6 +28,10 @@ FINE_TUNING = 1 / 3
 FEW_MINUTES = 3.0
 # Models of an ensemble by default, if there are as many cores: more hardly lower the errors.
 MOST_MODELS = 4
+# Frames of the training part whose errors are shown; evenly spaced ones of more.
+SHOWN = 1000
+# A training that takes so many times the minutes is longer than asked for.
+LONGER = 1.05
 
 
 def completed(
@@ -37,6 +41,7 @@ def completed(
     console: Console = QUIET,
     workers: int = 1,
     finished: Path | None = None,
+    begin: float | None = None,
 ) -> tuple[Config, EdgeFitSettings]:
     """Settings with all that is chosen from the data; steps of the minutes, if none are given.
 
@@ -47,10 +52,12 @@ def completed(
         console: for messages and progress.
         workers: largest number of models that are trained at once, and by default their number.
         finished: folder of ``before`` if that training was finished.
+        begin: when the minutes began, by time.monotonic; now, if it is not given.
 
     Raises:
         FittingError: settings make no sense, or are not those of ``before``.
     """
+    begin = time.monotonic() if begin is None else begin
     starts = starting_models(config)
     chosen = default_settings(data.train.frames)
     if not config.seeds:
@@ -75,7 +82,7 @@ def completed(
     if full.steps is None:
         if full.minutes is None:
             raise FittingError("neither minutes nor steps of training are given: give one of them")
-        full = full.with_steps(_steps_in_time(full, data, console, workers))
+        full = full.with_steps(_steps_in_time(full, data, console, workers, begin))
     if "warm_up" not in config.training:
         # In short trainings the learning rate rises faster.
         warm_up = min(full.training["warm_up"], full.steps // 4)
@@ -173,31 +180,48 @@ def settings_of(config: Config, data: Data) -> EdgeFitSettings:
         raise FittingError(f"settings of the training: {error}") from None
 
 
-def _steps_in_time(config: Config, data: Data, console: Console, workers: int) -> int:
+def _steps_in_time(config: Config, data: Data, console: Console, workers: int, begin: float) -> int:
     """Number of steps that fit into the minutes that are left after timing a few."""
-    begin = time.perf_counter()
     settings = settings_of(config.with_steps(1000), data)
     start = next(iter(starting_models(config)), None)
-    models = len(config.seeds)
-    at_once = min(models, workers)
-    speed = measure_speed_together(data.train.frames, settings, start, at_once, console)
-    how_many = (math.ceil(models / at_once), models)
-    left = 60.0 * config.minutes - (time.perf_counter() - begin)
-    steps = speed.steps_within(left, *how_many)
-    seconds = speed.seconds(steps, *how_many)
-    for_each = f" for each of {models} models" if models > 1 else ""
-    at_once_too = f", {at_once} side by side" if at_once > 1 else ""
-    too_long = (
-        ", longer than is left of the minutes, as fewer would hardly train"
-        if seconds > left + 1
-        else ""
-    )
+    work = _work(config, data, settings, workers)
+    all_seconds = 60.0 * config.minutes
+    speed = measure_speed_together(data.train.frames, settings, start, work, all_seconds, console)
+    spent = time.monotonic() - begin
+    steps = speed.steps_within(all_seconds - spent, work)
+    seconds = spent + speed.seconds(steps, work)
+    for_each = f" for each of {work.models} models" if work.models > 1 else ""
+    at_once = f", {work.at_once} side by side" if work.at_once > 1 else ""
     console.print(
-        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps{for_each}{at_once_too}, in about "
-        f"{duration(seconds)}{too_long}",
+        f"{1000 * speed.step:.1f} ms a step: {steps:,} steps{for_each}{at_once}; done about "
+        f"{duration(seconds)} after the start, evaluation included",
         markup=False,
     )
+    if seconds > LONGER * all_seconds:
+        rest = duration(seconds - steps * speed.step * math.ceil(work.models / work.at_once))
+        console.print(
+            f"That is longer than the {config.minutes:g} min asked for: all but the steps takes "
+            f"{rest} (compilation, the last layer, evaluation), and fewer than {FEWEST} steps "
+            f"would hardly train{', --seeds 1 takes less' if work.models > 1 else ''}",
+            markup=False,
+        )
     return steps
+
+
+def _work(config: Config, data: Data, settings: EdgeFitSettings, workers: int) -> Work:
+    """What there is to do besides the steps."""
+    parts = (data.train, data.validation, data.test)
+    train, held, test = (len(part.frames) if part else 0 for part in parts)
+    models = len(config.seeds)
+    return Work(
+        train,
+        held,
+        min(train, SHOWN) + held + test,
+        models,
+        min(models, workers),
+        settings.training.solve_last_layer,
+        settings.training.stages,
+    )
 
 
 def _default_seeds(

@@ -5,6 +5,10 @@ from typing import Any
 
 import numpy as np
 
+# Parts of the frames of an evaluation: those that the model was trained or validated on, or not.
+KNOWN, NEW = "known", "new"
+PARTS = {"all": "all frames", KNOWN: "the frames trained on", NEW: "the new frames"}
+
 
 def milli(value: float, unit: str) -> str:
     """A number in thousandths of its unit with three significant digits: "12.3 meV/Å"."""
@@ -50,4 +54,4 @@ def plain(value: Any) -> str:
 
 def of_part(part: str) -> str:
     """A part of the data in a sentence."""
-    return "all frames" if part == "all" else f"the {part} part"
+    return PARTS.get(part, f"the {part} part")

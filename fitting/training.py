@@ -6,6 +6,7 @@ model is in ``models/``, and ``report.html`` when all is done.
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -24,20 +25,27 @@ from fitting.known import fingerprints
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
 from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
-from fitting.settings import completed, starting_models
+from fitting.settings import SHOWN, completed, starting_models
 from fitting.show import plain
-from fitting.words import of_last_layers, of_training, worse_than_nothing
+from fitting.words import (
+    errors_when_solved,
+    of_last_layers,
+    of_spread,
+    of_training,
+    worse_than_nothing,
+)
 from keras_models.checkpoints import load_arrays
 from keras_models.fit_edges import EdgeFitSettings
 from keras_models.opening import MODELS
 from keras_models.saving import read_about
 
-# Frames of the training part whose errors are shown; evenly spaced ones of more.
-SHOWN = 1000
-
 
 def train(
-    config: Config, folder: Path, console: Console = QUIET, workers: int | None = None
+    config: Config,
+    folder: Path,
+    console: Console = QUIET,
+    workers: int | None = None,
+    begin: float | None = None,
 ) -> Path:
     """Train as the settings say, or go on with a training that was stopped; returns the page.
 
@@ -50,6 +58,7 @@ def train(
         console: for messages and progress.
         workers: largest number of seeds that are trained at once, in processes of one thread;
             by default one for each core. The models do not depend on it.
+        begin: when the minutes of the settings began, by time.monotonic; by default now.
 
     Raises:
         FittingError: settings or data do not fit, or the folder has something else in it.
@@ -58,6 +67,7 @@ def train(
         TrainingFailed: a process was killed or ran out of memory.
         Stop: the user asked to stop; the same call goes on from there.
     """
+    begin = time.monotonic() if begin is None else begin
     folder = Path(folder)
     if not config.files:
         raise FittingError("there are no files to train on: name at least one")
@@ -72,7 +82,7 @@ def train(
     with _alone(folder):
         before = _before(folder)
         finished = folder if before and (folder / page.NAME).is_file() else None
-        config, settings = completed(config, data, before, console, workers, finished)
+        config, settings = completed(config, data, before, console, workers, finished, begin)
         if finished:
             console.print(f"This training is finished: see {folder / page.NAME}", markup=False)
             return folder / page.NAME
@@ -106,11 +116,15 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
     about = {seed: read_about(folder / MODELS / f"seed{seed}.keras") for seed in config.seeds}
     curves = {
         seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "")
-        | {"chosen_step": about[seed]["counts"]["chosen_step"]}
+        | {
+            "chosen_step": about[seed]["counts"]["chosen_step"],
+            "solved": errors_when_solved(about[seed]["last_layer"]),
+        }
         for seed in config.seeds
     }
     words = of_training(curves) if data.validation else []
     words += of_last_layers([a["last_layer"] for a in about.values()])
+    words += of_spread(found[-1])
     alarms = worse_than_nothing(found[-1])
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)

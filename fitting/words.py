@@ -6,12 +6,19 @@ import numpy as np
 
 from fitting.evaluation import Evaluation
 from fitting.known import FAR, places
-from fitting.metrics import ENERGY, FORCE, UNITS
-from fitting.show import milli, number
+from fitting.metrics import ENERGY, FORCE, NAMES, UNITS
+from fitting.show import KNOWN, milli, number, of_part
 from keras_models.extrapolation import OUTSIDE
 
 # A chosen step below this share of all says that the rest was of no use.
 EARLY = 0.5
+# A chosen step above this share says that the errors were still falling.
+LATE = 0.95
+RANGES = (
+    "Ranges: the model sees an atom through functions of its neighbours, and the range of each is "
+    "from the smallest to the largest value in training, element by element; its width is their "
+    "difference. A neighbour closer than any in training is outside, too."
+)
 # A bias that makes up this share of the mean square error is a shift.
 SHIFT = 0.9
 
@@ -28,13 +35,26 @@ def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
     if len(set(chosen.values())) == 1:
         steps = [f"{min(chosen.values()):,}"]
     found = [f"Best on the validation block after step {_and(steps)} of {total:,}."]
-    if np.mean(list(chosen.values())) < EARLY * total:
+    share = np.mean(list(chosen.values())) / total
+    if share > LATE:
+        found.append(
+            "The errors there were still falling: a longer training (--minutes, --steps) would "
+            "lower them further."
+        )
+    if share < EARLY:
         found += [
             f"These weights are kept: by the last step the RMSE there went {_went(curves)}.",
             "Further steps only fitted the frames trained on more closely (overfitting): fewer "
             "steps or minutes give as good a model, more and more different frames a better one.",
         ]
     return found
+
+
+def errors_when_solved(solved: Mapping | None) -> np.ndarray:
+    """Errors (2,) on the validation block once the last layer was solved; NaN if it was not."""
+    if not solved or solved["ridge"] is None:
+        return np.full(2, np.nan)
+    return np.array(solved["after"], float)
 
 
 def of_last_layers(solved: Sequence[Mapping | None]) -> list[str]:
@@ -104,15 +124,46 @@ def worse_than_nothing(of: Evaluation) -> list[str]:
     return found
 
 
+def of_spread(of: Evaluation) -> list[str]:
+    """How large the spread of an ensemble is beside its errors, as root mean squares."""
+    if of.forces_std is None:
+        return []
+    known = np.flatnonzero(of.frames.with_forces)
+    std = {ENERGY: of.energies_std / of.frames.sizes}
+    if len(known):
+        std[FORCE] = np.concatenate([of.forces_std[k] for k in known])
+    found = []
+    for quantity, values in std.items():
+        error = of.error(quantity)
+        if error and error.rmse:
+            rms = float(np.sqrt(np.mean(values**2)))
+            found.append(
+                f"{number(1000 * rms)} beside {milli(error.rmse, error.unit)} for "
+                f"{NAMES[quantity]}, a ratio of {rms / error.rmse:.2f}"
+            )
+    if not found:
+        return []
+    return [
+        f"Spread of the {len(of.energies_of_models)} models beside the error of their mean, RMS on "
+        f"{of_part(of.part)}: {'; '.join(found)}. The spread is no error bar: models that were "
+        "trained on the same frames can be wrong together. Divided by the ratio, it is as large "
+        "as the errors on frames like these; of other frames that says nothing."
+    ]
+
+
 def of_known_frames(known: np.ndarray | None) -> list[str]:
     """That frames were trained on, if any were: (n,) bool, or None if that is not known."""
     if known is None or not known.any():
         return []
-    many = "All" if known.all() else f"{known.sum():,} of the {len(known):,}"
-    rest = "" if known.all() else ", shown below"
+    if known.all():
+        return [
+            "All frames are ones that the model was trained or validated on: errors on them say "
+            "little of other frames."
+        ]
     return [
-        f"{many} frames are ones that the model was trained or validated on: errors on them say "
-        f"little of other frames{rest}."
+        f"{known.sum():,} of the {len(known):,} frames are ones that the model was trained or "
+        f"validated on: errors on them, in the rows {KNOWN}, say little of other frames. All else "
+        f"here is of the {(~known).sum():,} new ones."
     ]
 
 
@@ -123,10 +174,11 @@ def of_places(of_atoms: Sequence[np.ndarray] | None) -> list[str]:
     atoms = np.concatenate(of_atoms)
     outside, frames = int((atoms > OUTSIDE).sum()), sum((x > OUTSIDE).any() for x in of_atoms)
     if not outside:
-        return ["All atoms are inside the ranges of the training."]
+        return ["All atoms are inside the ranges of the training.", RANGES]
     far = places(of_atoms).count(FAR)
     return [
         f"Outside the ranges of the training are {outside:,} of {len(atoms):,} atoms, in "
-        f"{frames:,} of {len(of_atoms):,} frames, by up to {atoms.max():.2g} times their width"
-        + (f"; {far:,} frames are far outside, where the model guesses." if far else ".")
+        f"{frames:,} of {len(of_atoms):,} frames, by up to {atoms.max():.2g} widths"
+        + (f"; {far:,} frames are far outside, where the model guesses." if far else "."),
+        RANGES,
     ]

@@ -154,7 +154,8 @@ def fit_edges(
         checkpoint: file for unfinished work, written every few seconds and when stopped. It is
             resumed only with the same settings, seed and data.
         stamp: further identity that a checkpoint must match, such as a version of the code.
-        report: called with (fraction done, short text); may raise an exception to stop.
+        report: called with (fraction done, short text), of Adam's steps, then of second-order
+            iterations, then of the last layer; may raise an exception to stop.
         start: a trained model to begin with, instead of a new one of the settings.
 
     Raises:
@@ -225,7 +226,7 @@ def fit_edges(
     seconds = state.seconds + newton.method.seconds
     if training.solve_last_layer:
         begin = time.process_time()
-        solution = solve_last_layer(model, loop, chosen, lambda _, text: report(1.0, text))
+        solution = solve_last_layer(model, loop, chosen, report)
         seconds += time.process_time() - begin
         chosen, last_layer = solution.weights, solution.said()
     set_flat_weights(model, chosen)

@@ -190,6 +190,15 @@ def test_the_calculator_and_the_evaluation_take_the_folder(config, done):
         assert (row["name"], float(row["rmse"])) == (e.name, pytest.approx(e.rmse, rel=1e-3))
 
 
+def test_the_errors_of_the_last_layers_solution_are_those_of_the_table(done):
+    """The star of the learning curve, of one model, and the validation part's row."""
+    solved = read_about(done[0] / "models/seed3.keras")["last_layer"]
+    assert solved["ridge"] is not None
+    with open(done[0] / "metrics.csv", newline="") as text:
+        rows = [r for r in csv.DictReader(text) if (r["part"], r["group"]) == ("validation", "all")]
+    assert [float(r["rmse"]) for r in rows] == pytest.approx(solved["after"], rel=1e-3)
+
+
 def test_sizes_and_cells_are_trained_on_with_an_isolated_atom_as_reference(config, done):
     folder, _, _ = done
     about = read_about(folder / "models/seed3.keras")

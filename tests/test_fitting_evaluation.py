@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ from fitting.evaluation import Evaluation, Potential, evaluate
 from fitting.known import fingerprints
 from fitting.metrics import ENERGY, FORCE, errors, of_frames, sizes_of
 from fitting.plots import chosen
+from fitting.show import number
 from keras_models import load_model
 from keras_models.batch import tensors_of
 from keras_models.building import flat_weights, set_flat_weights
@@ -194,29 +194,45 @@ def test_the_baseline_is_of_the_training_if_it_is_known(evaluation, frames):
     assert given == {"Au": 1.0, "Pt": 2.0}
 
 
-def test_the_folder_has_the_numbers(folder, evaluation):
+def test_the_folder_has_the_numbers_of_new_frames_and_known_ones(folder, evaluation):
+    """Of the twenty, ten were trained on: they are apart, and only the new ones have groups."""
     with open(folder / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    found = {(r["group"], r["name"], r["quantity"]): float(r["rmse"]) for r in rows}
-    for e in evaluation.metrics:
-        assert found[e.group, e.name, e.quantity] == pytest.approx(e.rmse, rel=1e-6)
-    groups = {"all", "element", "size", "config_type", "training", "place"}
-    assert {r["group"] for r in rows} == groups
-    energies = {k[1:]: v for k, v in found.items() if k[2] == ENERGY}
+    found = {(r["part"], r["group"], r["name"], r["quantity"]): float(r["rmse"]) for r in rows}
     off = (evaluation.energies - evaluation.frames.energies) / evaluation.frames.sizes
-    for name, own in (("yes", off[:10]), ("no", off[10:])):
-        assert energies[name, ENERGY] == pytest.approx(np.sqrt(np.mean(own**2)))
+    apart = _apart(evaluation)
+    for part, own in (("known", slice(10)), ("new", slice(10, 20))):
+        assert found[part, "all", "", ENERGY] == pytest.approx(np.sqrt(np.mean(off[own] ** 2)))
+        force_off = np.concatenate(apart[own])
+        assert found[part, "all", "", FORCE] == pytest.approx(np.sqrt(np.mean(force_off**2)))
+    assert {r["part"] for r in rows} == {"known", "new"}
+    groups = {"all", "element", "size", "config_type"}
+    assert groups <= {r["group"] for r in rows if r["part"] == "new"} <= groups | {"place"}
     summary = json.loads((folder / "metrics.json").read_text())
-    energy, force = summary["errors"]["all"]
-    assert energy["unit"] == "eV/atom" and force["rmse"] == found["all", "", FORCE]
-    assert len(summary["errors_of_models"]["all"]) == 2
+    energy, force = summary["errors"]["new"]
+    assert energy["unit"] == "eV/atom" and force["rmse"] == found["new", "all", "", FORCE]
+    assert len(summary["errors_of_models"]["new"]) == 2
     assert set(summary["sha256"]) == {"SHA-256 of other.extxyz", "SHA-256 of m"}
+
+
+def test_a_part_of_an_evaluation_is_of_its_frames(evaluation):
+    chosen = np.arange(20) % 3 == 1
+    part, which = evaluation.part_of(chosen, "some"), np.flatnonzero(chosen)
+    assert part.part == "some" and part.names == evaluation.names
+    np.testing.assert_array_equal(part.frames.energies, evaluation.frames.energies[which])
+    np.testing.assert_array_equal(part.energies, evaluation.energies[which])
+    np.testing.assert_array_equal(part.energies_std, evaluation.energies_std[which])
+    for j, k in enumerate(which):
+        np.testing.assert_array_equal(part.forces[j], evaluation.forces[k])
+        np.testing.assert_array_equal(part.forces_std[j], evaluation.forces_std[k])
+        assert part.labels["config_type"][j] == evaluation.labels["config_type"][k]
 
 
 def test_worst_frames_are_written_with_true_and_predicted_values(folder, evaluation, frames):
     worst = read(folder / "worst.extxyz", ":")
     assert len(worst) == 10
-    for atoms, k in zip(worst, evaluation.worst(10), strict=True):
+    new = evaluation.part_of(np.arange(20) >= 10, "new")
+    for atoms, k in zip(worst, 10 + new.worst(10), strict=True):
         assert atoms.info["frame"] == f"other.extxyz, frame {k}"
         true, truth = atoms.calc.results, frames.forces[40 + k]
         assert true["energy"] == pytest.approx(frames.energies[40 + k], abs=1e-6)
@@ -245,21 +261,34 @@ def test_the_page_has_all_parts(folder, evaluation):
     assert not page.all("script", "iframe") and "url(" not in text and "@import" not in text
     words = " ".join(" ".join(page.words).split())
     for told in (
-        "By element: all frames",
+        "By element: the new frames",
         "By number of atoms",
         "By config_type",
-        "Trained on, or not",
-        "Each model, RMSE on all frames",
+        "Each model, RMSE on the new frames",
         "SHA-256",
         "10 of the 20 frames are ones that the model was trained or validated on",
-        "Outside the ranges of the training are",
+        "All else here is of the 10 new ones",
+        "the ranges of the training",
+        "from the smallest to the largest value in training",
+        "divided by its RMSE on the new frames",
         "as fitted to the training part",
+        "Stress is neither trained on nor compared",
     ):
         assert told in words
-    energy = evaluation.error(ENERGY)
-    assert re.search(rf"{1000 * energy.rmse:.3g} meV/atom", words)
-    assert f"{1000 * energy.baseline:.3g} meV/atom for the composition alone" in words
+    new = evaluation.part_of(np.arange(20) >= 10, "new")
+    energy = new.error(ENERGY)
+    headline = f"{number(1000 * energy.rmse)} meV/atom RMSE of E per atom, the new frames"
+    assert f"{headline} ({number(1000 * energy.baseline)} meV/atom for the composition" in words
+    # The spread beside the error, as measured.
+    spread, off = (np.concatenate(x) for x in (new.forces_std, _apart(new)))
+    rms = [1000 * np.sqrt(np.mean(x**2)) for x in (spread, off)]
+    said = f"{number(rms[0])} beside {number(rms[1])} meV/Å for F, a ratio of {rms[0] / rms[1]:.2f}"
+    assert said in words and "The spread is no error bar" in words
     assert "numbers on closest pair" not in words and "closest pair of a frame" in words
+
+
+def _apart(of: Evaluation) -> list[np.ndarray]:
+    return [f - t for f, t in zip(of.forces, of.frames.forces, strict=True)]
 
 
 def test_names_of_files_are_escaped(evaluation, frames, tmp_path, monkeypatch):

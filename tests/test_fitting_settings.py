@@ -1,9 +1,11 @@
 """Settings of a training on own data: chosen, read, written, refused; steps from minutes."""
 
 import json
+import math
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +14,14 @@ from own_data import own_config, own_file
 
 from data_gen.machine import cores
 from fitting import commands
-from fitting.budget import Speed, measure_speed
+from fitting.budget import FEWEST, Speed, Work, measure_speed
 from fitting.config import Config, read_config, write_config
 from fitting.data import load
 from fitting.errors import FittingError
+from fitting.progress import duration
 from fitting.settings import completed, settings_of
+from keras_models.edge_data import fit_shape
+from keras_models.optimise.edge_adam import EdgeLoop, points_of
 from reproduction.engine.provenance import ROOT
 
 
@@ -33,12 +38,12 @@ def config(file) -> Config:
 
 @pytest.fixture
 def six_seconds(monkeypatch):
-    """A start takes six seconds, a step ten milliseconds; how many processes were timed."""
+    """It takes six seconds to compile a step, a step ten milliseconds; what was to be done."""
     asked = []
 
-    def measure(train, settings, start, at_once, console):
-        asked.append(at_once)
-        return Speed(6.0, 0.01)
+    def measure(train, settings, start, work, seconds, console):
+        asked.append(work)
+        return Speed(0.0 if work.models == 1 else 3.0, 1.0, 6.0, 0.01, 2, 7.0, 5)
 
     monkeypatch.setattr("fitting.settings.measure_speed_together", measure)
     return asked
@@ -47,23 +52,69 @@ def six_seconds(monkeypatch):
 def test_steps_follow_from_minutes_once(config, six_seconds, capsys):
     """They are measured at first, and taken from the folder afterwards."""
     data, plain = load(config), replace(config, training={"batch_size": 16}, minutes=2.0)
-    full, settings = completed(plain, data, None)
-    assert settings.training.steps == full.steps == pytest.approx((102 - 6 - 6) / 0.01, rel=1e-3)
-    # One after the other, side by side, and two rounds of two; evaluation takes 9 and 15 s.
-    for models, at_once, seconds in ((2, 1, (93 - 12) / 2), (2, 2, 93 - 6), (4, 2, (87 - 12) / 2)):
-        seeds = tuple(range(models))
-        many, _ = completed(replace(plain, seeds=seeds), data, None, workers=at_once)
-        assert many.steps == pytest.approx(seconds / 0.01, rel=1e-3)
-    assert six_seconds == [1, 1, 2, 2]
-    for minutes, more in ((0.2, True), (0.3, False)):
-        completed(replace(plain, minutes=minutes), data, None, commands.console())
-        assert ("longer than is left of the minutes" in capsys.readouterr().out) == more
+    for models, at_once in ((1, 1), (2, 1), (2, 2), (4, 2)):
+        many = replace(plain, seeds=tuple(range(models)))
+        full, settings = completed(many, data, None, workers=at_once)
+        assert settings.training.steps == full.steps
+        work = six_seconds[-1]
+        assert work == Work(49, 5, 60, models, at_once)
+        speed = Speed(3.0 * (models > 1), 1.0, 6.0, 0.01, 2, 7.0, 5)
+        assert speed.seconds(full.steps, work) == pytest.approx(120, abs=0.2)
+    # Of the minutes, some are spent before; and what is left of two minutes is said.
+    begin = time.monotonic() - 50
+    late, _ = completed(plain, data, None, commands.console(), begin=begin)
+    assert late.steps == pytest.approx(full_of(plain, data).steps - 5000, abs=20)
+    assert "done about 2:00 min after the start" in capsys.readouterr().out
+    full = full_of(plain, data)
     assert completed(plain, data, full)[0] == full
+    count = len(six_seconds)
     with pytest.raises(FittingError, match=r"differs in minutes: give"):
         completed(replace(plain, minutes=3.0), data, full)
-    assert len(six_seconds) == 6
+    assert len(six_seconds) == count
     with pytest.raises(FittingError, match="neither minutes nor steps"):
         completed(replace(plain, minutes=None), data, None)
+
+
+def full_of(config, data) -> Config:
+    return completed(config, data, None)[0]
+
+
+def test_too_few_minutes_are_said_before_training(config, six_seconds, capsys):
+    data, plain = load(config), replace(config, training={}, minutes=0.4)
+    full, _ = completed(plain, data, None, commands.console())
+    said = capsys.readouterr().out
+    assert full.steps == FEWEST and "longer than the 0.4 min asked for: all but the steps" in said
+    total = Speed(0.0, 1.0, 6.0, 0.01, 2, 7.0, 5).seconds(FEWEST, six_seconds[-1])
+    assert f"done about {duration(total)} after the start" in said
+    assert "--seeds 1" not in said
+    completed(replace(plain, seeds=(0, 1)), data, None, commands.console(), 2)
+    assert "--seeds 1 takes less" in capsys.readouterr().out
+    completed(replace(plain, minutes=1.0), data, None, commands.console())
+    assert "longer" not in capsys.readouterr().out
+
+
+def test_all_that_is_done_takes_its_time():
+    """By hand: 10 s a compilation and 1 s a step, 4 batches to train on and 1 to validate on."""
+    speed = Speed(2.0, 3.0, 10.0, 1.0, shapes=3, batch=5.0, directions=6)
+    least = Work(20, 0, 10, solved=False)
+    evaluation = 0.3 + 6.5 + 0.5 * 2 + 1.5
+    assert speed.seconds(7, least) == pytest.approx(2 + 3 + 30 + 7 + evaluation)
+    held = replace(least, held=5)
+    measured = 6.5 + 0.5 * len(points_of(FEWEST))
+    assert speed.seconds(7, held) == pytest.approx(speed.seconds(7, least) + measured)
+    solved = replace(held, solved=True)
+    more = 9.5 + 4 * 6 + 0.5 * 10
+    assert speed.seconds(7, solved) == pytest.approx(speed.seconds(7, held) + more)
+    # Nothing is solved without a validation block.
+    assert speed.seconds(7, replace(solved, held=0)) == speed.seconds(7, least)
+    second = replace(least, stages=((2, 30), (1, 10)))
+    later = 20 + 30 * 2 + 10 * 4
+    assert speed.seconds(7, second) == pytest.approx(speed.seconds(7, least) + later)
+    # Three models by two processes: two rounds, then three evaluations.
+    three = replace(least, models=3, at_once=2)
+    assert speed.seconds(7, three) == pytest.approx(2 * 42 + 3 * 7.8 + 1.5)
+    assert speed.steps_within(speed.seconds(900, three), three) == pytest.approx(900, abs=1)
+    assert speed.steps_within(1.0, three) == FEWEST
 
 
 def test_with_little_time_the_model_is_quickly_compiled(config, six_seconds):
@@ -113,28 +164,33 @@ class Others:
 
 
 def test_the_speed_is_that_of_steps_of_all_at_once(config, monkeypatch):
-    """20 s before the first step, 1 s a step alone, then 3 s a step but for one that takes 50."""
+    """20 s for the first step, 1 s a step alone, then 3 s a step but for one that takes 50."""
     taken = [20.0, 1.0, 1.0, 1.0, 3.0, 3.0, 50.0, *[3.0] * 99]
-    times = iter(np.cumsum([0.0, *taken]).tolist())
+    # To build a model of 8 frames 2 s, of 49 frames 3 s; 4 s for edge lists and batches.
+    times = iter(np.cumsum([0.0, 2.0, 0.0, 3.0, 0.0, 4.0, 0.0, *taken]).tolist())
+    batches, means = [], []
 
-    def fit(train, settings, report, start):
-        # Errors on a validation block would be measured, and timed, after every step.
-        assert settings.training.validation == 0.0
-        report(0.0, "compiling")
-        for k in range(settings.training.steps):
-            report((k + 1) / settings.training.steps, f"step {k + 1}/9")
+    def step(self, arrays, number, chosen):
+        if not batches:
+            every = [fit_shape(self.shapes, n) for n in self.train.counts]
+            means.append(np.mean([rows for _, rows in every]))
+        batches.append(fit_shape(self.shapes, self.train.counts[chosen].sum(axis=0)))
+        return arrays, 0.0, np.zeros(2)
 
-    monkeypatch.setattr("fitting.budget.fit_edges", fit)
+    monkeypatch.setattr(EdgeLoop, "step", step)
     data = load(config)
-    settings = settings_of(completed(config, data, None)[0], data)
-    speed = measure_speed(data.train.frames, settings, link=Others(4), clock=lambda: next(times))
-    assert speed == Speed(20.0, 3.0)
+    ragged = replace(config, training={"steps": 8, "batch_size": 1})
+    settings = settings_of(completed(ragged, data, None)[0], data)
+    train = data.train.frames
+    speed = measure_speed(train, settings, link=Others(4), clock=lambda: next(times))
+    assert (speed.launch, speed.build, speed.compile) == (0.0, 7.0, 20.0)
     assert sum(1 for _ in times) == len(taken) - 4 - 8
-    assert speed.steps_within(1.0) == 200
-    assert speed.seconds(100) == pytest.approx((20 + 300 + 20) / 0.85)
-    launched = replace(speed, launch=5.0)
-    assert launched.seconds(100, 2, 3) == pytest.approx((10 + 40 + 600 + 40) / 0.85)
-    assert launched.steps_within(launched.seconds(300, 2, 3), 2, 3) == pytest.approx(300, abs=1)
+    # Only steps of one shape, as each is compiled; the mean of all is in proportion.
+    assert len(set(batches)) == 1 and speed.shapes > 1
+    assert speed.step == pytest.approx(3.0 * means[0] / batches[0][1], rel=0.02) != 3.0
+    assert speed.batch == 1
+    # The last layers have 5 and 2 weights for each of two elements: 20 rows each.
+    assert speed.directions == math.ceil(20 * 14 / 49)
 
 
 def test_settings_are_kept_in_a_file(config, tmp_path, monkeypatch):
@@ -176,7 +232,11 @@ def test_settings_are_kept_in_a_file(config, tmp_path, monkeypatch):
         ('{"minutes": true}', "minutes is a positive number, not True"),
         ('{"split": "time"}', "split is blocks or random, not 'time'"),
         ('{"test_share": 1}', "test_share is a number from 0 to below 1"),
-        ('{"model": {"cutoff": 5}}', "model has no 'cutoff': there is name, widths"),
+        ('{"model": {"cutoff": 5}}', r"model has no 'cutoff': there is name.*\[model.options\]"),
+        ('{"steps": 500}', r"settings has no 'steps': put it under \[training\]"),
+        ('{"clip": 1.0}', r"'clip': put it under \[training\]"),
+        ('{"widths": [8]}', r"'widths': put it under \[model\]"),
+        ('{"training": {"minutes": 5}}', r"'minutes': put it before all \[tables\]"),
         ('{"training": {"epochs": 5}}', "training has no 'epochs': there is steps"),
         ('{"training": 5}', "training is a table, not 5"),
         ('{"training": {"clip": "x"}}', "training.clip is a number, not 'x'"),

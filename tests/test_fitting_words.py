@@ -5,13 +5,17 @@ import pytest
 from own_data import frames_of_two_elements
 
 from data_gen.frames import Frames
+from fitting import plots
 from fitting.evaluation import Evaluation
 from fitting.known import FAR, INSIDE, NEAR, fingerprints, places
+from fitting.metrics import ENERGY, FORCE
 from fitting.show import beside, number, plain
 from fitting.words import (
+    errors_when_solved,
     of_known_frames,
     of_last_layers,
     of_places,
+    of_spread,
     of_training,
     worse_than_nothing,
 )
@@ -35,6 +39,10 @@ def test_a_step_that_was_chosen_early_means_overfitting():
     late = of_training({0: curve(60)})
     assert late == of_training({0: curve(60), 1: curve(60)})
     assert late == ["Best on the validation block after step 60 of 100."]
+    assert of_training({0: curve(95)}) == ["Best on the validation block after step 95 of 100."]
+    falling = of_training({0: curve(100), 1: curve(98)})[1]
+    assert "were still falling: a longer training" in falling
+    assert of_training({0: curve(100), 1: curve(80)})[1:] == []
     first, went, means = of_training({0: curve(20), 5: curve(30)})
     assert first == "Best on the validation block after step 20 (seed 0) and 30 (seed 5) of 100."
     assert went.endswith(
@@ -53,6 +61,31 @@ def evaluation(energy_off, force_factor) -> Evaluation:
     of = Evaluation(frames, predicted[None], [[force_factor * f for f in frames.forces]], {})
     vars(of)["baseline"] = base
     return of
+
+
+def test_the_spread_is_told_beside_the_error_and_called_no_error_bar():
+    """Two models at 0.5 and 1.5 F: a spread of F / 2^0.5; their mean is off by 0, or by 0.5 F."""
+    frames = frames_of_two_elements(6)
+    known = [f if k else np.full_like(f, np.nan) for k, f in enumerate(frames.forces)]
+    frames = Frames(frames.structures, frames.energies, tuple(known))
+    per_atom = np.array([[0.003], [0.005]]) * frames.sizes
+
+    def of(first, second):
+        forces = [[np.nan_to_num(factor * f) for f in known] for factor in (first, second)]
+        return Evaluation(
+            frames, frames.energies + per_atom, forces, {"Au": 0.0, "Pt": 0.0}, "test"
+        )
+
+    rms = 1000 * np.sqrt(np.mean(np.concatenate(known[1:]) ** 2))
+    (said,) = of_spread(of(1.0, 2.0))
+    assert said.startswith("Spread of the 2 models beside the error of their mean, RMS on the test")
+    assert "1.41 beside 4.00 meV/atom for E, a ratio of 0.35" in said
+    ratio = f"{number(rms / 2**0.5)} beside {number(rms / 2)} meV/Å for F, a ratio of 1.41"
+    assert ratio in said and "no error bar" in said
+    # Of no error there is no ratio.
+    assert "for F" not in of_spread(of(0.5, 1.5))[0]
+    one = Evaluation(frames, frames.energies[None], [known], {})
+    assert of_spread(one) == []
 
 
 def test_models_that_are_worse_than_nothing_are_called_so():
@@ -87,14 +120,45 @@ def test_frames_are_known_again_in_another_file():
 def test_frames_that_were_trained_on_and_atoms_outside_are_counted():
     assert of_known_frames(None) == of_known_frames(np.zeros(3, bool)) == []
     assert of_known_frames(np.ones(3, bool))[0].startswith("All frames are ones that the model")
-    assert of_known_frames(np.array([True, False]))[0].startswith("1 of the 2 frames are ones")
+    (said,) = of_known_frames(np.array([True, False, True]))
+    assert said.startswith("2 of the 3 frames are ones") and "of the 1 new ones" in said
     of_atoms = [np.zeros(3), np.array([0.1, 0.0]), np.array([0.0, 0.2, 7.0])]
     assert places(of_atoms) == [INSIDE, NEAR, FAR]
-    (said,) = of_places(of_atoms)
-    assert "are 3 of 8 atoms, in 2 of 3 frames, by up to 7 times" in said
+    said, means = of_places(of_atoms)
+    assert "are 3 of 8 atoms, in 2 of 3 frames, by up to 7 widths" in said
+    assert "from the smallest to the largest value in training" in means and "its width is" in means
     assert "1 frames are far outside" in said and "far" not in of_places(of_atoms[:2])[0]
-    assert of_places(of_atoms[:1]) == ["All atoms are inside the ranges of the training."]
+    assert of_places(of_atoms[:1]) == ["All atoms are inside the ranges of the training.", means]
     assert of_places(None) == []
+
+
+def test_the_error_once_the_last_layer_was_solved_is_in_the_figure(tmp_path, monkeypatch):
+    """A star at the kept step, of each model that was solved; one entry of the legend."""
+    drawn = {}
+
+    def save(figure, folder, name, svg):
+        drawn[name] = figure
+        return [folder / name]
+
+    monkeypatch.setattr(plots, "save", save)
+    nothing, solved = {"ridge": None, "before": [9, 9]}, {"ridge": 1e-3, "after": [0.01, None]}
+    curves = {
+        seed: curve(60) | {"solved": errors_when_solved(of)}
+        for seed, of in enumerate((nothing, solved, None))
+    }
+    for quantity in (ENERGY, FORCE):
+        plots._curves(tmp_path, curves, quantity)
+    stars = {
+        name: [
+            line.get_xydata().ravel().tolist()
+            for line in figure.axes[0].lines
+            if line.get_marker() == "*"
+        ]
+        for name, figure in drawn.items()
+    }
+    assert stars == {"learning_energy_per_atom": [[60, 10.0]], "learning_force": []}
+    labels = drawn["learning_energy_per_atom"].axes[0].get_legend_handles_labels()[1]
+    assert labels.count("last layer solved") == 1
 
 
 @pytest.mark.parametrize(

@@ -134,8 +134,33 @@ def test_the_progress_of_all_is_shown(monkeypatch, capsys):
     for number, fraction in ((0, 0.1), (0, 0.2), (1, 0.1), (1, 0.2)):
         bars(number, fraction, "step")
     assert capsys.readouterr().out.splitlines() == [
-        "seed 0: 20 %, step, 1:20 min left; seed 1: waiting; seed 2: waiting",
-        "seed 0: 20 %, step, 1:20 min left; seed 1: 20 %, step, 1:20 min left; seed 2: waiting",
+        "seed 0: 20 %, step, 1:20 min left for the steps; seed 1: waiting; seed 2: waiting",
+        "seed 0: 20 %, step, 1:20 min left for the steps; "
+        "seed 1: 20 %, step, 1:20 min left for the steps; seed 2: waiting",
+    ]
+
+
+def test_the_last_layer_has_a_progress_of_its_own(monkeypatch, capsys):
+    """Its time left is of its own pace, 0.1 in 20 s, after steps at 0.5 in 20 s."""
+    clock = iter(range(0, 1000, 20))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    bars = Bars(commands.console(), ["seed 0"])
+    for fraction, text in (
+        (0.0, "compiling"),
+        (0.5, "step 4/8"),
+        (1.0, "step 8/8"),
+        (0.0, "last layer, batch 1/9"),
+        (0.1, "last layer, batch 2/9"),
+        (0.2, "last layer, batch 3/9"),
+    ):
+        bars(0, fraction, text)
+    assert capsys.readouterr().out.splitlines() == [
+        "seed 0: 0 %, compiling",
+        "seed 0: 50 %, step 4/8",
+        "seed 0: 100 %, step 8/8, 0:00 min left for the steps",
+        "seed 0: 0 %, last layer, batch 1/9",
+        "seed 0: 10 %, last layer, batch 2/9",
+        "seed 0: 20 %, last layer, batch 3/9, 2:40 min left for the last layer",
     ]
 
 

@@ -11,7 +11,7 @@ from data_gen.distances import Distances
 from data_gen.errors import DataError
 from data_gen.frames import Frames, Structure
 from data_gen.inspection import first_copies, inspect, robust_references
-from data_gen.neighbours import CLOSEST_A, coinciding
+from data_gen.neighbours import CLOSEST_A, coinciding, may_coincide
 from data_gen.reading import Origin, Reading
 from data_gen.units import CAUSES, work
 
@@ -239,7 +239,7 @@ def test_nearest_neighbours_by_hand():
 
 def test_coinciding_atoms_are_those_of_all_pairs(rng):
     """Against ASE's minimum images of all pairs, in cells of any shape, atoms anywhere."""
-    found = 0
+    found, structures = [], []
     for k in range(300):
         pbc = [True] * 3 if k % 2 else [False] * 3
         cell = np.diag(rng.uniform(2, 9, 3)) + rng.uniform(-1, 1, (3, 3))
@@ -256,6 +256,34 @@ def test_coinciding_atoms_are_those_of_all_pairs(rng):
         expected = None
         if lengths[nearest] < CLOSEST_A:
             expected = (i[nearest], j[nearest], pytest.approx(lengths[nearest]))
-        assert coinciding(Structure(x, np.full(n, 79), cell, np.array(pbc))) == expected
-        found += expected is not None
-    assert 100 < found < 200
+        structures.append(Structure(x, np.full(n, 79), cell, np.array(pbc)))
+        assert coinciding(structures[-1]) == expected
+        found.append(expected is not None)
+    assert 100 < sum(found) < 200
+    # All at once, a few more may be asked for: those closer by less than rounding, and odd cells.
+    asked = may_coincide(structures)
+    assert asked[found].all() and asked.sum() < sum(found) + 30
+    wire = Structure(3.0 * np.eye(3), np.full(3, 79), np.diag([4.0, 0, 0]), np.arange(3) < 1)
+    flat = structures[0]._replace(cell=np.ones((3, 3)), pbc=np.ones(3, bool))
+    far = structures[2]._replace(positions=1e9 * structures[2].positions)
+    spread = 3.0 * np.arange(6000).reshape(2000, 3)
+    large = structures[2]._replace(positions=spread, numbers=np.full(2000, 79))
+    one = structures[1]._replace(positions=np.zeros((1, 3)), numbers=np.full(1, 79))
+    assert [may_coincide([s])[0] for s in (wire, flat, far, large, one)] == [True] * 4 + [False]
+
+
+def test_the_first_bad_frame_is_named_however_many_are_checked_at_once(monkeypatch):
+    """Checked in blocks of two: coinciding atoms before what is not finite, or after."""
+    monkeypatch.setattr("data_gen.frames.BLOCK", 2)
+    two = Atoms("Au2", [[0, 0, 0], [0, 0, 2.7]])
+    same = Atoms("Au2", [[0, 0, 0], [0, 0, 0.05]])
+    bad = Atoms("Au2", [[0, 0, 0], [0, 0, np.nan]])
+    for atoms, told in (
+        ([two, two, two, same, bad], "atoms 0 and 1 of frame 3 are on one point"),
+        ([two, same, bad], "of frame 1 are on one point"),
+        ([two, two, bad, same], "positions are not finite .* in frame 2"),
+        ([two, two, two, same], "of frame 3 are on one point"),
+    ):
+        n = len(atoms)
+        with pytest.raises(DataError, match=told):
+            frames_of(atoms, np.arange(n, dtype=float), [np.zeros((2, 3))] * n)

@@ -153,7 +153,15 @@ def test_the_ridge_is_the_best_of_the_validation_block(frames):
 def test_the_saved_model_is_the_solved_one(frames, tmp_path):
     """Its errors on the validation block, with its references, are those that were said."""
     training = replace(SHORT, steps=40, solve_last_layer=True)
-    fitted = fit_edges(frames, EdgeFitSettings("linear_eq4", training, (5,), None, TINY))
+    told = []
+    fitted = fit_edges(
+        frames,
+        EdgeFitSettings("linear_eq4", training, (5,), None, TINY),
+        report=lambda fraction, text: told.append((fraction, text)),
+    )
+    # After all steps it is not done yet: the last layer's batches are counted anew.
+    last = [fraction for fraction, text in told if text.startswith("last layer")]
+    assert told[-len(last) - 1] == (1.0, "step 40/40") and last[0] == 0.0 < last[-1] < 1.0
     said = fitted.info["last_layer"]
     assert said["ridge"] and said["after"] != said["before"]
     fitted.save(tmp_path / "m.keras")

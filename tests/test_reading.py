@@ -213,7 +213,7 @@ def test_choices_are_said(tmp_path):
         "free_energy is taken, not REF_energy, which differs in 1 of 2 frames, by up to 1.25 eV: "
         "forces are its derivative",
         "forces are missing in 1 of 2 frames",
-        "stress or virial is not trained on (in 1 of 2 frames)",
+        "stress or virial, in 1 of 2 frames, is neither trained on nor compared",
     }
 
 

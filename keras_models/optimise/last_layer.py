@@ -152,11 +152,16 @@ def solve_last_layer(
     return found
 
 
+def directions_of(weights: int, frames: int) -> int:
+    """Number of directions v of each frame that stand for all, for so many frames with forces."""
+    return int(np.clip(np.ceil(ROWS * weights / max(1, frames)), 1, MOST))
+
+
 def _normal_equations(model, loop: EdgeLoop, theta, report):
     """G (W, W) and g (W,) of the module in float64, and the places of the weights."""
     last, data = LastLayer(model, loop), loop.train
     size = len(last.places)
-    directions = int(np.clip(np.ceil(ROWS * size / max(1, int(data.known.sum()))), 1, MOST))
+    directions = directions_of(size, int(data.known.sum()))
     energy, force = loop.weights_at(loop.settings.steps, len(data))
     constants = np.array(list(loop.lone_energies(theta).values()))
     weights, rng = tf.constant(theta, loop.dtype), np.random.default_rng(loop.seed)

@@ -1,0 +1,76 @@
+"""Prediction of many frames of different sizes with few compilations, which take seconds each."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from data_gen.frames import Structure
+from keras_models.backend import keras, tf
+from keras_models.batch import cutoff_of, tensors_of
+from keras_models.building import dtype_of
+from keras_models.edge_data import batches_of_epoch, choose_shapes, fit_shape, frames_per_batch
+from keras_models.edges import ATOMS, bucket, join, slots_of, with_edges
+from keras_models.neighbours import edges
+from keras_models.prediction import StructurePredictor
+from keras_models.reference import sums_of_references
+
+# Frames whose edge lists are in memory at once.
+BLOCK = 1024
+# Shapes of batches, and the share of padding for which one more is not worth its compilation.
+SHAPES, PADDING = 3, 0.5
+
+
+class InFewShapes:
+    """Energies and forces by a model on edge lists, of frames in batches of similar size.
+
+    As :class:`~keras_models.prediction.StructurePredictor`, which takes frames in their order and
+    so compiles for nearly every batch where they differ in size.
+
+    Args:
+        model: with output energies (S, 1) eV, of an :class:`~keras_models.edges.EdgeBatch`.
+        references: {symbol: eV} to add for each atom, in float64; None for none.
+        chunk: number of structures at a time.
+    """
+
+    def __init__(
+        self, model: keras.Model, references: Mapping[str, float] | None = None, chunk: int = 32
+    ) -> None:
+        self.model, self.references, self.chunk = model, references, chunk
+        self.compiled, self._slots = StructurePredictor(model).compiled, 0
+
+    def __call__(self, structures: Sequence[Structure]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Energies (n,) eV and forces (N, 3) eV/Å of each of n structures, as float64.
+
+        Raises:
+            ValueError: as for :func:`~keras_models.neighbours.edges`, or an element has no
+                reference energy.
+        """
+        energies, forces = np.zeros(len(structures)), [np.zeros(0)] * len(structures)
+        weights = [tf.convert_to_tensor(v) for v in self.model.trainable_variables]
+        for first in range(0, len(structures), BLOCK):
+            block = structures[first : first + BLOCK]
+            for chosen, inputs in self._batches(block):
+                found = self.compiled(weights, inputs)
+                e, f = (part.numpy().astype(float) for part in found[:2])
+                ends = np.cumsum([len(block[k].numbers) for k in chosen])
+                for k, one, own in zip(chosen, e[: len(chosen)], np.split(f, ends), strict=False):
+                    energies[first + k], forces[first + k] = one, own
+        if self.references is not None:
+            energies += sums_of_references([s.numbers for s in structures], self.references)
+        return energies, forces
+
+    def _batches(self, structures: Sequence[Structure]):
+        """Indices of the structures of each batch, and its tensors."""
+        cutoff, dtype = cutoff_of(self.model), dtype_of(self.model)
+        found = [(s, edges(s, cutoff)) for s in structures]
+        self._slots = slots_of(found, self._slots)
+        parts = [with_edges(*of, cutoff, self._slots) for of in found]
+        counts = np.array([[len(p.numbers), len(p.rows)] for p in parts])
+        size = frames_per_batch(counts, self.chunk, ATOMS)
+        batches = batches_of_epoch(counts, size, seed=0, epoch=0)
+        needs = np.array([counts[chosen].sum(axis=0) for chosen in batches])
+        shapes = choose_shapes(needs, SHAPES, PADDING)
+        for chosen, need in zip(batches, needs, strict=True):
+            atoms, rows = map(bucket, fit_shape(shapes, need))
+            joined = join([parts[k] for k in chosen], cutoff, atoms, rows, size + 1)
+            yield chosen, tensors_of(joined, dtype)
