@@ -24,6 +24,9 @@ CLUSTER, CRYSTAL = 2.7, 2.3
 REACH = 5.0
 # Pairs of a batch, about, and most frames.
 PAIRS, FRAMES = 5000, 32
+# Lower errors in a cluster's or molecule's validation block by 5 % (thousands of frames) to a third
+# (hundreds), and change little in crystals.
+WEIGHT_DECAY = 0.1
 # Learning rates: of batches with FRAMES frames, and the smallest for smaller ones.
 RATE, SMALLEST_RATE = 0.01, 0.003
 
@@ -53,6 +56,7 @@ def default_settings(train: Frames, steps: int = STEPS) -> EdgeFitSettings:
             batch_size=batch,
             warm_up=min(EdgeSettings.warm_up, steps // 4),
             learning_rate=round(float(rate), 4),
+            weight_decay=WEIGHT_DECAY,
             energy_rise=100.0 if periodic else 10.0,
         ),
         options={

@@ -95,6 +95,8 @@ class EdgeSettings:
         warm_up: number of steps in which the learning rate rises.
         clip: largest norm of the gradient of the loss; longer ones are scaled down (Pascanu,
             Mikolov and Bengio, arXiv:1211.5063).
+        weight_decay: by which times the learning rate all weights shrink in a step of Adam, apart
+            from the gradient (AdamW: Loshchilov and Hutter, arXiv:1711.05101).
         average: largest decay of the exponential moving average of the weights, see :meth:`decay`.
         energy_weight: w_E at the start, 1/Å^2.
         energy_rise: factor by which w_E rises, see :meth:`energy_weight_at`.
@@ -113,6 +115,7 @@ class EdgeSettings:
     learning_rate: float = 3e-3
     warm_up: int = 100
     clip: float = 1.0
+    weight_decay: float = 0.0
     average: float = 0.999
     energy_weight: float = 1.0
     energy_rise: float = 10.0
@@ -130,6 +133,8 @@ class EdgeSettings:
             raise ValueError(f"{self.warm_up} steps of warm-up do not fit {self.steps} steps")
         if not (0 < self.learning_rate < math.inf and self.clip > 0 and self.energy_rise > 0):
             raise ValueError("learning rate, clipping and the energy weight's rise are positive")
+        if not 0 <= self.weight_decay * self.learning_rate < 1:
+            raise ValueError("weight decay times the learning rate is at least 0 and below 1")
         if not 0 <= self.average < 1 or not 0 <= self.validation < 1:
             raise ValueError("average and share of validation are at least 0 and below 1")
         weights = (self.energy_weight, self.force_weight)

@@ -246,8 +246,8 @@ def test_shifts_of_elements_are_absorbed_by_reference_energies(frames):
 
 @pytest.mark.usefixtures("without_xla")
 def test_steps_are_adams_with_clipping_and_their_weights_are_averaged(frames):
-    """Five steps against the equations of Kingma and Ba, arXiv:1412.6980, in NumPy."""
-    training = replace(SHORT, clip=0.05, average=0.3, learning_rate=0.01)
+    """Five steps against Kingma and Ba, arXiv:1412.6980, and Loshchilov and Hutter, in NumPy."""
+    training = replace(SHORT, clip=0.05, average=0.3, learning_rate=0.01, weight_decay=5.0)
     loop, theta = loop_of(frames, training)
     arrays = [theta, tf.zeros_like(theta), tf.zeros_like(theta), theta]
     x, average = theta.numpy(), theta.numpy()
@@ -263,7 +263,8 @@ def test_steps_are_adams_with_clipping_and_their_weights_are_averaged(frames):
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
         # As in Keras, epsilon is compared with the square root before its correction.
         root = math.sqrt(1 - 0.999**t)
-        x = x - training.rate(t) * m / (1 - 0.9**t) / (np.sqrt(v) / root + 1e-7 / root)
+        step = m / (1 - 0.9**t) / (np.sqrt(v) / root + 1e-7 / root)
+        x = x - training.rate(t) * (step + 5.0 * x)
         d = min(0.3, (1 + t) / (10 + t))
         average = d * average + (1 - d) * x
     assert clipped

@@ -215,15 +215,15 @@ class EdgeLoop:
             loss, squares = self.loss(theta, weights, inputs, labels)
         return loss, squares, tape.gradient(loss, theta)
 
-    def _adam_step(self, theta, m, v, average, rate, decay, weights, inputs, labels):
-        """One step of Adam as in :mod:`keras_models.optimise.adam`, with clipping and average."""
+    def _adam_step(self, theta, m, v, average, rate, shrink, decay, weights, inputs, labels):
+        """One step of AdamW with clipping and average; Adam's as in ``optimise/adam.py``."""
         loss, squares, gradient = self.gradient(theta, weights, inputs, labels)
         norm = tf.sqrt(tf.reduce_sum(gradient * gradient))
         # A norm of NaN remains one: the loss must not look finite afterwards.
         gradient = gradient * (self.settings.clip / tf.maximum(norm, self.settings.clip))
         m = m + (gradient - m) * (1.0 - BETA_1)
         v = v + (gradient * gradient - v) * (1.0 - BETA_2)
-        theta = theta - rate * m / (tf.sqrt(v) + EPSILON)
+        theta = theta * (1.0 - shrink) - rate * m / (tf.sqrt(v) + EPSILON)
         average = average + (theta - average) * (1.0 - decay)
         return theta, m, v, average, loss, squares
 
@@ -244,6 +244,7 @@ class EdgeLoop:
         *arrays, loss, squares = self._step(
             *arrays,
             tf.constant(settings.rate(step) * correction, self.dtype),
+            tf.constant(settings.rate(step) * settings.weight_decay, self.dtype),
             tf.constant(settings.decay(step), self.dtype),
             tf.constant(self.weights_at(step, len(chosen)), self.dtype),
             inputs,

@@ -19,7 +19,7 @@ from reproduction.show.metrics import NOT_RUN, with_spread
 from reproduction.show.rules import CLEAR, TOLERANCE, energy, force
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, seconds_text
 
-AU12_SETTINGS = EdgeSettings(10_000, learning_rate=0.01)
+AU12_SETTINGS = EdgeSettings(10_000, learning_rate=0.01, weight_decay=0.1)
 SLAB_SETTINGS = EdgeSettings(20_000, batch_size=22, learning_rate=0.008, energy_rise=100.0)
 AU6_SETTINGS = EdgeSettings(1_000, learning_rate=0.01, stages=((5, 500), (1, 200)))
 MIX_SETTINGS = EdgeSettings(6_000, batch_size=16, learning_rate=0.007)
@@ -244,7 +244,7 @@ def au12(evidence: Evidence) -> Table:
         f"{train + test:,} published frames (TongheYing/ML-Au, MIT licence): every fifth block of "
         f"100, {test:,} in all, is the test part; of the other {train:,}, the last tenth is not "
         "trained on, but says which weights are kept. All trained 10,000 steps of "
-        "Adam; then their last layer was solved exactly."
+        "Adam with weight decay; then their last layer was solved exactly."
     )
     return _errors(evidence, "au12", title, note, atoms=12)
 
