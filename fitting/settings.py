@@ -70,6 +70,9 @@ def completed(
     del training["steps"]
     if starts:
         training["learning_rate"] *= FINE_TUNING
+    if config.model.get("name", chosen.model) != chosen.model:
+        # Tried with the default model alone.
+        training["weight_decay"] = 0.0
     if config.training.get("stages"):
         chosen = replace(chosen, dtype="float64")
     full = replace(

@@ -126,6 +126,16 @@ def test_with_little_time_the_model_is_quickly_compiled(config, six_seconds):
     assert rounds[0] == rounds[2] == 1 < rounds[1] == rounds[3] == rounds[4]
 
 
+def test_weight_decay_is_for_the_model_that_it_was_tried_with(config):
+    given = replace(config, training={"steps": 9})
+    data = load(given)
+    for name, decay in (("linear_eq4", 0.1), ("eq2_neighbours", 0.0)):
+        one = replace(given, model={"name": name})
+        assert completed(one, data, None)[1].training.weight_decay == decay
+    other = replace(one, training={**one.training, "weight_decay": 0.2})
+    assert completed(other, data, None)[1].training.weight_decay == 0.2
+
+
 def test_there_is_a_model_for_each_core(config, capsys):
     data, plain = load(config), replace(config, seeds=())
     for workers, models in ((1, 1), (2, 2), (64, 4)):
