@@ -14,7 +14,8 @@ from data_gen.files import replacing
 
 # Okabe and Ito's colours, each with its line style, so that colour is never the only difference.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
-LINES = ("-", "--", "-.", ":", (0, (5, 1)), "-")
+# One more than there are colours: a seventh line has the first colour, but not its style.
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), "-", (0, (3, 1, 1, 1, 1, 1)))
 # As in the report's Figure 3: training blue, test red.
 TRAIN, TEST = COLOURS[0], COLOURS[1]
 GREY = "#666666"

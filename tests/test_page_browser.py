@@ -113,6 +113,7 @@ def own(folder):
             "curve_energy_per_atom": curve,
             "curve_force": curve,
             "chosen_step": 3,
+            "solved": curve[4],
         }
         for k in range(2)
     }

@@ -32,7 +32,7 @@ README_ROWS = {
     "Eq. 4": ("table4/eq4", "energy_rmse", 1.0),
     "Eq. 5": ("table4/eq5", "energy_rmse", 1.0),
     "Eq. 9, F learned directly": ("table5/eq9-9000", "force_rmse", 1000.0),
-    "Eq. 2, F = -dE/dX, E and F trained": ("beyond/eq2-gradient", "force_rmse", 1000.0),
+    "Eq. 2, F = -dE/dX, E and F, second order": ("beyond/eq2-gradient", "force_rmse", 1000.0),
 }
 
 
