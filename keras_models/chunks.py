@@ -21,7 +21,8 @@ from data_gen.neighbours import checked, search
 from keras_models.neighbours import into_cell
 from keras_models.rows import in_rows, slots_for
 
-# Pairs of a chunk. Half or twice as many need a tenth more time, as calls or the cache then count.
+# Pairs of a chunk. Half as many need a third more time and more, as calls then count; twice as many
+# take about as long.
 PAIRS = 14_000
 # An atom costs as much as this number of pairs.
 PAIRS_OF_ATOM = 20

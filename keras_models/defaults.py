@@ -24,8 +24,8 @@ CLUSTER, CRYSTAL = 2.7, 2.3
 REACH = 5.0
 # Pairs of a batch, about, and most frames.
 PAIRS, FRAMES = 5000, 32
-# Lower errors in a cluster's or molecule's validation block by 5 % (thousands of frames) to a third
-# (hundreds), and change little in crystals.
+# Lowers errors in the validation block of clusters and molecules, by 5 % (thousands of frames) to a
+# third (hundreds), and changes little in crystals.
 WEIGHT_DECAY = 0.1
 # Learning rates: of batches with FRAMES frames, and the smallest for smaller ones.
 RATE, SMALLEST_RATE = 0.01, 0.003
