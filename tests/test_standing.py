@@ -19,8 +19,8 @@ from reproduction.engine.store import RunResult, Store
 from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS
 from reproduction.show import predictions, standing
-from reproduction.show.evidence import Evidence, Metrics, Value, read_provenance
-from reproduction.show.gather import _write_csv, gather
+from reproduction.show.evidence import Evidence, Metrics, read_provenance
+from reproduction.show.gather import gather
 from reproduction.show.metrics import errors
 
 ROOT = Path(__file__).parent.parent
@@ -48,11 +48,11 @@ def small_models(monkeypatch):
     monkeypatch.setattr("reproduction.engine.store.save_model", write)
 
 
-def run(store: Store, experiment, data: Dataset, seed: int, off: float, model=True) -> None:
+def run(store, experiment, data: Dataset, seed: int, off: float, model=True, curves=None) -> None:
     """A finished run that is wrong by ``off``, more or less."""
     rng = np.random.default_rng(seed)
     parts = experiment.parts(data)
-    curves = {"curve_epochs": np.arange(4), "curve_energy": np.full((4, 2), off)}
+    equal = {"curve_epochs": np.arange(4), "curve_energy": np.full((4, 2), off)}
     about = {
         "experiment": experiment.id,
         "seed": seed,
@@ -69,7 +69,8 @@ def run(store: Store, experiment, data: Dataset, seed: int, off: float, model=Tr
     }
     energies = tuple(p.energies + off * rng.standard_normal(len(p)) for p in parts)
     made = Model(f"{off}, seed {seed}") if model else None
-    store.write(experiment.id, RunResult(seed, {"energy": energies}, {}, curves, model=made), about)
+    result = RunResult(seed, {"energy": energies}, {}, curves or equal, model=made)
+    store.write(experiment.id, result, about)
 
 
 @pytest.fixture
@@ -204,13 +205,32 @@ def test_seeds_beside_the_rows_are_named_and_in_no_mean(whole, au6):
     assert said == [f"{OTHER.id}: seed 7 not in the row's list: only in runs/, not in any mean"]
 
 
-def test_stored_numbers_of_seeds_beside_the_rows_are_left_out(whole, au6, tmp_path):
-    _, folder = whole
-    rows = [*Metrics.read(folder).rows, Value(OTHER.id, 7, "test", "energy_rmse", 9.0)]
-    _write_csv(folder / "metrics.csv", rows)
-    _, said = again(Store(tmp_path / "other"), folder, au6)
-    assert said == [f"{OTHER.id}: stored numbers of seed 7, not in the row's list, are left out"]
-    assert len(Metrics.read(folder).values(OTHER.id, "test", "energy_rmse")) == 2
+def test_what_is_stored_of_seeds_beside_the_rows_is_left_out(whole, au6, tmp_path):
+    """As after a change of a row's list: numbers, curves and models, of equal length or not."""
+    store, folder = whole
+    before = contents(folder)
+    more = [replace(row, seeds=(*row.seeds, 7)) for row in (ROW, OTHER)]
+    run(store, more[0], au6, 7, 9.0)
+    longer = {"curve_epochs": np.arange(6), "curve_energy": np.full((6, 2), 9.0)}
+    run(store, more[1], au6, 7, 9.0, curves=longer)
+    gather(store, more, {"au6": au6}, folder)
+    with np.load(folder / "curves/table4-eq3.npz") as curves:
+        assert curves["curve_energy_seed7"].shape == (6, 2)
+    empty = Store(tmp_path / "other")
+    fresh, said = again(empty, folder, au6)
+    assert fresh == [] and said == [
+        f"{name}: stored numbers of seed 7, not in the row's list, are left out"
+        for name in (ROW.id, OTHER.id)
+    ]
+    after = contents(folder)
+    assert set(after) == set(before)
+    same = {path for path in after if after[path] == before[path]}
+    assert set(after) - same == {folder / "curves/table4-eq3.npz"}  # its arrays' names remain
+    with np.load(folder / "curves/table4-eq3.npz") as curves:
+        assert {n: a.shape for n, a in curves.items() if "epochs" not in n} == {
+            f"curve_energy_seed{seed}": (4, 2) for seed in OTHER.seeds
+        }
+    assert again(empty, folder, au6) == ([], [])
 
 
 def test_predictions_of_another_run_than_the_numbers_are_named(whole, au6, tmp_path):

@@ -76,7 +76,7 @@ def gather(
     with store.still():
         for experiment in experiments:
             name = experiment.id
-            standing.keep_own_seeds(experiment, rows, about, say)
+            standing.keep_own_seeds(folder, experiment, rows, about, say)
             if not {source.name for source in experiment.sources} <= set(datasets):
                 continue
             runs, stored = standing.runs_of(store, experiment, checksums), rows.get(name, [])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_gen.files import replacing
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.seal import archive_damage
 from reproduction.engine.store import Store
@@ -25,11 +26,16 @@ SAME = {"energy": 1e-4, "force": 1e-2}
 
 
 def keep_own_seeds(
-    experiment: Experiment, rows: dict[str, list[Value]], about: dict[str, dict], say: Say
+    folder: Path,
+    experiment: Experiment,
+    rows: dict[str, list[Value]],
+    about: dict[str, dict],
+    say: Say,
 ) -> None:
-    """Drop stored numbers of seeds that are not the row's.
+    """Drop stored numbers, curves and models of seeds that are not the row's.
 
     Args:
+        folder: of the results.
         experiment: the row.
         rows: stored numbers by row; changed in place.
         about: provenance.json; changed in place.
@@ -40,7 +46,32 @@ def keep_own_seeds(
     if beside:
         say(f"{name}: stored numbers of {_seeds(beside)}, not in the row's list, are left out")
         rows[name] = [r for r in rows[name] if r.seed in experiment.seeds]
+        seeds = [int(k) for k in about[name]]
         about[name] = {k: run for k, run in about[name].items() if int(k) in experiment.seeds}
+        _keep_own_curves(folder, experiment, seeds)
+        for seed in beside:
+            (models(folder, experiment) / f"seed{seed}.keras").unlink(missing_ok=True)
+
+
+def _keep_own_curves(folder: Path, experiment: Experiment, seeds: Sequence[int]) -> None:
+    """Reduce stored curves, of which ``seeds`` are the first axis, to the row's own seeds.
+
+    Curves of unequal length are stored by seed, with its number at the end of their names.
+    """
+    path = folder / "curves" / predictions.file_name(experiment.id)
+    if not path.is_file() or archive_damage(path):
+        return
+    own = [k for k, seed in enumerate(seeds) if seed in experiment.seeds]
+    arrays = {}
+    with np.load(path) as stored:
+        for name, array in stored.items():
+            _, _, seed = name.rpartition("_seed")
+            if not seed.isdecimal():
+                arrays[name] = array[own]
+            elif int(seed) in experiment.seeds:
+                arrays[name] = array
+    with replacing(path) as scratch:
+        np.savez_compressed(scratch, **arrays)
 
 
 def runs_of(store: Store, experiment: Experiment, checksums: Mapping[str, str]) -> dict[int, dict]:
