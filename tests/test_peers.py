@@ -1,4 +1,4 @@
-"""Other packages on Au6: the committed numbers are of one trajectory, and say what they are."""
+"""Other packages: the committed numbers are on the frames of our rows, and say what they are."""
 
 import csv
 import importlib.util
@@ -13,7 +13,7 @@ import pytest
 from data_gen.dataset import from_frames
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
-from reproduction.sections import EXPERIMENTS, beyond_gradient
+from reproduction.sections import EXPERIMENTS, beyond_elsewhere, beyond_systems
 from reproduction.sections.names import GRADIENT
 from reproduction.show.evidence import Evidence
 
@@ -31,7 +31,7 @@ def load_script(name):
 
 @pytest.fixture(scope="module")
 def rows():
-    with open(beyond_gradient.ELSEWHERE, newline="", encoding="utf-8") as file:
+    with open(beyond_elsewhere.ELSEWHERE, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -50,12 +50,33 @@ def test_every_line_is_complete(rows):
         assert row["threads"] == "1"
 
 
-def test_every_line_is_of_the_trajectory_and_the_split_of_our_row(rows, evidence):
-    row = EXPERIMENTS[GRADIENT]
-    (ours,) = {run["data_sha256"] for run in evidence.provenance[GRADIENT].values()}
+def test_every_line_is_of_the_trajectory_and_the_split_of_our_rows(rows, evidence):
+    beside = {"au6": (GRADIENT,), "au12": [row for row, _, _ in beyond_elsewhere.OF_AU12]}
+    assert {line["trajectory"] for line in rows} == set(beside)
     for line in rows:
-        assert line["trajectory"] == row.dataset and line["trajectory_sha256"] == ours
-        assert (int(line["train_frames"]), int(line["test_frames"])) == row.split
+        for name in beside[line["trajectory"]]:
+            row = EXPERIMENTS[name]
+            (ours,) = {run["data_sha256"] for run in evidence.provenance[name].values()}
+            assert line["trajectory"] == row.dataset and line["trajectory_sha256"] == ours
+            assert (int(line["train_frames"]), int(line["test_frames"])) == row.split
+
+
+def test_cutoffs_on_au12_are_the_same(rows):
+    (line,) = (row for row in rows if row["trajectory"] == "au12")
+    cutoff = json.loads(line["settings"])["rcut"]
+    assert {EXPERIMENTS[row].options["cutoff"] for row, _, _ in beyond_elsewhere.OF_AU12} == {
+        cutoff
+    }
+
+
+def test_energies_of_au12_are_told_by_the_atom_in_its_table(rows, evidence):
+    (line,) = (row for row in rows if row["trajectory"] == "au12")
+    cells = beyond_elsewhere.elsewhere_au12(evidence).rows
+    assert float(cells[0][2]) == pytest.approx(float(line["energy_rmse_meV"]) / 12, rel=0.05)
+    shown = {row[0]: row for row in beyond_systems.au12(evidence).rows}
+    for (name, _, _), row in zip(beyond_elsewhere.OF_AU12, cells[1:], strict=True):
+        beside = shown[EXPERIMENTS[name].label]
+        assert row[2:4] == (beside[2], beside[4])  # E and F of the test part
 
 
 def test_what_is_exported_is_the_split_of_our_row(au6, tmp_path):
@@ -84,9 +105,10 @@ def test_versions_are_those_of_the_pins(rows):
 
 def test_the_lines_are_the_runs_of_the_script(rows):
     measure = load_script("measure")
-    wanted = ["" if passes is None else str(passes) for _, passes in measure.RUNS]
-    assert [row["passes"].split(" ")[0] for row in rows] == wanted
-    for name, _ in measure.RUNS:
+    wanted = [(of, "" if passes is None else str(passes)) for of, _, passes in measure.RUNS]
+    assert [(row["trajectory"], row["passes"].split(" ")[0]) for row in rows] == wanted
+    assert len({measure.label(*run) for run in measure.RUNS}) == len(measure.RUNS)
+    for _, name, _ in measure.RUNS:
         assert (PEERS / f"run_{name}.py").is_file()
         assert (PEERS / f"requirements-{name}.txt").is_file()
 
@@ -95,11 +117,12 @@ def test_what_is_measured_is_what_is_written(rows, tmp_path):
     measure = load_script("measure")
     path = tmp_path / "elsewhere.csv"
     measure.write([{**row, "settings": json.loads(row["settings"])} for row in rows], path)
-    assert path.read_bytes() == beyond_gradient.ELSEWHERE.read_bytes()
+    assert path.read_bytes() == beyond_elsewhere.ELSEWHERE.read_bytes()
 
 
 def test_the_table_says_what_was_measured(rows, evidence):
-    table = beyond_gradient.elsewhere(evidence)
+    rows = [row for row in rows if row["trajectory"] == "au6"]
+    table = beyond_elsewhere.elsewhere(evidence)
     assert [row[1] for row in table.rows] == ["", *(row["package"] for row in rows), ""]
     for row in rows:
         for said in (row["version"], row["date"], row["processor"], *row["beside"].split()):
@@ -114,6 +137,6 @@ def test_lines_that_cannot_be_compared_are_refused(rows, evidence, tmp_path, mon
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(other)
-    monkeypatch.setattr(beyond_gradient, "ELSEWHERE", path)
+    monkeypatch.setattr(beyond_elsewhere, "ELSEWHERE", path)
     with pytest.raises(ReproductionError, match="trajectory_sha256 differs"):
-        beyond_gradient.elsewhere(evidence)
+        beyond_elsewhere.elsewhere(evidence)

@@ -1,7 +1,8 @@
-"""The project's side of `make check-peers`: export Au6, split as in beyond/eq2-gradient.
+"""The project's side of `make check-peers`: export Au6 and Au12, split as in our rows.
 
-Runs in .venv. Writes train.extxyz, test.extxyz and data.json (description and checksums) to the
-given folder. The trajectory is the one in data/, or is generated with the project's settings.
+Runs in .venv. Writes train.extxyz, test.extxyz and data.json (description and checksums) to a
+folder for each in the given one. Trajectories are those in data/, or are made with the project's
+settings.
 """
 
 import hashlib
@@ -14,11 +15,13 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from data_gen.dataset import Dataset, load
-from data_gen.dynamics import run_dynamics
+from data_gen.sources import make
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import ROOT
 from reproduction.sections import EXPERIMENTS
 from reproduction.sections.names import GRADIENT
+
+ROWS = (GRADIENT, "beyond/au12-order-3")
 
 
 def frames(part: Dataset) -> list[Atoms]:
@@ -44,11 +47,12 @@ def write(row: Experiment, data: Dataset, folder: Path) -> None:
 
 
 def main(folder: str) -> None:
-    """Write the data of beyond/eq2-gradient."""
-    row = EXPERIMENTS[GRADIENT]
-    trajectory = ROOT / "data" / f"{row.dataset}.traj"
-    data = load(trajectory) if trajectory.is_file() else run_dynamics(row.data.origin)
-    write(row, data, Path(folder))
+    """Write the data of all rows that other packages are measured beside."""
+    for name in ROWS:
+        row = EXPERIMENTS[name]
+        trajectory = ROOT / "data" / f"{row.dataset}.traj"
+        data = load(trajectory) if trajectory.is_file() else make(row.data.origin)
+        write(row, data, Path(folder) / row.dataset)
 
 
 if __name__ == "__main__":

@@ -12,37 +12,40 @@ from pathlib import Path
 
 from data_gen.files import replacing
 from reproduction.engine.provenance import ROOT
-from reproduction.sections.beyond_gradient import ELSEWHERE
+from reproduction.sections.beyond_elsewhere import ELSEWHERE
 
-# The first run of each package takes 100 to 170 CPU seconds on one core of the machine named in the
-# CSV, about as long as our row; a second one takes several times as long.
+# Trajectory, runner, passes. On Au6 the first run of each package takes 100 to 170 CPU seconds on
+# one core of the machine named in the CSV, about as long as our row; a second one takes several
+# times as long.
 RUNS = (
-    ("ace", None),
-    ("mace", 10),
-    ("schnetpack", 17),
-    ("schnetpack", 110),
-    ("grace", 100),
-    ("deepmd", 13_000),
+    ("au6", "ace", None),
+    ("au6", "mace", 10),
+    ("au6", "schnetpack", 17),
+    ("au6", "schnetpack", 110),
+    ("au6", "grace", 100),
+    ("au6", "deepmd", 13_000),
+    ("au12", "ace", None),
 )
 
 
-def label(name: str, passes: int | None) -> str:
+def label(trajectory: str, name: str, passes: int | None) -> str:
     """Name of a run's files."""
-    return name if passes is None else f"{name}-{passes}"
+    return f"{trajectory}-{name}" + ("" if passes is None else f"-{passes}")
 
 
-def measure(folder: Path, name: str, passes: int | None) -> dict:
+def measure(folder: Path, trajectory: str, name: str, passes: int | None) -> dict:
     """Numbers of a run, which is done now unless its results exist."""
-    output = folder / f"{label(name, passes)}.json"
+    of_run = label(trajectory, name, passes)
+    output = folder / f"{of_run}.json"
     if not output.is_file():
-        print(f"measuring {label(name, passes)} ...", flush=True)
+        print(f"measuring {of_run} ...", flush=True)
         python = ROOT / f".venv-peers-{name}/bin/python"
         script = ROOT / f"checks/peers/run_{name}.py"
-        arguments = [folder / "data", folder / label(name, passes), output]
+        arguments = [folder / "data" / trajectory, folder / of_run, output]
         if passes is not None:
             arguments += ["--passes", str(passes)]
         # Its own output is also in the JSON; the packages' output is of little use.
-        log = folder / f"{label(name, passes)}.log"
+        log = folder / f"{of_run}.log"
         with open(log, "w") as file:
             done = subprocess.run([python, script, *arguments], stdout=file, stderr=file)
         if done.returncode:
@@ -66,7 +69,7 @@ def main(folder: str) -> None:
     write(rows, ELSEWHERE)
     for row in rows:
         print(
-            f"{row['model']}: E {row['energy_rmse_meV']:.2f} meV, "
+            f"{row['trajectory']}, {row['model']}: E {row['energy_rmse_meV']:.2f} meV, "
             f"F {row['force_rmse_meV_A']:.2f} meV/Å, {row['train_cpu_seconds']:.0f} s"
         )
 

@@ -2,19 +2,24 @@
 
 import peer
 
-SETTINGS = {
-    "order": 4,
-    "max-degree": 14,
-    "rcut": peer.CUTOFF,
-    "e0": "lsq",
-    "opt": "lbfgs",
-    "seed": peer.SEED,
-}
+ORDER, DEGREE = 4, 14
+
+
+def settings(data):
+    """Flags of the fit."""
+    return {
+        "order": ORDER,
+        "max-degree": DEGREE,
+        "rcut": peer.CUTOFFS[data.about["trajectory"]],
+        "e0": "lsq",
+        "opt": "lbfgs",
+        "seed": peer.SEED,
+    }
 
 
 def train(data, folder, passes):
     """Construct the basis and fit by one command, without validation frames."""
-    flags = [text for name, value in SETTINGS.items() for text in (f"--{name}", str(value))]
+    flags = [text for name, value in settings(data).items() for text in (f"--{name}", str(value))]
     # Its own cache would make a second run look faster.
     cache = ("--coupling-cache-dir", str(folder / "coupling"))
     files = ("--train", str(data.folder / "train.extxyz"), "--out", str(folder / "fit"))
@@ -35,10 +40,10 @@ if __name__ == "__main__":
     peer.main(
         peer.Peer(
             package="ace-jax",
-            model=f"ACE, linear, order {SETTINGS['order']}, degree {SETTINGS['max-degree']}",
+            model=f"ACE, linear, order {ORDER}, degree {DEGREE}",
             beside=("jax",),
             passes="",
-            settings=SETTINGS,
+            settings=settings,
             train=train,
             calculator=calculator,
         )

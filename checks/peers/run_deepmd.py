@@ -74,7 +74,7 @@ if __name__ == "__main__":
             model="DeePMD se_e2_a, 25-50-100, 240-240-240",
             beside=("tensorflow-cpu",),
             passes="steps",
-            settings={**SETTINGS, "decay_steps": f"1 in {FALLS} of the steps"},
+            settings=lambda _: {**SETTINGS, "decay_steps": f"1 in {FALLS} of the steps"},
             train=train,
             calculator=calculator,
         )

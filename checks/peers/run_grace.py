@@ -66,7 +66,7 @@ if __name__ == "__main__":
             model="GRACE, 1 layer, small",
             beside=("tensorflow",),
             passes="epochs",
-            settings=SETTINGS,
+            settings=lambda _: SETTINGS,
             train=train,
             calculator=calculator,
         )

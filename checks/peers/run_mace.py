@@ -62,7 +62,7 @@ if __name__ == "__main__":
             model=f"MACE, {SETTINGS['hidden_irreps']}, {SETTINGS['num_interactions']} interactions",
             beside=("torch", "e3nn"),
             passes="epochs",
-            settings={
+            settings=lambda _: {
                 **SETTINGS,
                 **dict.fromkeys(FLAGS, True),
                 "start_swa": f"{SECOND_STAGE} of the epochs",

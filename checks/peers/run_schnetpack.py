@@ -85,7 +85,7 @@ if __name__ == "__main__":
             model=f"PaiNN, {width} features, {interactions} interactions",
             beside=("torch",),
             passes="epochs",
-            settings={**SETTINGS, **peer.VALIDATION},
+            settings=lambda _: {**SETTINGS, **peer.VALIDATION},
             train=train,
             calculator=calculator,
         )

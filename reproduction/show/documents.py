@@ -37,7 +37,7 @@ PAGES = {
     "trajectories": "trajectories",
     **dict.fromkeys(("evidence", "nearest", "inputs", "starts", "functions"), "unprinted"),
     "longer": "unprinted",
-    **dict.fromkeys(("au12", "alloy", "au6", "transfer"), "systems"),
+    **dict.fromkeys(("au12", "elsewhere-au12", "alloy", "au6", "transfer"), "systems"),
 }
 
 

@@ -34,6 +34,7 @@ TABLES = {
     "minima": "Minima and vibrations",
     "uncertainty": "Uncertainty",
     "au12": "Au12 by DFT",
+    "elsewhere-au12": "Another package on Au12",
     "alloy": "Pt8Au2, linear time",
     "au6": "Au6, any size",
     "transfer": "Other sizes",

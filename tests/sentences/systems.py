@@ -1,5 +1,6 @@
 """What the page on other systems says of results."""
 
+from reproduction.sections import beyond_elsewhere
 from reproduction.sections.names import GRADIENT
 from reproduction.show.claims import REPRODUCED
 from reproduction.show.rules import Key
@@ -33,11 +34,21 @@ def _rounds_are_worth_more(r: Results) -> bool:
     )
 
 
+def _ace_is_worse(r: Results) -> bool:
+    (ace,) = beyond_elsewhere.measured("au12")
+    return (
+        float(ace["energy_rmse_meV"]) > 1000 * max(r.values(E(THREE)))
+        and float(ace["force_rmse_meV_A"]) > 1000 * max(r.values(F(THREE)))
+        and float(ace["train_cpu_seconds"]) > r.mean(THREE, "", "train_seconds")
+    )
+
+
 SYSTEMS = {
     "Eq. 2 is EMT's, not gold's: on real gold it is off nearly four times as much in E, and twice "
     "as much in F, as a sum over neighbours that sees angles and threes of neighbours (order 3).": (
         _eq2_is_emts
     ),
+    "After a longer training its errors are larger than those of one round here.": _ace_is_worse,
     "It does not fail, either.": lambda r: r.verdict(49) == REPRODUCED,
     "Threes of neighbours beside pairs of them (order 2) are worth a tenth in E.": lambda r: (
         _between(0.82, r.ratio(E(THREE), E(TWO)), 0.95) and r.lower(E(THREE), E(TWO))

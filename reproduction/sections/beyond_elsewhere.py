@@ -1,0 +1,148 @@
+"""Beyond the report: other packages on the same frames, as measured by ``make check-peers``."""
+
+import csv
+from pathlib import Path
+
+from reproduction.errors import ReproductionError
+from reproduction.sections.beyond_scale import EQ2, call_ms
+from reproduction.sections.names import GRADIENT
+from reproduction.show.metrics import spread, with_spread
+from reproduction.show.tables import Evidence, Table, seconds_text
+
+ELSEWHERE = Path(__file__).parents[1] / "elsewhere.csv"
+# Our rows on Au12: id, label, and name of the calculator whose call was timed.
+OF_AU12 = (
+    ("beyond/au12-order-3", "**Eq. 4 in linear time, here**", "linear Eq. 4, 1 round, on Au13"),
+    ("beyond/au12-rounds-3", "**three rounds, here**", "linear Eq. 4, 3 rounds, on Au13"),
+)
+
+
+def measured(trajectory: str) -> list[dict]:
+    """Lines of elsewhere.csv on the frames of a trajectory."""
+    with open(ELSEWHERE, newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["trajectory"] == trajectory]
+
+
+def _alike(rows: list[dict], column: str) -> str:
+    """The value of a column, which must be the same in all rows."""
+    found = {row[column] for row in rows}
+    if len(found) > 1:
+        raise ReproductionError(
+            f"{ELSEWHERE.name}: {column} differs between rows that one table compares: "
+            f"{', '.join(sorted(found))}"
+        )
+    return found.pop()
+
+
+def _once(value: str | float, scale: float = 1.0) -> str:
+    """Format a number of a single run, with as many digits as in all tables."""
+    return with_spread(spread([float(value)]), scale)
+
+
+def _pairs(beside: str) -> str:
+    """Insert commas into names and versions: "torch 2.13.0, e3nn 0.4.4"."""
+    words = beside.split()
+    return ", ".join(map(" ".join, zip(words[::2], words[1::2], strict=True)))
+
+
+def _passes(row: dict) -> tuple[str, ...]:
+    """Length of a package's training; empty for a fit in closed form."""
+    if not row["passes"]:
+        return ()
+    number, unit = row["passes"].split()
+    return (f"{int(number):,} {unit}",)
+
+
+def _note(rows: list[dict], more: str) -> str:
+    """Note on what was measured, on which frames and where, from elsewhere.csv."""
+    versions = dict.fromkeys(
+        f"{row['package']} {row['version']} ({_pairs(row['beside'])})" for row in rows
+    )
+    system, sha256 = (_alike(rows, f"trajectory{end}") for end in ("", "_sha256"))
+    cores = "one core" if _alike(rows, "threads") == "1" else f"{_alike(rows, 'threads')} cores"
+    dates = sorted(row["date"] for row in rows)
+    dates = dates[0], dates[-1]
+    return (
+        f"Other packages: one run of each, so without a spread, with seed {_alike(rows, 'seed')}, "
+        f"on {cores} of {_alike(rows, 'processor')}, {' to '.join(dict.fromkeys(dates))}, on the "
+        f"frames of {system} that our row has too (SHA-256 {sha256[:12]}…): "
+        f"{', '.join(versions)}. Seconds are CPU seconds of the package's own training command, "
+        "start and compilation included, and of a call of its ASE calculator; in our row they are "
+        f"of training alone, the call from the table of calculators' speed. {more} `checks/peers` "
+        f"has all settings and measures all of it again, `reproduction/{ELSEWHERE.name}` names "
+        "them."
+    )
+
+
+def _peers(rows: list[dict], per_atom: int) -> list[tuple[str, ...]]:
+    """Cells of other packages' lines, with E divided by a number of atoms."""
+    return [
+        (
+            ", ".join((row["model"], *_passes(row))),
+            row["package"],
+            _once(row["energy_rmse_meV"], 1.0 / per_atom),
+            _once(row["force_rmse_meV_A"]),
+            f"{float(row['train_cpu_seconds']):.0f}",
+            _once(row["call_cpu_seconds"], 1000.0),
+        )
+        for row in rows
+    ]
+
+
+def _ours(evidence: Evidence, row: str, label: str, call: str, per_atom: int) -> tuple[str, ...]:
+    """Cells of a row of the registry, with E divided by a number of atoms."""
+    energy, force = (evidence.spread(row, "test", f"{k}_rmse") for k in ("energy", "force"))
+    ms = call_ms(evidence, call)
+    return (
+        label,
+        "",
+        with_spread(energy, 1000.0 / per_atom),
+        with_spread(force, 1000.0),
+        seconds_text(evidence.spread(row, "", "train_seconds")),
+        _once(ms) if ms else "",
+    )
+
+
+def elsewhere(evidence: Evidence) -> Table:
+    """Table of other packages on Au6, and our row."""
+    rows = measured("au6")
+    train, test = (int(_alike(rows, f"{part}_frames")) for part in ("train", "test"))
+    return Table(
+        "elsewhere",
+        f"Au6, the report's {train:,} training frames, its {test:,} test frames",
+        ("model", "package", "E, test, meV", "F, test, meV/Å", "training, s", "a call, ms"),
+        (
+            ("The report's best (Eq. 4; Eq. 9)", "", "9", "120", "hours", ""),
+            *_peers(rows, 1),
+            _ours(evidence, GRADIENT, "**Eq. 2, E and F, here**", EQ2, 1),
+        ),
+        _note(
+            rows,
+            "Settings are the packages' own, with small widths; ACE's order and degree were chosen "
+            "in a trial that had its test errors in view.",
+        ),
+    )
+
+
+def elsewhere_au12(evidence: Evidence) -> Table:
+    """Table of ace-jax on Au12, and our rows."""
+    rows = measured("au12")
+    return Table(
+        "elsewhere-au12",
+        "Au12, the same training and test frames, in one process on one core",
+        ("model", "package", "E, test, meV/atom", "F, test, meV/Å", "training, s", "a call, ms"),
+        (
+            *_peers(rows, 12),
+            *(_ours(evidence, *own, 12) for own in OF_AU12),
+        ),
+        _note(
+            rows,
+            "Order and degree are those of Au6; the cutoff was chosen on the last 600 training "
+            "frames. Calls of our rows are on Au13.",
+        ),
+    )
+
+
+ROWS = ()
+TABLES = (elsewhere, elsewhere_au12)
+CLAIMS = ()
