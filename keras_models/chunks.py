@@ -1,7 +1,7 @@
 """Large structures in chunks of atoms close to each other, so that arrays stay in the cache.
 
-A model's arrays for all pairs of a large structure do not fit into a processor's cache: from some
-thousand atoms on, most of the time goes into moving them. Chunks of some hundred atoms are several
+A model's arrays for all pairs of a large structure do not fit into a processor's cache: most of
+the time would go into moving them. Chunks of some hundred atoms are several
 times as fast, and need the memory of one chunk beside the neighbour list. The arrays of all chunks
 have one shape, so that functions of them are compiled once, whatever the number of atoms.
 

@@ -8,7 +8,9 @@ are relative to the same atoms alone:
     Eq. 2   E = sum_i [ g_i( sum_j f_c(r_ij) MLP_ij(r_ij) ) - g_i(0) ] + ZBL
     Eq. 3   E = sum_i sum_j f_c(r_ij) MLP_ij(r_ij) + ZBL
 
-    f_c(r) = (1 - (r / r_c)^2)^3,   MLP_ij: of the pair's elements,   g_i: an MLP of i's element.
+    f_c(r) = (1 - (r / r_c)^2)^3,   MLP_ij: for the pair's elements,   g_i: an MLP for i's element,
+
+each one network with an output for each element, or with the element as an input.
 
 Without neighbours both are 0, and fragments that are r_c apart add up. As in the report, an MLP's
 input is C2 = 1 / r, standardised. Below the shortest distances of training there is the repulsion

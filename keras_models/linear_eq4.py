@@ -4,7 +4,7 @@ Eq. 4's sum_j sum_k MLP(r_ij, r_ik, r_jk) costs Natom^3. With a basis of radial 
 moments of the direction u, what the sum says about angles is in products of *neighbour sums*,
 
     A_i,ns,l = sum over neighbours j of element s of R_n(r_ij) M_l(u_ij),
-    R_n(r) = f_c(r) T_n(x(r)),   M_0 = 1,   M_1 = u,   M_2 = u u^T - 1/3:
+    R_n(r) = f_c(r) T_n(x(r)),   M_0 = 1,   M_1 = u,   M_2 = u u^T - I/3:
 
 by the addition theorem, sum_m A_lm A_lm = sum_j sum_k R(r_ij) R(r_ik) P_l(cos theta_jik) up to a
 factor, which are Eq. 4's triplets with their angle. Each sum is over neighbours within a cutoff
@@ -25,7 +25,10 @@ Sources: report, Eq. 4 and section 3.4; products of neighbour sums: EANN (Zhang,
 arXiv:1907.06159), REANN (Zhang, Xia and Jiang, Phys. Rev. Lett. 127, 156002 (2021)), MTP (Shapeev,
 arXiv:1512.06054), ACE (Drautz, Phys. Rev. B 99, 014104 (2019)).
 
-Shapes: A atoms, R rows of P pairs (:mod:`keras_models.rows`), S elements, N radial functions,
+As in :mod:`keras_models.energy_neighbours`, R_n is given distances that are held at the shortest of
+training, where ZBL begins. Sums and invariants are scaled to the spread that they have in training.
+
+Shapes: A atoms, P pairs in R rows (:mod:`keras_models.rows`), S elements, N radial functions,
 Q = S N channels, C mixed channels.
 """
 

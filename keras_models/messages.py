@@ -7,14 +7,14 @@ over neighbours are
 
     B_0   f a_j            g (b v)_j . u
     B_1   f a_j u          g (b v)_j
-    B_2   f a_j (u u^T - 1/3)
+    B_2   f a_j (u u^T - I/3)
 
 whose invariants are further inputs of the atom's MLP. The first column is REANN's idea (Zhang, Xia
 and Jiang, Phys. Rev. Lett. 127, 156002 (2021)), where the weights are not bounded. The other, in
 which directions travel, is that of equivariant message passing (PaiNN, Schütt, Unke and Gastegger,
 arXiv:2102.03150). Matrices could travel as well, but steps become much longer, for little.
 
-Shapes: A atoms, R rows of P pairs (:mod:`keras_models.rows`), N radial functions, K channels.
+Shapes: A atoms, P pairs in R rows (:mod:`keras_models.rows`), N radial functions, K channels.
 """
 
 import numpy as np

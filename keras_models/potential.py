@@ -31,8 +31,8 @@ from keras_models.rows import vectors_of
 from keras_models.virial import atom_energies_of, energies_forces_and_virials
 
 # Largest numbers of atoms that are not divided into chunks, with one round of sums and with more.
-# With one, chunks are as fast from here on. With more, they compute sums of earlier rounds again,
-# which takes twice the time, but 0.5 MB an atom less of memory.
+# With one, chunks are as fast from here on. With more, sums are computed again for their
+# derivatives, which takes twice the time, but 0.5 MB an atom less of memory.
 AT_ONCE, AT_ONCE_IN_ROUNDS = 500, 2500
 
 

@@ -59,8 +59,8 @@ def in_rows(
     """Put a neighbour list into rows.
 
     Args:
-        i, j, shifts: (P,), (P,) and (P, 3) Å, as from :func:`~keras_models.neighbours.edges`: by
-            ascending i.
+        i, j, shifts: (p,), (p,) and (p, 3) Å, p ≤ P, as from
+            :func:`~keras_models.neighbours.edges`: by ascending i.
         atoms: A.
         slots: T.
         cutoff: Å, at which slots that are left over join their atom to itself.

@@ -320,7 +320,7 @@ def transfer(evidence: Evidence) -> Table:
         ("", *(model.label for model in models)),
         (*own, *rows),
         f"{SPREAD_NOTE} Under EMT: the root mean square of F itself. The mix is Au6, Au4, Au10, "
-        "Au38 and crystals of 32 atoms, none of the clusters that are tested. Vacancies and "
+        "Au38 and crystals of 32 atoms; Au13, Au20 and Au55 are in neither. Vacancies and "
         "surfaces are relaxed. A number of seeds stands where not all have such a minimum, at "
         "which atoms come to rest. A dash: none has, or it does not apply.",
     )
