@@ -10,13 +10,14 @@ widths of the range,
 
 A pair closer than any of its elements in training counts with (b - r) / (b / 2), where b is the
 shortest distance of training: 1 where the repulsion is complete. What is inside all ranges is not
-thereby known, as combinations may be new; what is outside is not known. An atom without neighbours
-has its reference energy in models on edge lists, and there has no excess.
+thereby known, as combinations may be new; what is outside is not known. An atom without
+neighbours counts with at least 1 where the training has none of its element: its reference energy,
+from a least-squares fit of compositions, then says nothing of an isolated atom.
 
 Shapes: A atoms, W functions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -67,15 +68,14 @@ class Excess(keras.layers.Layer):
 
     Args:
         ranges: {element: (W, 2)}, smallest and largest values in the training part.
-        alone: whether an atom whose functions are all 0, as it has no neighbour, has an excess.
+        alone: elements of which the training part has an atom whose functions are all 0; None where
+            these count as any others.
     """
 
-    def __init__(self, ranges: Mapping, alone: bool, **kwargs):
+    def __init__(self, ranges: Mapping, alone: Sequence[str] | None = None, **kwargs):
         super().__init__(**kwargs)
-        self.ranges, self.alone = (
-            {e: np.asarray(x, float).tolist() for e, x in ranges.items()},
-            alone,
-        )
+        self.ranges = {e: np.asarray(x, float).tolist() for e, x in ranges.items()}
+        self.alone = None if alone is None else list(alone)
 
     def call(self, inputs):
         x, numbers = inputs
@@ -86,10 +86,11 @@ class Excess(keras.layers.Layer):
         kind = species(numbers, elements)
         low, high, width = (tf.gather(tf.constant(t, x.dtype), kind) for t in (low, high, width))
         excess = K.maximum(K.maximum(low - x, x - high), 0.0) / width
-        counts = numbers > 0
-        if not self.alone:
-            counts = counts & tf.reduce_any(x != 0, axis=1)
-        return tf.where(counts[:, None], excess, tf.zeros_like(excess))
+        if self.alone is not None:
+            known = tf.constant([e in self.alone for e in elements])
+            lone = tf.reduce_all(x == 0, axis=1) & ~tf.gather(known, kind)
+            excess = tf.where(lone[:, None], K.maximum(excess, 1.0), excess)
+        return tf.where((numbers > 0)[:, None], excess, tf.zeros_like(excess))
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
@@ -132,14 +133,14 @@ def excess_of(model: keras.Model):
     for layer in model.layers:
         if isinstance(layer, Standardise) and layer.ranges:
             x = keras.layers.Lambda(lengths, **same)(layer.input)
-            found.append(Excess(layer.ranges, alone=False, **same)([x, numbers]))
+            found.append(Excess(layer.ranges, layer.alone, **same)([x, numbers]))
         elif isinstance(layer, HeldDistance):
             found.append(Closeness(layer.elements, layer.shortest, **same)(layer.input))
         elif layer.name == NETWORKS:
             scaled = (x for x in layer.layers if isinstance(x, ScaledFingerprints))
             ranges = {x.name.removeprefix("scaled_"): np.transpose([x.low, x.high]) for x in scaled}
             fingerprints = model.get_layer("symmetry_functions").output
-            found.append(Excess(ranges, alone=True, **same)([fingerprints, numbers]))
+            found.append(Excess(ranges, **same)([fingerprints, numbers]))
     if not found or all(isinstance(x._keras_history.operation, Closeness) for x in found):
         return None
     return keras.layers.Concatenate(**same)(found) if found[1:] else found[0]

@@ -30,12 +30,15 @@ class Standardise(keras.layers.Layer):
         mean, std: (W,), from the training part.
         ranges: {element: (W, 2)}, smallest and largest :func:`lengths` of x in the training part,
             which do not affect the output: see :mod:`keras_models.extrapolation`.
+        alone: elements of which the training part has an atom whose x is 0, as it has no neighbour;
+            None where x can also be 0 with neighbours.
     """
 
-    def __init__(self, mean, std, ranges=None, **kwargs):
+    def __init__(self, mean, std, ranges=None, alone=None, **kwargs):
         super().__init__(**kwargs)
         self.mean, self.std = (np.asarray(x, float).tolist() for x in (mean, std))
         self.ranges = {e: np.asarray(x, float).tolist() for e, x in (ranges or {}).items()}
+        self.alone = None if alone is None else list(alone)
 
     def call(self, x):
         mean = tf.constant(self.mean, x.dtype)
@@ -46,7 +49,7 @@ class Standardise(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        own = ("mean", "std", "ranges")
+        own = ("mean", "std", "ranges", "alone")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
@@ -95,29 +98,29 @@ class Measure:
                 second[k] = second[k] + (value**2).mean(axis=1).sum(axis=0)
         return [(a / count, b / count) for a, b in zip(first, second, strict=True)]
 
-    def ranges(self, tensors) -> list[dict[str, np.ndarray]]:
-        """Smallest and largest :func:`lengths` of each tensor by element, {symbol: (W, 2)}.
+    def ranges(self, tensor) -> tuple[dict[str, np.ndarray], list[str]]:
+        """Smallest and largest :func:`lengths` of a tensor (A, ..., W) by element, and its zeros.
 
-        Empty where weights are involved, since ranges would change as these are trained.
+        Returns:
+            {symbol: (W, 2)}, empty where weights are involved, since ranges would change as these
+            are trained; and the elements of which an atom has zeros throughout.
         """
-        model = keras.Model(self.nest, dict(enumerate(tensors)))
+        model = keras.Model(self.nest, tensor)
         if model.trainable_variables:
-            return [{}] * len(tensors)
-        found = [{e: [] for e in self.elements} for _ in tensors]
+            return {}, []
+        found, zero = {e: [] for e in self.elements}, set()
         for x in self.batches:
-            for k, value in model(x).items():
-                size = lengths(value).numpy().astype(float)
-                for e, parts in found[k].items():
-                    own = size[x["numbers"].numpy() == atomic_numbers[e]]
-                    if len(own):
-                        parts.append([own.min(axis=0), own.max(axis=0)])
-        return [
-            {
-                e: np.stack([np.min(parts, axis=(0, 1)), np.max(parts, axis=(0, 1))], axis=1)
-                for e, parts in of_tensor.items()
-            }
-            for of_tensor in found
-        ]
+            size = lengths(model(x)).numpy().astype(float)
+            for e, parts in found.items():
+                own = size[x["numbers"].numpy() == atomic_numbers[e]]
+                if len(own):
+                    parts.append([own.min(axis=0), own.max(axis=0)])
+                    zero |= {e} if (own == 0).all(axis=1).any() else set()
+        ends = {e: np.moveaxis(parts, 1, 0) for e, parts in found.items()}
+        return {
+            e: np.stack([low.min(axis=0), high.max(axis=0)], axis=1)
+            for e, (low, high) in ends.items()
+        }, sorted(zero)
 
     def of_pairs(self, tensor) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation (W,) of a tensor (P, W) over all pairs, without padding."""
@@ -133,12 +136,18 @@ class Measure:
         return found.mean(axis=0), np.where(std > 0, std, 1.0)
 
     def scaled(self, sums, name):
-        """Divide neighbour sums by their root mean squares; no shift, so that 0 remains 0."""
+        """Divide neighbour sums by their root mean squares; no shift, so that 0 remains 0.
+
+        The first of them is 0 only without neighbours.
+        """
         sizes = floored([np.sqrt(square) for _, square in self.moments(sums)])
-        return [
-            Standardise(np.zeros(len(size)), size, ranges, name=f"{name}_{k}_scaled")(a)
-            for k, (a, size, ranges) in enumerate(zip(sums, sizes, self.ranges(sums), strict=True))
-        ]
+        found = []
+        for k, (a, size) in enumerate(zip(sums, sizes, strict=True)):
+            ranges, zero = self.ranges(a)
+            alone = zero if ranges and not k else None
+            layer = Standardise(np.zeros(len(size)), size, ranges, alone, name=f"{name}_{k}_scaled")
+            found.append(layer(a))
+        return found
 
     def standardised(self, found: dict, name):
         """Standardise kinds of invariants {kind: (A, C)} and join them: (A, W)."""

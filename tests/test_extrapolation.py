@@ -5,13 +5,15 @@ import warnings
 import numpy as np
 import pytest
 from ase import Atoms
-from contract.models import CUTOFF, build, shaken, training
+from contract.models import CUTOFF, SMALL, VARIANTS, build, shaken, training
 
+from data_gen.frames import Frames, Structure
+from keras_models import catalogue
 from keras_models.backend import keras, tf
 from keras_models.batch import tensors_of
 from keras_models.calculator import ExtrapolationWarning, KerasCalculator
 from keras_models.edges import edge_list, join, join_padded
-from keras_models.extrapolation import Closeness, Excess, Extrapolation, excess_of
+from keras_models.extrapolation import WARN, Closeness, Excess, Extrapolation, excess_of
 from keras_models.standardise import Standardise
 
 EDGES = ("linear_eq4-round2", "eq2_neighbours", "eq3_neighbours")
@@ -23,10 +25,13 @@ def test_excess_by_hand():
     numbers = np.array([79, 79, 78, 0, 79], np.int32)
     # A range without width counts as a hundredth of the element's widest.
     wanted = [[0.5, 0.0], [0.5, 0.5], [1.0, 0.0], [0.0, 0.0], [0.0, 50.0]]
-    for alone in (True, False):
-        found = Excess(ranges, alone, dtype="float64")([tf.constant(x), tf.constant(numbers)])
-        np.testing.assert_allclose(found[:4], wanted[:4])
-        np.testing.assert_allclose(found[4], wanted[4] if alone else 0.0)
+    found = Excess(ranges, dtype="float64")([tf.constant(x), tf.constant(numbers)])
+    np.testing.assert_allclose(found, wanted)
+    x[4], ends = 0.0, {**ranges, "Au": [[0.0, 2.0], [0.0, 1.0]]}
+    for alone in (None, ("Au",), ("Pt",)):
+        found = Excess(ends, alone, dtype="float64")([tf.constant(x), tf.constant(numbers)])
+        np.testing.assert_allclose(found[4], 1.0 if alone == ("Pt",) else 0.0)
+        np.testing.assert_allclose(found[3], 0.0)
     pairs = [np.array([2.0, 1.5, 4.0]), numbers, np.array([0, 0, 1]), np.array([1, 2, 0])]
     pairs = [tf.constant(p, "int32" if p.dtype != float else "float64") for p in pairs]
     close = Closeness(["Au", "Pt"], [[2.4, 2.0], [2.0, 2.6]], dtype="float64")(pairs)
@@ -60,17 +65,31 @@ def test_ranges_are_those_of_the_training_part_whatever_the_weights(variant):
     assert (ranged(batch).numpy().max(axis=1) > 0.02).mean() > 0.25
 
 
-def test_an_atom_alone_is_known_and_a_pair_too_close_is_not():
+@pytest.mark.parametrize("variant", EDGES)
+def test_an_atom_alone_is_known_where_the_training_has_one(variant):
+    """A molecule far apart was called inside, with an arbitrary sum of references as its energy."""
+    atom = Structure(np.zeros((1, 3)), np.array([79]), np.zeros((3, 3)), np.zeros(3, bool))
+    lone = Frames((atom,), np.zeros(1), (np.zeros((1, 3)),))
+    name, options = VARIANTS[variant]
+    widths, small = SMALL[name]
+    for frames, known in ((training(), ()), (Frames.joined([training(), lone]), ("Au",))):
+        model = catalogue.build(name, frames, widths, None, {**small, **options}, dtype="float64")
+        ranged = keras.Model(model.input, excess_of(model))
+        for element in ("Au", "Pt"):
+            found = ranged(tensors_of(edge_list(Atoms(element), CUTOFF), "float64")).numpy().max()
+            assert found == 0 if element in known else found > WARN, (element, known)
+
+
+def test_a_pair_too_close_is_not_known():
     model = build("eq2_neighbours")
     ranged = keras.Model(model.input, excess_of(model))
     shortest = model.get_layer("held").shortest[0][0]
-
-    def largest(atoms):
-        return ranged(tensors_of(edge_list(atoms, CUTOFF), "float64")).numpy().max()
-
-    assert largest(Atoms("Au")) == 0
-    near = [Atoms("Au2", positions=[[0, 0, 0], [0, 0, r * shortest]]) for r in (0.5, 0.25)]
-    assert largest(near[1]) >= largest(near[0]) >= 1
+    near = [
+        ranged(tensors_of(edge_list(atoms, CUTOFF), "float64")).numpy().max()
+        for r in (0.5, 0.25)
+        for atoms in [Atoms("Au2", positions=[[0, 0, 0], [0, 0, r * shortest]])]
+    ]
+    assert near[1] >= near[0] >= 1
 
 
 def test_said_once_and_kept_for_each_structure(rng):
