@@ -10,7 +10,7 @@ As :mod:`keras_models.fit`, independent of experiments and of where results are 
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from data_gen.frames import Frames, isolated_atoms
 from keras_models import catalogue
-from keras_models.backend import keras
+from keras_models.backend import keras, tf
 from keras_models.batch import cutoff_of
 from keras_models.building import flat_weights, set_flat_weights
 from keras_models.checkpoints import Checkpoint
@@ -26,7 +26,7 @@ from keras_models.edge_data import EdgeData, frames_per_batch
 from keras_models.fine_tuning import Pretrained
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
 from keras_models.optimise.edge_newton import NewtonState, check_size, train_second_order
-from keras_models.optimise.last_layer import solve_last_layer
+from keras_models.optimise.last_layer import plain, solve_last_layer
 from keras_models.prediction import StructurePredictor
 from keras_models.reference import reference_energies
 from keras_models.saving import save_model
@@ -85,7 +85,9 @@ class EdgeFitted:
         seconds: "train", without compilation and measurements, and "compile": processor time.
         info: "padding": shares of padding among the atoms and rows of all batches of training;
             "isolated": elements whose references are energies of isolated atoms; "last_layer": what
-            :meth:`Solution.said <keras_models.optimise.last_layer.Solution.said>`, or None.
+            :meth:`Solution.said <keras_models.optimise.last_layer.Solution.said>`, or None;
+            "start": RMSE of E per atom (eV) and F (eV/Å) of the model to begin with on the
+            validation block, or None.
     """
 
     seed: int
@@ -145,7 +147,7 @@ def fit_edges(
     Reference energies are subtracted in float64: those of isolated atoms among the frames trained
     on, or else least squares, to which the model's own constants are added in the end. The
     validation block has no influence on the steps; of the weights whose errors are measured on it,
-    the best are kept, and then their last layer is solved.
+    the best are kept, and then their last layer is solved. Weights to begin with are among them.
 
     Args:
         train: training part, with the validation block at its end.
@@ -205,6 +207,11 @@ def fit_edges(
         stored = kept.load()
         if stored:
             state = EdgeState.stored(stored)
+    before = None
+    if start:
+        before = loop.errors(tf.constant(flat_weights(model), loop.dtype))
+        if not stored and np.isfinite(score := loop.score(before)):
+            state = replace(state, lowest=score)
 
     def on_step(state: EdgeState) -> None:
         done, text = state.step / training.steps, f"step {state.step}/{training.steps}"
@@ -247,7 +254,7 @@ def fit_edges(
             "evaluations": int(newton.method.evaluations),
             "chosen_step": int(state.step + newton.best_iteration)
             if newton.best.size
-            else int(state.best_step) or int(state.step),
+            else state.chosen_step,
             "frames": len(first),
             "validation_frames": len(held) if held else 0,
             "batch_frames": loop.batch_size,
@@ -255,7 +262,12 @@ def fit_edges(
             "compilations": loop.compilations,
         },
         {"train": seconds, "compile": state.compile_seconds + newton.compile_seconds},
-        {"padding": loop.padding, "isolated": sorted(isolated), "last_layer": last_layer},
+        {
+            "padding": loop.padding,
+            "isolated": sorted(isolated),
+            "last_layer": last_layer,
+            "start": None if before is None else plain(before),
+        },
     )
 
 

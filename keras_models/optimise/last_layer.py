@@ -12,8 +12,9 @@ weights of its last step, plus a ridge that keeps them near what training found,
 and g likewise, with the residuals of E / N and of v . F in place of the second factors. As
 random directions v of a frame's 3N coordinates have unit covariance, the mean of (v . dF)^2 is the
 sum of the squares of all components of dF: a few directions stand for them, each of which costs
-one forward-mode derivative for all weights at once. lambda is the one, of a sequence, that is best
-on the validation block; if none improves it, nothing is changed.
+one forward-mode derivative for all weights at once. lambda is the largest, of a sequence that
+begins with infinity (no change), whose score on the validation block is within 2 % of the best:
+smaller ones let weights grow that the data say little of, and with these the noise of rounding.
 
 It is what variable projection does for the linear weights (Golub and Pereyra, SIAM J. Numer. Anal.
 10, 413 (1973)), once, at the end.
@@ -31,13 +32,15 @@ from keras_models.optimise.edge_adam import EdgeLoop
 # Layers without bias that an atom's energy is the sum of, as far as a model has them.
 LAST = ("atom_mlp_output", "linear")
 # lambda, from strong to weak.
-RIDGES = tuple(10.0**-k for k in range(2, 11))
+RIDGES = tuple(10.0**-k for k in range(11))
+# Share of the best score by which that of a larger lambda may be higher.
+WORTH = 0.02
 # Directions are as many as give so many rows for each weight, and at most so many a frame.
 ROWS, MOST = 20, 50
 
 
 class Solution(NamedTuple):
-    """The best of all weights that were tried.
+    """Weights as they are, or solved.
 
     Attributes:
         weights: all of the model's, flat.
@@ -52,11 +55,12 @@ class Solution(NamedTuple):
 
     def said(self) -> dict[str, Any]:
         """Lambda and errors, as JSON can hold them; None for an error that is not known."""
-
-        def plain(errors):
-            return [float(x) if np.isfinite(x) else None for x in errors]
-
         return {"ridge": self.ridge, "before": plain(self.before), "after": plain(self.after)}
+
+
+def plain(errors) -> list[float | None]:
+    """Errors as JSON can hold them; None for one that is not known."""
+    return [float(x) if np.isfinite(x) else None for x in errors]
 
 
 class LastLayer:
@@ -132,13 +136,14 @@ def solve_last_layer(
         report: called with (fraction done, short text); may raise an exception to stop.
 
     Returns:
-        The solution that is best on the validation block: the given weights if it speaks against
+        The solution that the validation block speaks for: the given weights if it speaks against
         any change, if there is none, or if the model has no such layer.
     """
     errors = loop.errors(tf.constant(theta, loop.dtype))
-    best, found = loop.score(errors), Solution(theta, None, errors, errors)
-    if not np.isfinite(best) or not set(LAST) & {layer.name for layer in model.layers}:
-        return found
+    found = [Solution(theta, None, errors, errors)]
+    scores = [loop.score(errors)]
+    if not np.isfinite(scores[0]) or not set(LAST) & {layer.name for layer in model.layers}:
+        return found[0]
     matrix, vector, places = _normal_equations(model, loop, theta, report)
     diagonal = np.diag(matrix).copy()
     # A feature that is nowhere keeps its weights.
@@ -146,10 +151,11 @@ def solve_last_layer(
     for ridge in RIDGES:
         trial = np.array(theta)
         trial[places] += np.linalg.solve(matrix + np.diag(ridge * diagonal), vector)
-        errors = loop.errors(tf.constant(trial, loop.dtype))
-        if (score := loop.score(errors)) < best:
-            best, found = score, Solution(trial, ridge, found.before, errors)
-    return found
+        after = loop.errors(tf.constant(trial, loop.dtype))
+        found.append(Solution(trial, ridge, errors, after))
+        scores.append(loop.score(after))
+    limit = (1.0 + WORTH) * np.nanmin(scores)
+    return next(x for x, score in zip(found, scores, strict=True) if score <= limit)
 
 
 def directions_of(weights: int, frames: int) -> int:
