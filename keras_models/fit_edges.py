@@ -10,7 +10,7 @@ As :mod:`keras_models.fit`, independent of experiments and of where results are 
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from data_gen.frames import Frames, isolated_atoms
 from keras_models import catalogue
-from keras_models.backend import keras, tf
+from keras_models.backend import keras
 from keras_models.batch import cutoff_of
 from keras_models.building import flat_weights, set_flat_weights
 from keras_models.checkpoints import Checkpoint
@@ -26,7 +26,7 @@ from keras_models.edge_data import EdgeData, frames_per_batch
 from keras_models.fine_tuning import Pretrained
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
 from keras_models.optimise.edge_newton import NewtonState, check_size, train_second_order
-from keras_models.optimise.last_layer import plain, solve_last_layer
+from keras_models.optimise.last_layer import plain, solve_last_layer, unsolved
 from keras_models.prediction import StructurePredictor
 from keras_models.reference import reference_energies
 from keras_models.saving import save_model
@@ -147,7 +147,8 @@ def fit_edges(
     Reference energies are subtracted in float64: those of isolated atoms among the frames trained
     on, or else least squares, to which the model's own constants are added in the end. The
     validation block has no influence on the steps; of the weights whose errors are measured on it,
-    the best are kept, and then their last layer is solved. Weights to begin with are among them.
+    the best are kept, and then their last layer is solved. Those of a model to begin with are kept
+    where they, their last layer solved as well, are better.
 
     Args:
         train: training part, with the validation block at its end.
@@ -207,11 +208,6 @@ def fit_edges(
         stored = kept.load()
         if stored:
             state = EdgeState.stored(stored)
-    before = None
-    if start:
-        before = loop.errors(tf.constant(flat_weights(model), loop.dtype))
-        if not stored and np.isfinite(score := loop.score(before)):
-            state = replace(state, lowest=score)
 
     def on_step(state: EdgeState) -> None:
         done, text = state.step / training.steps, f"step {state.step}/{training.steps}"
@@ -229,13 +225,18 @@ def fit_edges(
 
         report(0.0, "compiling for second order")
         newton = train_second_order(loop, newton, on_iteration)
-    chosen, last_layer = newton.best if newton.best.size else state.chosen, None
-    seconds = state.seconds + newton.method.seconds
-    if training.solve_last_layer:
-        begin = time.process_time()
-        solution = solve_last_layer(model, loop, chosen, report)
-        seconds += time.process_time() - begin
-        chosen, last_layer = solution.weights, solution.said()
+    begin = time.process_time()
+    finish = solve_last_layer if training.solve_last_layer else unsolved
+    # A trained model's last layer may be solved already: both are when they are compared.
+    found = [
+        newton.best if newton.best.size else state.chosen,
+        *([flat_weights(model)] * bool(start)),
+    ]
+    solutions = [finish(model, loop, weights, report) for weights in found]
+    scores = [loop.score(one.after) for one in solutions]
+    stays = bool(start) and scores[1] <= scores[0]
+    chosen = solutions[stays].weights
+    seconds = state.seconds + newton.method.seconds + time.process_time() - begin
     set_flat_weights(model, chosen)
     references = {e: x + references[e] for e, x in loop.lone_energies(chosen).items()}
     curve = _curve(state, newton)
@@ -252,9 +253,11 @@ def fit_edges(
             "steps": int(state.step),
             "iterations": int(newton.method.iterations),
             "evaluations": int(newton.method.evaluations),
-            "chosen_step": int(state.step + newton.best_iteration)
+            "chosen_step": 0
+            if stays
+            else int(state.step + newton.best_iteration)
             if newton.best.size
-            else state.chosen_step,
+            else int(state.best_step) or int(state.step),
             "frames": len(first),
             "validation_frames": len(held) if held else 0,
             "batch_frames": loop.batch_size,
@@ -265,8 +268,8 @@ def fit_edges(
         {
             "padding": loop.padding,
             "isolated": sorted(isolated),
-            "last_layer": last_layer,
-            "start": None if before is None else plain(before),
+            "last_layer": solutions[stays].said() if training.solve_last_layer else None,
+            "start": plain(solutions[1].before) if start else None,
         },
     )
 

@@ -50,8 +50,7 @@ class EdgeState:
     Attributes:
         theta, first_moment, second_moment: (W,), weights and Adam's moments.
         average: (W,), exponential moving average of the weights.
-        best: (W,), the average with the lowest score on the validation block, or the weights to
-            begin with, if these are a trained model's and better.
+        best: (W,), the average with the lowest score on the validation block.
         sums: (4,), of the steps since the last measurement: squared errors of energies per atom,
             number of energies, squared errors of force components, number of these.
         curve_steps: (C,), the steps after which errors were measured.
@@ -59,8 +58,7 @@ class EdgeState:
             last measurement, each with the weights before its step; and on the validation block
             with the average weights.
         step: number of steps done.
-        lowest, best_step: score and step of ``best``; infinite and 0 before there is one, finite
-            and 0 for the weights to begin with.
+        lowest, best_step: score and step of ``best``; infinite and 0 before there is one.
         seconds: processor time of training steps, without compilation and measurements.
         compile_seconds: processor time of compilation.
     """
@@ -90,12 +88,7 @@ class EdgeState:
     @property
     def chosen(self) -> np.ndarray:
         """Weights (W,) to keep: the best on the validation block, or the average without one."""
-        return np.asarray(self.best if np.isfinite(self.lowest) else self.average)
-
-    @property
-    def chosen_step(self) -> int:
-        """The step after which the weights were :attr:`chosen`."""
-        return int(self.best_step if np.isfinite(self.lowest) else self.step)
+        return np.asarray(self.best if self.best_step else self.average)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All attributes, to be stored; :meth:`stored` is the inverse."""

@@ -139,9 +139,8 @@ def solve_last_layer(
         The solution that the validation block speaks for: the given weights if it speaks against
         any change, if there is none, or if the model has no such layer.
     """
-    errors = loop.errors(tf.constant(theta, loop.dtype))
-    found = [Solution(theta, None, errors, errors)]
-    scores = [loop.score(errors)]
+    found = [unsolved(model, loop, theta)]
+    scores = [loop.score(found[0].before)]
     if not np.isfinite(scores[0]) or not set(LAST) & {layer.name for layer in model.layers}:
         return found[0]
     matrix, vector, places = _normal_equations(model, loop, theta, report)
@@ -152,10 +151,16 @@ def solve_last_layer(
         trial = np.array(theta)
         trial[places] += np.linalg.solve(matrix + np.diag(ridge * diagonal), vector)
         after = loop.errors(tf.constant(trial, loop.dtype))
-        found.append(Solution(trial, ridge, errors, after))
+        found.append(Solution(trial, ridge, found[0].before, after))
         scores.append(loop.score(after))
     limit = (1.0 + WORTH) * np.nanmin(scores)
     return next(x for x, score in zip(found, scores, strict=True) if score <= limit)
+
+
+def unsolved(model: keras.Model, loop: EdgeLoop, theta: np.ndarray, report=None) -> Solution:
+    """All weights as they are, with their errors; arguments as for :func:`solve_last_layer`."""
+    errors = loop.errors(tf.constant(theta, loop.dtype))
+    return Solution(theta, None, errors, errors)
 
 
 def directions_of(weights: int, frames: int) -> int:
