@@ -6,8 +6,10 @@ nickel (EMT).
 """
 
 import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from data_gen.frames import Frames
+from data_gen.frames import Frames, Structure
 from data_gen.neighbours import edges
 from keras_models.fit_edges import EdgeFitSettings
 from keras_models.settings import EdgeSettings
@@ -20,8 +22,8 @@ LOOKED_AT = 100
 # cluster, but many in a crystal.
 CUTOFFS = (5.0, 7.5)
 CLUSTER, CRYSTAL = 2.7, 2.3
-# Å within which nearest neighbours are searched.
-REACH = 5.0
+# Å within which neighbours are searched, and that is nothing.
+REACH, TINY = 5.0, 1e-6
 # Pairs of a batch, about, and most frames.
 PAIRS, FRAMES = 5000, 32
 # Lowers errors in the validation block of clusters and molecules, by 5 % (thousands of frames) to a
@@ -36,7 +38,8 @@ def default_settings(train: Frames, steps: int = STEPS) -> EdgeFitSettings:
 
     The cutoff follows the typical distance of nearest neighbours. Clusters and molecules get two
     further rounds of sums; periodic systems, whose frames have many more pairs, none, as in the
-    same time many short steps are worth more; and there E gets the larger weight.
+    same time many short steps are worth more; and there E gets the larger weight. A cluster in a
+    cell with vacuum around it is a cluster.
 
     Args:
         train: training part.
@@ -44,7 +47,7 @@ def default_settings(train: Frames, steps: int = STEPS) -> EdgeFitSettings:
     """
     chosen = train[np.unique(np.linspace(0, len(train) - 1, LOOKED_AT).astype(int))]
     # A few periodic frames among clusters, or the reverse, do not count.
-    periodic = np.mean([bool(np.any(s.pbc)) for s in chosen.structures]) > 0.5
+    periodic = np.mean([repeats(s) for s in chosen.structures]) > 0.5
     cutoff = _cutoff(chosen, CRYSTAL if periodic else CLUSTER)
     pairs = np.mean([len(edges(s, cutoff)[0]) for s in chosen.structures])
     batch = int(np.clip(round(PAIRS / max(pairs, 1.0)), 1, FRAMES))
@@ -65,6 +68,29 @@ def default_settings(train: Frames, steps: int = STEPS) -> EdgeFitSettings:
             "rounds": 1 if periodic else 3,
         },
     )
+
+
+def repeats(structure: Structure) -> bool:
+    """Whether some atom is joined to an image of itself by steps from neighbour to neighbour.
+
+    Not a molecule with vacuum around it in a periodic cell, wrapped at its faces or not.
+    """
+    i, j, shifts = edges(structure, REACH)
+    if not shifts.any():
+        return False
+    n = len(structure.numbers)
+    if len(np.unique(i * n + j)) < len(i):
+        return True
+    edge_of = csr_matrix((np.arange(1, len(i) + 1), (i, j)), shape=(n, n))
+    _, groups = connected_components(edge_of, directed=False)
+    # By which each atom is moved to be next to the one that it was reached from.
+    moved = np.zeros((n, 3))
+    for first in np.unique(groups, return_index=True)[1]:
+        order, before = breadth_first_order(edge_of, first)
+        steps = shifts[np.asarray(edge_of[before[order[1:]], order[1:]]).ravel() - 1]
+        for atom, step in zip(order[1:], steps, strict=True):
+            moved[atom] = moved[before[atom]] + step
+    return bool(np.abs(moved[i] + shifts - moved[j]).max() > TINY)
 
 
 def _cutoff(frames: Frames, multiple: float) -> float:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, molecule
+from ase.build import bulk, fcc111, molecule
 
 from data_gen.frames import Frames, Structure
-from keras_models.defaults import CUTOFFS, FRAMES, REACH, SMALLEST_RATE, default_settings
+from keras_models.defaults import CUTOFFS, FRAMES, REACH, SMALLEST_RATE, default_settings, repeats
 
 
 def frames(*atoms):
@@ -44,6 +44,26 @@ def test_crystals_and_clusters_are_told_apart_by_most_frames():
         found = default_settings(frames(most, most, other))
         assert found.options["rounds"] == (1 if periodic else 3)
         assert found.training.energy_rise == (100.0 if periodic else 10.0)
+
+
+def test_a_molecule_in_a_periodic_cell_is_none_of_a_crystal(rng):
+    """Wrapped at the faces of the cell, too; but a wire, a slab and a liquid are."""
+    box = molecule("CH3CH2OH")
+    box.cell, box.pbc = [15.0, 14.0, 13.0], True
+    wrapped = box.copy()
+    wrapped.wrap()
+    assert np.ptp(wrapped.positions, axis=0).max() > 10
+    two = wrapped + Atoms("Au2", [(7, 7, 6), (7, 7, 8.5)])
+    wire = Atoms("Au4", [(0, 0, 2.7 * k) for k in range(4)], cell=[20, 20, 10.8], pbc=(0, 0, 1))
+    liquid = Atoms("Ar64", rng.uniform(0, 14, (64, 3)), cell=[14] * 3, pbc=True)
+    slab = fcc111("Au", (3, 3, 3), vacuum=8, periodic=True)
+    slab.positions += rng.normal(0, 0.05, slab.positions.shape)
+    open_slab = slab.copy()
+    open_slab.pbc = False
+    found = [repeats(s) for s in frames(box, wrapped, two, open_slab).structures]
+    assert found == [False] * 4
+    assert all(repeats(s) for s in frames(bulk("Au"), slab, wire, liquid).structures)
+    assert options(wrapped) == options(molecule("CH3CH2OH"))
 
 
 def test_large_frames_come_in_small_batches_with_a_smaller_rate():
