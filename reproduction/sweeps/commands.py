@@ -74,14 +74,16 @@ def main(argv: Sequence[str]) -> int:
     """Do what the arguments say; returns the exit status."""
     arguments = parser().parse_args(argv)
     space = SweepSpace(cli.workspace(arguments), arguments.csv)
-    check_owner(space, arguments.csv)
+    owned = check_owner(space, arguments.csv)
     data = OwnData(arguments.csv.absolute().parent, space.data, space.is_quick)
     is_plan = arguments.what == "plan"
     more = (lambda rows: wrong_models(rows, data)) if is_plan else None
     rows = read_rows(arguments.csv, data, space.is_quick, arguments.only or "", more)
     if is_plan:
         return plan(arguments, space, data, rows)
-    write_text(space.owner, f"{arguments.csv.resolve()}\n")
+    # Many jobs at once need not write it.
+    if not owned:
+        write_text(space.owner, f"{arguments.csv.resolve()}\n")
     # Jobs have their data already, and would get into each other's way.
     if arguments.what == "data" or (arguments.what == "run" and not arguments.leaf):
         for row in rows:
@@ -91,17 +93,22 @@ def main(argv: Sequence[str]) -> int:
     return run(arguments, space, rows) if arguments.what == "run" else table(space, rows)
 
 
-def check_owner(space: SweepSpace, csv: Path) -> None:
-    """Raise ReproductionError if a sweep's folder is that of another CSV that is still there."""
+def check_owner(space: SweepSpace, csv: Path) -> bool:
+    """Whether a sweep's folder is known as that of its CSV.
+
+    Raises:
+        ReproductionError: it is that of another CSV, which is still there.
+    """
     try:
         other = Path(space.owner.read_text(encoding="utf-8").strip())
     except FileNotFoundError:
-        return
+        return False
     if other.is_file() and other != csv.resolve():
         raise ReproductionError(
             f"{space.home} is the folder of another table, {other}: give {csv.resolve()} another "
             f"file name, or delete {space.owner} if it is to go on there"
         )
+    return other == csv.resolve()
 
 
 def plan(arguments, space: SweepSpace, data: OwnData, rows: Sequence[Row]) -> int:
