@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -49,13 +50,12 @@ def test_settings_are_read_as_snakemake_gives_them(configuration):
     ],
 )
 def test_settings_that_make_no_sense_are_named(configuration, given, says):
-    with pytest.raises(ValueError, match="i") as caught:
+    with pytest.raises(ValueError, match=re.escape(says)):
         configuration(given)
-    assert says in str(caught.value)
 
 
 def test_all_wrong_settings_are_named_at_once(configuration):
-    with pytest.raises(ValueError, match="i") as caught:
+    with pytest.raises(ValueError, match="quik") as caught:
         configuration({"quik": "true", "retries": "x", "quick": "perhaps"})
     assert len(str(caught.value).splitlines()) == 3
 
