@@ -7,9 +7,8 @@ import ast
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from data_gen.files import write_text
 from reproduction import cli
-from reproduction.engine.leaves import Leaf, as_json, leaves_of, remove_outdated
+from reproduction.engine.leaves import Leaf, leaves_of, write_plan
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.store import Store
 from reproduction.sections import EXPERIMENTS, SECTIONS, select
@@ -61,17 +60,15 @@ def leaves(space: cli.Workspace, only: Iterable[str] = ()) -> list[Leaf]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write the leaves, and remove markers that are outdated."""
+    """Write the leaves, and say which are done again."""
     p = cli.parser(__doc__)
     p.add_argument("--only", nargs="+", default=(), metavar="ID", help="as of the scripts")
     p.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON, written whole")
     arguments = p.parse_args(argv)
     space = cli.workspace(arguments)
     found = leaves(space, arguments.only)
-    store = Store(space.runs)
-    for name in remove_outdated(space.runs / MARKERS, found, store):
+    for name in write_plan(arguments.out, found, Store(space.runs)):
         cli.console().print(f"its runs are others now, or gone: {name} is done again")
-    write_text(arguments.out, as_json(found))
     return 0
 
 

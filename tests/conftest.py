@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import write
 
 from data_gen import dataset
 from data_gen.dataset import Dataset, Statistics
@@ -108,3 +109,10 @@ def frames_of(data: Dataset) -> list[Atoms]:
         atoms.calc = SinglePointCalculator(atoms, energy=e, forces=f)
         frames.append(atoms)
     return frames
+
+
+@pytest.fixture
+def own_file(au6, tmp_path):
+    """A file of the user's own, beside a sweep's CSV."""
+    write(tmp_path / "own.extxyz", frames_of(au6[:60]))
+    return "own.extxyz"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from keras_models.settings import QuasiNewtonSettings
+from reproduction.engine import leaves
 from reproduction.engine.provenance import ROOT
 from reproduction.leaves import sections_of
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables, rows_of, select
@@ -18,6 +19,7 @@ from reproduction.show.claims import verdicts
 from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import with_spread
 from reproduction.show.tables import Table, fill
+from reproduction.sweeps.commands import SECONDS_A_STEP
 
 RESULTS = ROOT / "results"
 PAGES = documents.documents(ROOT)
@@ -265,9 +267,15 @@ def test_the_headline_says_how_its_row_was_trained():
     assert "| Eq. 2, F = -dE/dX, E and F, second order |" in documents.headline_forces(EVIDENCE)
 
 
-def test_the_default_of_retries_is_the_workflows():
-    (tries,) = re.findall(r'"retries", (\d+)', text_of(ROOT / "workflow/Snakefile"))
-    assert f"(by default {tries})" in text_of(ROOT / "docs/cluster.md")
+def test_the_page_on_clusters_states_the_workflow_s_own_numbers():
+    page = text_of(ROOT / "docs/cluster.md")
+    (tries,) = re.findall(r"retries: int = (\d+)", text_of(ROOT / "workflow/configuration.py"))
+    assert f"(by default {tries})" in page
+    assert f"{leaves.MARGIN:g} times the time" in page
+    assert f"and {leaves.START_MINUTES:g} minutes to start" in page
+    assert f"{leaves.UNKNOWN_MINUTES + leaves.START_MINUTES:g} minutes where nothing" in page
+    assert f"Memory is {leaves.MEMORY_MB} MB, or {leaves.LARGE_MEMORY_MB} MB" in page
+    assert f"with {SECONDS_A_STEP:g} s a step" in " ".join(page.split())
 
 
 # writing

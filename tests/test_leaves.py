@@ -24,7 +24,7 @@ from reproduction.engine.leaves import (
     leaves_of,
     mark,
     minutes,
-    remove_outdated,
+    write_plan,
 )
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import do, load_dataset
@@ -112,15 +112,59 @@ def test_a_marker_is_of_its_settings_and_runs(done):
     assert not is_current(marker, leaf, store)
 
 
-def test_a_marker_without_its_run_is_removed_and_no_other(done, tmp_path):
+@pytest.fixture
+def planned(done, tmp_path):
+    """A leaf that is done, whose page was made: its store and marker, and a new plan's entries."""
     store, leaf, marker = done
-    kept = tmp_path / "markers" / f"{leaf.id}.json"
+    out = tmp_path / "markers/leaves.json"
+    kept = out.parent / f"{leaf.id}.json"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(marker.read_bytes())
-    assert remove_outdated(tmp_path / "markers", [leaf], store) == [] and kept.is_file()
-    (store.run_folder(FLOOR.id, 0) / "run.json").unlink()
-    assert remove_outdated(tmp_path / "markers", [leaf], store) == [leaf.id]
-    assert not kept.exists()
+
+    def plan(*leaves, about=""):
+        said = write_plan(out, leaves or [leaf], store, about)
+        found = json.loads(out.read_text())
+        assert found["outdated"] == said
+        return found
+
+    (out.parent / "page.done").write_text(plan()["checksum"] + "\n")
+    return Namespace(store=store, leaf=leaf, marker=kept, plan=plan, out=out)
+
+
+def test_nothing_is_done_again_if_plan_and_runs_are_those_of_the_page(planned):
+    again = planned.plan()
+    assert again["outdated"] == [] and not again["ends_are_outdated"]
+
+
+def test_a_leaf_whose_run_is_gone_is_done_again_and_so_are_the_ends(planned):
+    """Nothing is removed: the plan may be for a look alone."""
+    before = {path: path.read_bytes() for path in planned.out.parent.rglob("*") if path.is_file()}
+    (planned.store.run_folder(FLOOR.id, 0) / "run.json").unlink()
+    again = planned.plan()
+    assert again["outdated"] == [planned.leaf.id] and again["ends_are_outdated"]
+    before.pop(planned.out)
+    assert all(path.read_bytes() == was for path, was in before.items())
+
+
+def test_a_page_of_another_choice_of_rows_is_made_again(planned):
+    """Whose leaf is done as well, so that no file is newer than the page."""
+    other = replace(FLOOR, id="beyond/other-floor")
+    planned.store.write(other.id, RunResult(0, {}), {"seed": 0})
+    (second,) = leaves_of([other], {other.id: ("script",)}, {})
+    mark(planned.out.parent / f"{second.id}.json", second.digest, other.id, (0,), planned.store)
+    found = planned.plan(second)
+    assert found["outdated"] == [] and found["ends_are_outdated"]
+    assert planned.plan(planned.leaf, second)["ends_are_outdated"]
+    assert not planned.plan()["ends_are_outdated"]
+    # A table of the same runs whose lines have other names.
+    assert planned.plan(about="another CSV")["ends_are_outdated"]
+
+
+def test_a_leaf_that_was_never_done_makes_the_ends_again(planned):
+    """Snakemake alone takes a page for done whose leaf has no marker any more."""
+    planned.marker.unlink()
+    found = planned.plan()
+    assert found["outdated"] == [] and found["ends_are_outdated"]
 
 
 def test_no_marker_without_its_run(done, tmp_path):
@@ -138,7 +182,7 @@ def test_digests_tell_leaves_apart():
 def test_the_table_of_leaves_is_written(tmp_path):
     out = tmp_path / "leaves.json"
     assert main(["--folder", str(tmp_path), "--only", "table4/eq[23]", "--out", str(out)]) == 0
-    found = json.loads(out.read_text())
+    found = json.loads(out.read_text())["leaves"]
     assert list(found) == ["table4/eq3/seeds-0-1-2-3-4", "table4/eq2/seeds-0-1-2-3-4"]
     assert {"command", "data", "needs", "cores", "memory_mb", "minutes"} <= set(
         found["table4/eq3/seeds-0-1-2-3-4"]

@@ -1,12 +1,4 @@
-"""Sweeps: what is wrong is said before anything runs, and a table with holes says so."""
-
-import csv
-import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-from types import SimpleNamespace
+"""Sweeps: what is wrong is said before anything runs."""
 
 import numpy as np
 import pytest
@@ -14,13 +6,9 @@ from ase.io import write
 from conftest import frames_of
 
 from fitting.config import Config
-from reproduction.engine.leaves import leaf_id
-from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import load_dataset
-from reproduction.engine.store import RunResult, Store
 from reproduction.sections import EXPERIMENTS, LISTING
-from reproduction.sweeps import commands, training
-from reproduction.sweeps.building import check_models
+from reproduction.sweeps.building import wrong_models
 from reproduction.sweeps.own_data import OwnData
 from reproduction.sweeps.reading import SweepError, read_rows, value
 
@@ -35,13 +23,6 @@ def sweep(tmp_path):
         return read_rows(path, OwnData(tmp_path, tmp_path / "data", quick), quick)
 
     return read
-
-
-@pytest.fixture
-def own_file(au6, tmp_path):
-    """A file of the user's own, beside the CSV."""
-    write(tmp_path / "own.extxyz", frames_of(au6[:60]))
-    return "own.extxyz"
 
 
 def test_cells_change_settings_where_they_belong(sweep):
@@ -67,6 +48,17 @@ def test_a_line_that_changes_nothing_has_the_settings_of_its_experiment(sweep):
         (row,) = sweep("experiment,epochs", f"{name},", quick=True)
         assert row.experiment.settings() == EXPERIMENTS[name].at_quick_size().settings()
         assert row.seeds == EXPERIMENTS[name].seeds[:1]
+
+
+def test_a_quick_table_states_what_is_run(sweep, own_file):
+    """And nothing that a quick size leaves out."""
+    head = "experiment,seeds,data,epochs,learning_rate,steps"
+    lines = ("table4/eq2,0 1,,80,0.002,", f"train,0 1,{own_file},,0.002,2000")
+    one, own = (row.changes for row in sweep(head, *lines, quick=True))
+    assert one == {"seeds": "0", "epochs": "10", "learning_rate": "0.002"}
+    assert own == {"seeds": "0 1", "data": own_file, "learning_rate": "0.002", "steps": "20"}
+    one, own = (row.changes for row in sweep(head, *lines))
+    assert one["seeds"] == "0 1" and one["epochs"] == "80" and own["steps"] == "2000"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +115,9 @@ def test_a_setting_that_makes_no_sense_is_named(sweep, column, cell, says):
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        (["name"], "one is experiment"),
+        (["name"], "one is experiment; it names 'name'"),
+        (["experiment;epochs", "table4/eq2;3"], "commas between, and one is experiment; it names"),
+        (["Experiment\tepochs"], r"'Experiment\tepochs'"),
         (["experiment,epochs,epochs"], "'epochs' twice"),
         (["experiment,epochs"], "no line below the head"),
         (["experiment,epochs", 'table4/eq2,"3'], "not CSV"),
@@ -194,11 +188,42 @@ def test_a_model_that_cannot_be_built_is_named(sweep, tmp_path):
         'table4/eq2,bad,"[[20,50,1],[2,50,20]]",',
         "table4/eq3,odd,,reluu",
     )
-    with pytest.raises(SweepError) as caught:
-        check_models(rows, OwnData(tmp_path, tmp_path, False))
-    said = str(caught.value).splitlines()
-    assert [line.split(":")[0] for line in said] == ["line 3", "line 4"]
-    assert "reluu" in said[1]
+    said = dict(wrong_models(rows, OwnData(tmp_path, tmp_path, False)))
+    assert list(said) == [3, 4] and "reluu" in said[4]
+
+
+def test_a_training_is_checked_as_by_its_script(sweep, own_file, tmp_path, au6):
+    """Settings of the model and the optimiser, and the number of frames."""
+    write(tmp_path / "one.extxyz", frames_of(au6[:1]))
+    rows = sweep(
+        "experiment,name,data,steps,cutoff,model,validation_share,widths",
+        f"train,good,{own_file},30,,,,",
+        f"train,near,{own_file},30,-3,,,",
+        f"train,none,{own_file},0,,,,",
+        f"train,odd,{own_file},30,,eq2,,",
+        "train,few,one.extxyz,30,,,,",
+    )
+    said = dict(wrong_models(rows, OwnData(tmp_path, tmp_path, False)))
+    assert list(said) == [3, 4, 5, 6]
+    for line, what in (
+        (3, "cutoff must be a finite, positive number"),
+        (4, "steps, frames and atoms of a batch must be at least 1"),
+        (5, "'eq2' is no model for frames of any size and cell"),
+        (6, "nothing to learn from one frame"),
+    ):
+        assert what in said[line]
+
+
+@pytest.mark.parametrize(("name", "cell"), [("learning_rate", "1e300"), ("cutoff", "1e9")])
+def test_numbers_that_cannot_be_meant_are_named(sweep, own_file, name, cell):
+    """With them a job would run for nothing, or for ever."""
+    rows = {
+        "learning_rate": f"table4/eq2,,,{cell},",
+        "cutoff": f"beyond/au12-eq3,,,,{cell}",
+    }
+    for line in (rows[name], f"train,{own_file},30,{cell},{cell}"):
+        with pytest.raises(SweepError, match="is at most"):
+            sweep("experiment,data,steps,learning_rate,cutoff", line)
 
 
 def test_own_training_has_settings_of_its_own(sweep, own_file):
@@ -217,169 +242,3 @@ def test_own_training_has_settings_of_its_own(sweep, own_file):
         with pytest.raises(SweepError) as caught:
             sweep(head, cells)
         assert says in str(caught.value)
-
-
-# results
-
-TABLE = (
-    "experiment,name,seeds,split,data,steps",
-    'table4/eq2,one,0 1,"[40,20]",own.extxyz,',
-    'table4/eq3,two,0,"[40,20]",own.extxyz,',
-    "train,own,0,,own.extxyz,30",
-)
-
-
-@pytest.fixture
-def planned(own_file, tmp_path):
-    """A sweep that was planned: its folder, and what sweep.py does."""
-    path = tmp_path / "some.csv"
-    path.write_text("\n".join(TABLE) + "\n")
-
-    def do(what, *more):
-        return commands.main([what, str(path), "--folder", str(tmp_path), *more])
-
-    assert do("plan", "--out", str(tmp_path / "leaves.json")) == 0
-    return SimpleNamespace(do=do, home=tmp_path / "sweeps/some", folder=tmp_path, path=path)
-
-
-def finish(planned, au6, name="one", seed=0):
-    """Put a run of a line in its place, whose predictions are off by 0.5 eV."""
-    data = OwnData(planned.folder, planned.folder / "data", False)
-    (row,) = read_rows(planned.path, data, only=f"sweep/{name}")
-    train, test = row.experiment.parts(data.read(row.experiment))
-    about = {
-        "settings": row.experiment.settings(),
-        "data_sha256": data.read(row.experiment).checksum(),
-        "metrics": [],
-    }
-    predictions = {"energy": (train.energies + 0.5, test.energies + 0.5)}
-    Store(planned.home / "runs").write(row.id, RunResult(seed, predictions), about)
-
-
-def states(planned):
-    """{(name, seed): state} of results.csv."""
-    with open(planned.home / "results.csv") as file:
-        return {(row["name"], int(row["seed"])): row["state"] for row in csv.DictReader(file)}
-
-
-def test_a_plan_is_of_all_runs(planned):
-    found = json.loads((planned.folder / "leaves.json").read_text())
-    assert list(found) == ["sweep/one/seeds-0-1", "sweep/two/seeds-0", "sweep/own/seeds-0"]
-    # The user's own data are in their place.
-    assert all(leaf["data"] == [] for leaf in found.values())
-    assert len(list((planned.folder / "data").glob("own-own-*.traj"))) == 1
-
-
-def test_nothing_is_planned_if_a_line_is_wrong(planned):
-    (planned.folder / "leaves.json").unlink()
-    # A row that is unknown, and a model that cannot be built.
-    for line in ("table4/eq22,", 'table4/eq2,"[[20,50,1],[2,50,20]]"'):
-        planned.path.write_text(f"experiment,widths\ntable4/eq2,\n{line}\n")
-        with pytest.raises(SweepError):
-            planned.do("plan", "--out", str(planned.folder / "leaves.json"))
-        assert not (planned.folder / "leaves.json").exists()
-
-
-def test_a_table_with_holes_says_so(planned, au6):
-    """In its title, its rows, below it, on the page, and by the exit status."""
-    finish(planned, au6)
-    Store(planned.home / "runs").write_failure("sweep/two", 0, "the loss is not finite")
-    assert planned.do("table") == 1
-    assert states(planned) == {
-        ("one", 0): "done",
-        ("one", 1): "not run",
-        ("two", 0): "failed: the loss is not finite",
-        ("own", 0): "not run",
-    }
-    text = (planned.home / "table.md").read_text()
-    assert "INCOMPLETE: of 4 runs 1 done, 1 failed, 2 not run" in text
-    rows = {line.split(" | ")[0]: line for line in text.splitlines() if line.startswith("| ")}
-    assert "**1 of 2**" in rows["| one"] and "0.50" in rows["| one"]
-    assert "**0 of 1**" in rows["| two"] and rows["| two"].count("**failed**") == 4
-    assert rows["| own"].count("**not run**") == 4
-    assert "- two seed 0: failed: the loss is not finite" in text
-    page = (planned.home / "report.html").read_text()
-    assert page.count("INCOMPLETE") >= 2 and "two seed 0: failed" in page
-
-
-def test_a_whole_table_says_that_it_is(planned, au6):
-    planned.path.write_text("\n".join(TABLE[:2]) + "\n")
-    finish(planned, au6, seed=0)
-    finish(planned, au6, seed=1)
-    assert planned.do("table") == 0
-    assert "all 2 runs are done" in (planned.home / "table.md").read_text()
-    page = (planned.home / "report.html").read_text()
-    assert "INCOMPLETE" not in page and "data:image/png" in page
-
-
-def test_a_run_of_older_settings_is_not_shown(planned, au6):
-    finish(planned, au6)
-    planned.path.write_text("\n".join(TABLE).replace('0 1,"[40,20]"', '0 1,"[30,20]"') + "\n")
-    planned.do("plan")
-    assert planned.do("table") == 1
-    assert states(planned)["one", 0] == "not run: with other settings"
-
-
-def test_a_run_that_failed_since_is_not_shown(planned, au6):
-    finish(planned, au6)
-    Store(planned.home / "runs").write_failure("sweep/one", 0, "no memory")
-    planned.do("table")
-    assert states(planned)["one", 0] == "failed: no memory"
-
-
-def fake_training(monkeypatch, status=0, said=""):
-    """scripts/train.py that ends at once, with some numbers or with an error."""
-
-    def run(command, **_):
-        folder = Path(command[command.index("--out") + 1])
-        if not status:
-            folder.mkdir(parents=True, exist_ok=True)
-            errors = {"test": [{"quantity": "energy_per_atom", "rmse": 0.25}]}
-            (folder / "metrics.json").write_text(json.dumps({"errors": errors}))
-        return SimpleNamespace(returncode=status, stderr=said)
-
-    monkeypatch.setattr(training, "subprocess", SimpleNamespace(run=run, PIPE=None))
-
-
-def test_own_training_is_a_leaf(planned, monkeypatch):
-    fake_training(monkeypatch)
-    marker = planned.folder / f"{leaf_id('sweep/own', (0,))}.json"
-    leaf = ("--only", "sweep/own", "--seeds", "0", "--leaf", str(marker))
-    assert planned.do("run", *leaf) == 0 and marker.is_file()
-    planned.do("table")
-    assert states(planned)["own", 0] == "done"
-    # Done, it is not trained again, unless its data change.
-    fake_training(monkeypatch, 1, "error: it was called")
-    assert planned.do("run", *leaf) == 0
-    path = planned.folder / "own.extxyz"
-    shutil.copy(ROOT / "examples/au12.extxyz", path)
-    assert planned.do("run", *leaf) == 1
-
-
-def test_own_training_that_fails_leaves_its_words(planned, monkeypatch):
-    fake_training(monkeypatch, 1, "Reading\nerror: the loss is not finite\n")
-    marker = planned.folder / "marker.json"
-    leaf = ("--only", "sweep/own", "--seeds", "0", "--leaf", str(marker))
-    assert planned.do("run", *leaf) == 1 and not marker.exists()
-    planned.do("table")
-    assert states(planned)["own", 0] == "failed: the loss is not finite"
-
-
-def test_the_script_ends_in_one_sentence_for_each_line(tmp_path):
-    path = tmp_path / "some.csv"
-    path.write_text("experiment\ntable4/eq22\ntable4/eq99\n")
-    command = [sys.executable, str(ROOT / "scripts/sweep.py"), "plan", str(path)]
-    done = subprocess.run(
-        [*command, "--folder", str(tmp_path)], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 2 and done.stderr.count("\n") == 2
-    assert done.stderr.startswith(f"error: {path}, line 2: ")
-
-
-def test_the_example_and_the_page_show_tables_that_are_read(tmp_path):
-    page = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
-    (shown,) = [block for block in page.split("```\n") if block.startswith("experiment,")]
-    example = ROOT / "examples/sweep.csv"
-    assert set(shown.splitlines()) <= set(example.read_text(encoding="utf-8").splitlines())
-    rows = read_rows(example, OwnData(example.parent, tmp_path, False))
-    assert {row.base for row in rows} >= {"table4/eq2", "train"}

@@ -1,1 +1,1 @@
-"""The workflow on this machine's cores: killed again and again, its overhead, and idle cores."""
+"""The workflow on this machine's cores: its ends, kills, its overhead, and idle cores."""

@@ -1,13 +1,18 @@
-"""python -m checks.workflow [kills] [overhead] [busy]: all of them, or some; changes no results."""
+"""python -m checks.workflow [ends] [kills] [overhead] [busy]: all, or some; changes no results."""
 
 import argparse
 import shutil
 import sys
 
-from checks.workflow import busy, kills, overhead
+from checks.workflow import busy, ends, kills, overhead
 from checks.workflow.common import FOLDER
 
-CHECKS = {"kills": kills.check, "overhead": overhead.check, "busy": busy.check}
+CHECKS = {
+    "ends": ends.check,
+    "kills": kills.check,
+    "overhead": overhead.check,
+    "busy": busy.check,
+}
 
 
 def main() -> int:

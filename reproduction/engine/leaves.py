@@ -163,18 +163,32 @@ def is_current(path: Path, leaf: Leaf, store: Store) -> bool:
         return False
 
 
-def remove_outdated(markers: Path, leaves: Iterable[Leaf], store: Store) -> list[str]:
-    """Remove markers whose runs are gone or are others; returns the ids of their leaves."""
-    gone = []
-    for leaf in leaves:
-        path = markers / f"{leaf.id}.json"
-        if path.is_file() and not is_current(path, leaf, store):
-            path.unlink()
-            gone.append(leaf.id)
-    return gone
+def write_plan(out: Path, leaves: Sequence[Leaf], store: Store, about: str = "") -> list[str]:
+    """Write the leaves for workflow/Snakefile, and which of them are to be done again.
 
+    Nothing is removed, so that a plan can be made for a look alone. What is outdated is taken to
+    depend on this file, which is newer. The marker of an end, such as a page, holds the checksum
+    of the plan that it was made for.
 
-def as_json(leaves: Iterable[Leaf]) -> str:
-    """The leaves as a JSON table by id."""
-    entries = {leaf.id: {k: v for k, v in asdict(leaf).items() if k != "id"} for leaf in leaves}
-    return json.dumps(entries, indent=1) + "\n"
+    Args:
+        out: the file; markers are beside it.
+        leaves: all of them.
+        store: of their runs.
+        about: what the end depends on beside them.
+
+    Returns:
+        Ids of the leaves whose markers are of other runs than those that are there.
+    """
+    plan = [about, sorted((leaf.id, leaf.digest) for leaf in leaves)]
+    checksum = hashlib.sha256(json.dumps(plan).encode()).hexdigest()
+    current = {leaf.id: is_current(out.parent / f"{leaf.id}.json", leaf, store) for leaf in leaves}
+    ends = [path.read_text(encoding="utf-8").strip() for path in out.parent.glob("*.done")]
+    there = [name for name in current if (out.parent / f"{name}.json").is_file()]
+    entries = {
+        "checksum": checksum,
+        "outdated": [name for name in there if not current[name]],
+        "ends_are_outdated": not all(current.values()) or any(end != checksum for end in ends),
+        "leaves": {leaf.id: asdict(leaf) for leaf in leaves},
+    }
+    write_text(out, json.dumps(entries, indent=1) + "\n")
+    return entries["outdated"]

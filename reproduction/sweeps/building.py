@@ -9,7 +9,7 @@ from data_gen.dynamics import DynamicsSettings, run_dynamics
 from data_gen.sources import read_published
 from reproduction.engine.experiment import Experiment
 from reproduction.sweeps.own_data import OwnData
-from reproduction.sweeps.reading import Row, SweepError
+from reproduction.sweeps.reading import TRAIN, Row, Wrong
 
 # Tasks that build a model of the catalogue, and options that are the task's own.
 TASKS = ("energy", "force", "graph", "gradient", "behler", "edges")
@@ -17,43 +17,55 @@ OF_TASKS = ("copies", "also")
 FRAMES = 12
 
 
-def check_models(rows: Sequence[Row], data: OwnData) -> None:
-    """Build each model; training is the jobs' own.
-
-    Raises:
-        SweepError: some cannot be built; all of their lines are named.
-    """
-    from keras_models import catalogue
-
+def wrong_models(rows: Sequence[Row], data: OwnData) -> list[Wrong]:
+    """Build each model, and say which lines' cannot be built; training is the jobs' own."""
     known: dict[str, str] = {}
     frames: dict[str, Dataset] = {}
+    wrong = []
     for row in rows:
         e = row.experiment
-        if e.task not in TASKS:
+        if row.base == TRAIN:
+            what, make = json.dumps(row.config, sort_keys=True), _check_training
+        elif e.task in TASKS:
+            parts = [e.model, e.widths, e.activation, e.options, e.dataset]
+            what, make = json.dumps(parts, default=str), _check_model
+        else:
             continue
-        name, options = e.model or "behler", {k: v for k, v in e.options.items()}
-        for own in OF_TASKS:
-            options.pop(own, None)
-        what = json.dumps([name, e.widths, e.activation, options, e.dataset], default=str)
         if what not in known:
-            if e.dataset not in frames:
-                frames[e.dataset] = _some(e, data)
             try:
-                catalogue.build(name, frames[e.dataset], e.widths, e.activation, options)
+                make(row, data, frames)
                 known[what] = ""
             # Whatever a builder makes of what a user wrote.
             except Exception as error:
                 known[what] = str(error).strip().splitlines()[0] or type(error).__name__
         if known[what]:
-            known[what] += f"\0{row.line}"
-    wrong = [text.split("\0") for text in known.values() if text]
-    if wrong:
-        raise SweepError(
-            "\n".join(
-                f"line {', '.join(lines)}: its model cannot be built ({why})"
-                for why, *lines in wrong
-            )
-        )
+            lacks = "training cannot begin" if row.base == TRAIN else "model cannot be built"
+            wrong.append((row.line, f"its {lacks} ({known[what]})"))
+    return wrong
+
+
+def _check_model(row: Row, data: OwnData, frames: dict[str, Dataset]) -> None:
+    from keras_models import catalogue
+
+    e = row.experiment
+    options = {k: v for k, v in e.options.items() if k not in OF_TASKS}
+    if e.dataset not in frames:
+        frames[e.dataset] = _some(e, data)
+    catalogue.build(e.model or "behler", frames[e.dataset], e.widths, e.activation, options)
+
+
+def _check_training(row: Row, *_) -> None:
+    """What scripts/train.py does before the first step."""
+    from fitting.config import Config
+    from fitting.data import load
+    from fitting.settings import completed
+    from keras_models import catalogue
+
+    config = Config(**row.config, seeds=row.seeds).with_checksums()
+    parts = load(config)
+    _, s = completed(config, parts, None)
+    some = parts.train.frames[:FRAMES]
+    catalogue.build(s.model, some, s.widths, s.activation, s.options, dtype=s.dtype_used)
 
 
 def _some(experiment: Experiment, data: OwnData) -> Dataset:

@@ -1,28 +1,27 @@
-"""The commands of scripts/sweep.py: plan, run and table."""
+"""The commands of scripts/sweep.py: plan, data, run and table."""
 
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data_gen.files import write_text
+from data_gen.files import sha256, write_text
 from keras_models.settings import AdamSettings, EdgeSettings
 from reproduction import cli
 from reproduction.engine.leaves import (
     LARGE_MEMORY_MB,
     Leaf,
-    as_json,
     leaf_id,
     leaves_of,
-    remove_outdated,
     wait_minutes,
+    write_plan,
 )
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
 from reproduction.leaves import MARKERS, seconds_before
 from reproduction.sections import EXPERIMENTS
 from reproduction.sweeps import training
-from reproduction.sweeps.building import check_models
+from reproduction.sweeps.building import wrong_models
 from reproduction.sweeps.own_data import OwnData
 from reproduction.sweeps.reading import TRAIN, Row, read_rows
 from reproduction.sweeps.results import headline, incomplete, states_of
@@ -49,11 +48,18 @@ class SweepSpace(cli.Workspace):
         """Folder of its table and page."""
         return self.home
 
+    @property
+    def owner(self) -> Path:
+        """File with the path of its CSV: two of one name would take each other's runs."""
+        return self.home / "of.txt"
+
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the script."""
     p = cli.parser("Run a table of changed experiments: see docs/cluster.md.")
-    p.add_argument("what", choices=("plan", "run", "table"), help="check it; do it; show it")
+    choices = {"plan": "check it", "data": "prepare it", "run": "do it", "table": "show it"}
+    said = "; ".join(f"{name}: {what}" for name, what in choices.items())
+    p.add_argument("what", choices=choices, help=said)
     p.add_argument("csv", type=Path, help="the table")
     p.add_argument("--out", type=Path, metavar="FILE", help="of plan: the jobs, as JSON")
     p.add_argument("--only", metavar="ID", help="of run: one line, sweep/NAME")
@@ -68,26 +74,54 @@ def main(argv: Sequence[str]) -> int:
     """Do what the arguments say; returns the exit status."""
     arguments = parser().parse_args(argv)
     space = SweepSpace(cli.workspace(arguments), arguments.csv)
+    owned = check_owner(space, arguments.csv)
     data = OwnData(arguments.csv.absolute().parent, space.data, space.is_quick)
-    rows = read_rows(arguments.csv, data, space.is_quick, arguments.only or "")
-    if arguments.what == "plan":
+    is_plan = arguments.what == "plan"
+    more = (lambda rows: wrong_models(rows, data)) if is_plan else None
+    rows = read_rows(arguments.csv, data, space.is_quick, arguments.only or "", more)
+    if is_plan:
         return plan(arguments, space, data, rows)
+    # Many jobs at once need not write it.
+    if not owned:
+        write_text(space.owner, f"{arguments.csv.resolve()}\n")
+    # Jobs have their data already, and would get into each other's way.
+    if arguments.what == "data" or (arguments.what == "run" and not arguments.leaf):
+        for row in rows:
+            data.write(row.experiment)
+    if arguments.what == "data":
+        return 0
     return run(arguments, space, rows) if arguments.what == "run" else table(space, rows)
 
 
+def check_owner(space: SweepSpace, csv: Path) -> bool:
+    """Whether a sweep's folder is known as that of its CSV.
+
+    Raises:
+        ReproductionError: it is that of another CSV, which is still there.
+    """
+    try:
+        other = Path(space.owner.read_text(encoding="utf-8").strip())
+    except FileNotFoundError:
+        return False
+    if other.is_file() and other != csv.resolve():
+        raise ReproductionError(
+            f"{space.home} is the folder of another table, {other}: give {csv.resolve()} another "
+            f"file name, or delete {space.owner} if it is to go on there"
+        )
+    return other == csv.resolve()
+
+
 def plan(arguments, space: SweepSpace, data: OwnData, rows: Sequence[Row]) -> int:
-    """Check all that can be checked before anything runs, and write the jobs."""
-    check_models(rows, data)
-    for row in rows:
-        data.write(row.experiment)
+    """Write the jobs of a sweep that was checked; nothing but this file."""
     found = leaves(arguments, space, data, rows)
-    store = Store(space.runs)
-    for name in remove_outdated(space.runs / MARKERS, found, store):
-        cli.console().print(f"its runs are others now, or gone: {name} is done again")
+    out = cli.console()
     if arguments.out:
-        write_text(arguments.out, as_json(found))
+        # A column that no run depends on, such as the name, is in the table all the same.
+        about = sha256(arguments.csv)
+        for name in write_plan(arguments.out, found, Store(space.runs), about):
+            out.print(f"its runs are others now, or gone: {name} is done again", markup=False)
     runs = sum(len(row.seeds) for row in rows)
-    cli.console().print(f"{arguments.csv}: {len(rows)} lines, {runs} runs, {len(found)} jobs")
+    out.print(f"{arguments.csv}: {len(rows)} lines, {runs} runs, {len(found)} jobs", markup=False)
     return 0
 
 

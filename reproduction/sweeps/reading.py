@@ -16,7 +16,7 @@ import glob
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from reproduction.engine.experiment import Experiment
 from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS, select
 from reproduction.sweeps.own_data import OwnData
-from reproduction.sweeps.settings import changed, training_config
+from reproduction.sweeps.settings import changed, plain, stated, training_config
 
 TRAIN = "train"
 RESERVED = ("experiment", "name", "seeds", "data")
@@ -35,6 +35,8 @@ RESERVED = ("experiment", "name", "seeds", "data")
 FOLDER = "sweep"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 LARGEST_SEED = 2**32 - 1
+# Number of a line, and what is wrong with it.
+Wrong = tuple[int, str]
 
 
 class SweepError(ReproductionError):
@@ -49,7 +51,7 @@ class Row:
         name: in the results.
         line: number in the file.
         base: id of the experiment that it changes, or "train".
-        changes: what the line says besides, as written.
+        changes: what the line says besides, as written; at quick size, as it is run.
         experiment: to run; for "train" without a model: only its id, data and seeds count.
         config: attributes of :class:`~fitting.config.Config` for "train", without seeds; or empty.
     """
@@ -72,7 +74,13 @@ class Row:
         return self.experiment.id
 
 
-def read_rows(path: Path, data: OwnData, quick: bool = False, only: str = "") -> list[Row]:
+def read_rows(
+    path: Path,
+    data: OwnData,
+    quick: bool = False,
+    only: str = "",
+    more: Callable[[Sequence[Row]], list[Wrong]] | None = None,
+) -> list[Row]:
     """Read and check a sweep.
 
     Args:
@@ -80,6 +88,7 @@ def read_rows(path: Path, data: OwnData, quick: bool = False, only: str = "") ->
         data: what files of the user's own become.
         quick: take each experiment at quick size.
         only: id of one line; the others are not looked at. Empty for all.
+        more: further checks, of the lines that have passed: what is wrong with them.
 
     Raises:
         SweepError: the file cannot be read, or lines of it make no sense; all of them are named.
@@ -91,10 +100,11 @@ def read_rows(path: Path, data: OwnData, quick: bool = False, only: str = "") ->
         try:
             rows.append(_row(line, cells, data, quick))
         except (ReproductionError, FittingError, DataError, ValueError) as error:
-            wrong.append(f"line {line}: {error}")
+            wrong.append((line, str(error)))
     wrong += _repeated(rows)
+    wrong += more(rows) if more else []
     if wrong:
-        raise SweepError("\n".join(f"{path}, {what}" for what in wrong))
+        raise SweepError("\n".join(f"{path}, line {k}: {why}" for k, why in sorted(wrong)))
     if not rows:
         raise SweepError(f"{path}: there is no line {only or 'below the head'}")
     return rows
@@ -107,7 +117,11 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
             reader = csv.DictReader(file, strict=True, skipinitialspace=True)
             head = [name.strip() for name in reader.fieldnames or ()]
             if "experiment" not in head:
-                raise SweepError(f"{path}: its first line names columns, and one is experiment")
+                names = ", ".join(map(repr, head)) or "nothing"
+                raise SweepError(
+                    f"{path}: its first line names columns, with commas between, and one is "
+                    f"experiment; it names {names}"
+                )
             if twice := [name for name, n in Counter(head).items() if n > 1 or not name]:
                 raise SweepError(f"{path}: its first line has {twice[0]!r} twice, or no name")
             reader.fieldnames = head
@@ -137,7 +151,6 @@ def _row(line: int, cells: dict[str, str], data: OwnData, quick: bool) -> Row:
         raise SweepError(f"name {name!r} has other characters than A-Z, a-z, 0-9 and _.+-")
     seeds = _seeds(cells["seeds"]) if "seeds" in cells else None
     settings = {k: value(v) for k, v in cells.items() if k not in RESERVED}
-    changes = {k: v for k, v in cells.items() if k not in ("experiment", "name")}
     own = {"id": f"{FOLDER}/{name}", "table": FOLDER, "label": name}
     if base == TRAIN:
         if "data" not in cells:
@@ -145,7 +158,7 @@ def _row(line: int, cells: dict[str, str], data: OwnData, quick: bool) -> Row:
         file = data.file(cells["data"])
         config = training_config(settings, file, quick)
         stand_in = Experiment(task=TRAIN, data=data.unread(file), seeds=seeds or (0,), **own)
-        return Row(name, line, base, changes, stand_in, config)
+        return Row(name, line, base, _changes(cells, stand_in, config), stand_in, config)
     if base not in EXPERIMENTS:
         select([glob.escape(base)])  # Says which ids are close, and how to list all.
     if EXPERIMENTS[base].models_of:
@@ -163,7 +176,19 @@ def _row(line: int, cells: dict[str, str], data: OwnData, quick: bool) -> Row:
     if quick:
         experiment = experiment.at_quick_size()
     data.check(experiment)
-    return Row(name, line, base, changes, experiment)
+    return Row(name, line, base, _changes(cells, experiment), experiment)
+
+
+def _changes(
+    cells: Mapping[str, str], experiment: Experiment, config: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    found = {k: v for k, v in cells.items() if k not in ("experiment", "name")}
+    for name in found.keys() - RESERVED:
+        run = stated(experiment, config or {}, name, value(found[name]))
+        found[name] = found[name] if run == value(found[name]) else plain(run)
+    if "seeds" in found:
+        found["seeds"] = " ".join(map(str, experiment.seeds))
+    return found
 
 
 def _name(line: int, cells: Mapping[str, str]) -> str:
@@ -194,17 +219,17 @@ def _seeds(text: str) -> tuple[int, ...]:
     return seeds
 
 
-def _repeated(rows: Sequence[Row]) -> list[str]:
+def _repeated(rows: Sequence[Row]) -> list[Wrong]:
     """Lines that have the name of another, or make a run that another makes."""
     wrong, names, made = [], {}, {}
     for row in rows:
         if row.name in names:
-            wrong.append(f"line {row.line}: name {row.name} is line {names[row.name]}'s")
+            wrong.append((row.line, f"name {row.name} is line {names[row.name]}'s"))
         names.setdefault(row.name, row.line)
         what = json.dumps([row.experiment.settings(), row.config], sort_keys=True, default=str)
         for seed in row.seeds:
             other = made.setdefault((what, seed), row.line)
             if other != row.line:
-                wrong.append(f"line {row.line}: the same as line {other}, seed {seed}")
+                wrong.append((row.line, f"the same as line {other}, seed {seed}"))
                 break
     return wrong

@@ -18,6 +18,8 @@ POSITIONAL = 3
 # Settings of a training on a user's data that are neither its model's nor its optimiser's.
 OF_CONFIG = ("energy_key", "forces_key", "split", "test_share", "validation_share")
 QUICK_STEPS = 20
+# Of Adam's learning rate, and of a cutoff in Å: with more, a job ends badly, or not at all.
+LARGEST = {"learning_rate": 10.0, "cutoff": 100.0}
 
 
 def changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
@@ -27,6 +29,7 @@ def changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
         ReproductionError: it has no such setting, or the value is of another kind.
         ValueError: a value makes no sense.
     """
+    _check_sizes(settings)
     if "model" in settings:
         _check_model(experiment, settings["model"])
     if settings.get("partition", "time") not in PARTITIONS:
@@ -55,6 +58,7 @@ def training_config(settings: Mapping[str, Any], file: str, quick: bool) -> dict
         ReproductionError: there is no such setting, or the number of steps is not given.
         FittingError: a value makes no sense.
     """
+    _check_sizes(settings)
     if "minutes" in settings:
         raise ReproductionError(
             "train needs steps and not minutes, whose number of steps depends on the machine"
@@ -80,6 +84,27 @@ def training_config(settings: Mapping[str, Any], file: str, quick: bool) -> dict
     if quick:
         config["training"]["steps"] = min(QUICK_STEPS, config["training"]["steps"])
     return {k: v for k, v in asdict(Config(**config)).items() if k != "seeds"}
+
+
+def stated(experiment: Experiment, config: Mapping[str, Any], name: str, new: Any) -> Any:
+    """What a cell's setting is in what is run, which at quick size may be another.
+
+    Args:
+        experiment: to run.
+        config: of a line of scripts/train.py, or empty.
+        name: of the column.
+        new: value of the cell.
+    """
+    run = {n: getattr(experiment.training, n) for n in _names(experiment.training)}
+    run |= {n: getattr(experiment, n) for n in OF_EXPERIMENT} | dict(experiment.options)
+    return (config["training"] if config else run).get(name, new)
+
+
+def _check_sizes(settings: Mapping[str, Any]) -> None:
+    """Raise ReproductionError for numbers that cannot be meant."""
+    for name, most in LARGEST.items():
+        if isinstance(new := settings.get(name), (int, float)) and not new <= most:
+            raise ReproductionError(f"{name} is at most {most:g}, not {new}")
 
 
 def _check_model(experiment: Experiment, name: Any) -> None:
@@ -126,12 +151,12 @@ def _like(old: Any, name: str, new: Any) -> Any:
         kind, fits = "a number", number
         new = float(new) if number else new
     elif isinstance(old, tuple):
-        kind, fits = f"a list such as {_plain(old)}", isinstance(new, tuple)
+        kind, fits = f"a list such as {plain(old)}", isinstance(new, tuple)
         fits = fits and _numbers(new) and (not old or _depth(new) == _depth(old))
     else:
         kind, fits = "a word", isinstance(new, str)
     if not fits:
-        raise ReproductionError(f"{name} is {kind}, not {_plain(new)}")
+        raise ReproductionError(f"{name} is {kind}, not {plain(new)}")
     return new
 
 
@@ -145,7 +170,8 @@ def _numbers(entry: Any) -> bool:
     return isinstance(entry, (int, float)) and not isinstance(entry, bool)
 
 
-def _plain(entry: Any) -> str:
+def plain(entry: Any) -> str:
+    """A value as JSON writes it, nearly."""
     return str(entry).replace("(", "[").replace(",)", "]").replace(")", "]")
 
 
