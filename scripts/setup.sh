@@ -20,6 +20,7 @@ if [ "$(sed -n 1p .venv/ready 2>/dev/null)" = "$wanted" ] && is_of_here &&
 fi
 
 . scripts/python311.sh
+[ ! -L .venv ] || stop ".venv is a link: set-up would change the checkout that it belongs to"
 find_python
 "$found" -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||

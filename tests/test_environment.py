@@ -1,6 +1,7 @@
 """The packages are those that the locks say, and the Dockerfile does what the README says."""
 
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -86,6 +87,23 @@ def steps() -> list[str]:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     text = re.sub(r"^#.*\n", "", text, flags=re.M).replace("\\\n", " ")
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def test_another_checkouts_environment_is_left_alone(tmp_path):
+    """Set-up through a link would make it import the packages of this one."""
+    checkout, other = tmp_path / "checkout", tmp_path / "other/.venv"
+    other.mkdir(parents=True)
+    for name in ("scripts/setup.sh", "scripts/python311.sh", "requirements.lock", "setup.py"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, checkout / name)
+    shutil.copytree(ROOT / "amp_baseline", checkout / "amp_baseline")
+    (checkout / ".venv").symlink_to(other)
+    # Nothing to install with, in case that it goes on.
+    environment = {"PATH": "/usr/bin:/bin", "PYTHON": "/bin/true"}
+    command = ["sh", str(checkout / "scripts/setup.sh")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and "error: .venv is a link" in done.stderr
+    assert not list(other.iterdir())
 
 
 def test_dockerfile_is_good_for_the_linter():
