@@ -88,8 +88,8 @@ def choose_energies(
     if not key and everywhere[1:] and everywhere[0] == "energy" and _are_zero(frames, everything):
         everywhere = everywhere[1:]
         notes.append(
-            f"{found[0][everywhere[0]][0]} is taken, not energy, whose forces are 0 in all frames, as where a "
-            "calculator was not asked"
+            f"{found[0][everywhere[0]][0]} is taken, not energy, whose forces are 0 in all frames, "
+            "as where a calculator was not asked"
         )
     everywhere = next(iter(everywhere), None)
     chosen = []

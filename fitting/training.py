@@ -27,7 +27,7 @@ from fitting.page import totals
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
 from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
-from fitting.settings import SHOWN, completed, starting_models
+from fitting.settings import SHOWN, check_settings, completed, model_of, starting_models
 from fitting.show import KNOWN, plain
 from fitting.words import (
     errors_when_solved,
@@ -41,6 +41,9 @@ from keras_models.checkpoints import load_arrays
 from keras_models.fit_edges import EdgeFitSettings
 from keras_models.opening import MODELS
 from keras_models.saving import read_about
+
+# What reference energies are that are not those of isolated atoms.
+FITTED = "least squares of the energies by composition: alone, they have no meaning"
 
 
 def train(
@@ -76,6 +79,7 @@ def train(
         raise FittingError("there are no files to train on: name at least one")
     use_one_thread()
     workers = workers or cores()
+    check_settings(config)
     # First of all, lest a lock be left in a folder of something else.
     _before(folder)
     config = config.with_checksums()
@@ -92,7 +96,7 @@ def train(
         if before:
             console.print(f"Going on with the training in {folder}", markup=False)
         write_config(config, folder / NAME)
-        options = ", ".join(f"{name} {value}" for name, value in settings.options.items())
+        options = plain(model_of(config).get("options", {}))
         console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
         training = _training(folder, config, settings, data)
         if data.test:
@@ -202,11 +206,13 @@ def _training_table(about: Sequence[Mapping]) -> dict[str, str]:
         **seconds,
         "reference energies, eV": ", ".join(f"{e} {x:.6f}" for e, x in references.items()),
         "of isolated atoms": ", ".join(about[0]["isolated"]) or "none",
+        **({"of the others": FITTED} if set(references) - set(about[0]["isolated"]) else {}),
     }
 
 
 def _settings_table(config: Config) -> dict[str, str]:
-    model = {"model": config.model["name"], **config.model, **config.model.get("options", {})}
+    own = model_of(config)
+    model = {"model": own["name"], **own, **own.get("options", {})}
     entries = {
         "files": [Path(f).name for f in config.files],
         "tested on": [Path(f).name for f in config.test] or "a part of the files",

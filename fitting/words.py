@@ -12,8 +12,9 @@ from keras_models.extrapolation import OUTSIDE
 
 # A chosen step below this share of all says that the rest was of no use.
 EARLY = 0.5
-# A chosen step above this share says that the errors were still falling.
-LATE = 0.95
+# A chosen step above this share may say that the errors were still falling: if they fell by more
+# than this share, beyond their noise, over the last quarter of the steps.
+LATE, FALLING, LAST = 0.95, 0.03, 0.75
 RANGES = (
     "Ranges: the model sees an atom through functions of its neighbours, and the range of each is "
     "from the smallest to the largest value in training, element by element; its width is their "
@@ -41,7 +42,8 @@ def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
         steps = [f"{min(chosen.values()):,}"]
     found = [f"Best on the validation block after step {_and(steps)} of {total:,}."]
     share = np.mean(list(chosen.values())) / total
-    if share > LATE:
+    falls = (_fall(c, f"curve_{quantity}") for c in curves.values() for quantity in UNITS)
+    if share > LATE and max(falls) > FALLING:
         found.append(
             "The errors there were still falling: a longer training (--minutes, --steps) would "
             "lower them further."
@@ -53,6 +55,15 @@ def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
             "steps or minutes give as good a model, more and more different frames a better one.",
         ]
     return found
+
+
+def _fall(curve: Mapping[str, np.ndarray], name: str) -> float:
+    """Share by which errors on the validation block fell at last, without their largest rise."""
+    steps, errors = curve["curve_steps"], curve[name][:, 1]
+    errors = errors[(steps >= LAST * steps[-1]) & (steps <= curve["chosen_step"])]
+    if len(errors) < 2 or not np.isfinite(errors).all():
+        return 0.0
+    return float(1 - errors[-1] / errors[0] - max(0.0, np.max(errors[1:] / errors[:-1] - 1)))
 
 
 def errors_when_solved(solved: Mapping | None) -> np.ndarray:
@@ -76,14 +87,17 @@ def of_last_layers(solved: Sequence[Mapping | None]) -> list[str]:
     for k, unit in enumerate(UNITS.values()):
         ends = [[one[name][k] for name in ("before", "after")] for one in done]
         if all(None not in pair for pair in ends):
-            before, after = np.mean(ends, axis=0)
-            parts.append(f"from {number(1000 * before)} to {milli(after, unit)}")
+            before, after = (number(1000 * x) for x in np.mean(ends, axis=0))
+            if before != after:
+                parts.append(f"from {before} to {after} m{unit}")
     whose = "The last layer"
     if len(solved) > 1:
         whose += f" of {len(done)} of {len(solved)} models"
         if len(done) == len(solved):
             whose = "Each model's last layer"
     mean = ", on average," if len(done) > 1 else ""
+    if not parts:
+        return [f"{whose} was then solved exactly, which did not change the RMSE there."]
     return [f"{whose} was then solved exactly: the RMSE there{mean} went {_and(parts)}."]
 
 

@@ -1,4 +1,4 @@
-"""Frames to test on that are trained on, and energies and forces of others than the model's."""
+"""What is known of frames and models: trained on, of another zero or sign, gone on from."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from own_data import frames_of_two_elements, own_config, own_file
 from test_fitting_words import evaluation
 
 from data_gen.frames import Frames
-from fitting import commands, seeds, training
+from fitting import commands, seeds, settings, training
 from fitting.data import load
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation
@@ -159,3 +159,70 @@ def test_no_error_is_given_under_a_wrong_name():
     bare = replace(of, frames=Frames(of.frames.structures, of.frames.energies, unknown))
     vars(bare)["baseline"] = of.baseline
     assert bare.error(FORCE) is None and bare.error(ENERGY).count == 40
+
+
+def test_a_model_that_is_gone_on_from_is_described_by_itself(done, tmp_path, monkeypatch, capsys):
+    """On the terminal, on the page, and again in the model that comes of it."""
+    folder, config = done
+    given = []
+
+    class Fitted:
+        curves, counts, seconds, info = {}, {}, 0.0, {"isolated": [], "last_layer": None}
+
+        def save(self, path, **about):
+            given.append(about["config"]["model"])
+
+    monkeypatch.setattr(seeds, "fit_edges", lambda *_, **__: Fitted())
+    monkeypatch.setattr(training, "_conclude", lambda *_: None)
+    more = replace(config, model={}, continue_from=str(folder))
+    training.train(more, tmp_path / "more", commands.console())
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("model ")]
+    assert line.startswith("model linear_eq4: ") and "rounds 1" in line and "cutoff 4" in line
+    own = json.loads((folder / "config.json").read_text())["model"]
+    assert given == [own]
+    rows = training._settings_table(training.read_config(tmp_path / "more/config.json"))
+    for name, value in (("cutoff", "4"), ("polynomials", "3"), ("rounds", "1"), ("widths", "5")):
+        assert rows[name].removesuffix(".0") == value
+    # Of a model that says nothing of its settings, the cutoff is known.
+    monkeypatch.setattr(settings, "read_about", lambda _: {})
+    bare = settings.model_of(replace(more, model={"name": "linear_eq4"}))
+    assert bare == {"name": "linear_eq4", "options": {"cutoff": 4.0}}
+
+
+def test_what_cannot_be_is_refused_before_data_are_read(done, tmp_path, monkeypatch):
+    _, config = done
+    monkeypatch.setattr(training, "load", lambda _: pytest.fail("read"))
+    (tmp_path / "none").mkdir()
+    (tmp_path / "note.keras").write_text("")
+    for changed, told in (
+        ({"model": {"name": "eq2"}}, "'eq2' is no model for frames of any size"),
+        ({"continue_from": str(tmp_path / "gone.keras")}, "there is no file .*gone.keras"),
+        ({"continue_from": str(tmp_path / "none")}, "no model .* is there"),
+        ({"continue_from": str(tmp_path / "note.keras")}, "cannot be continued from"),
+    ):
+        with pytest.raises(FittingError, match=told):
+            training.train(replace(config, **changed), tmp_path / "new")
+
+
+def test_another_training_in_the_folder_is_told_in_few_words(done, tmp_path):
+    """After what is wrong with the new one itself; not by checksums."""
+    folder, config = done
+    path = own_file(tmp_path)
+    other = replace(config, files=(str(path),), training={"steps": 9}, model={}, seeds=(1,))
+    with pytest.raises(FittingError) as caught:
+        training.train(other, folder)
+    said = str(caught.value)
+    files = [f"{p.name}/mine.extxyz" for p in (folder.parent, tmp_path)]
+    assert f"differs in files ({files[0]} before, {files[1]} now), seeds" in said
+    assert "training.steps (8 before, 9 now) and " in said and "sha256" not in said
+    assert len(said) < 500
+    # An element that the model does not know comes first.
+    text = path.read_text().replace("Pt ", "Ni ")
+    path.write_text(text)
+    again = replace(config, files=(str(path),), model={}, continue_from=str(folder))
+    with pytest.raises(FittingError, match="knows Au, Pt and not Ni: leave out"):
+        training.train(again, folder)
+    # The same names with other contents.
+    before = config.with_checksums()
+    now = replace(before, sha256={config.files[0]: "0"})
+    assert before.told(now) == "the contents of mine.extxyz"
