@@ -25,7 +25,7 @@ OUTLIER_SPREADS = 50.0
 # Forces larger than this, eV/Å, or than so many times that of an ordinary frame, are outliers.
 LARGE_FORCE, LARGE_FORCE_TIMES, ORDINARY_FORCE = 1000.0, 100.0, 30.0
 # Frames whose forces are all 0 are doubted from so many and from this share of the frames on.
-FEWEST_ZERO, MOST_ZERO = 2, 0.05
+FEWEST_ZERO, MOST_ZERO = 2, 0.1
 # Outliers are not sought among differences that any calculation has, eV per atom.
 SMALLEST_SPREAD = 1e-4
 # Two atoms closer than this share of the sum of their covalent radii are named.
