@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from fitting.evaluation import Evaluation
 from fitting.known import own_errors
 from fitting.metrics import ENERGY, FORCE
 from fitting.words import of_tested_frames, worse_than_nothing
+from reproduction.engine.provenance import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +228,17 @@ def test_another_training_in_the_folder_is_told_in_few_words(done, tmp_path):
     before = config.with_checksums()
     now = replace(before, sha256={config.files[0]: "0"})
     assert before.told(now) == "the contents of mine.extxyz"
+
+
+def test_the_evaluation_in_the_examples_works(done, capsys):
+    """On a model and frames of the test instead of the example's."""
+    folder, config = done
+    text = (ROOT / "examples/README.md").read_text(encoding="utf-8")
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "evaluate(" in c]
+    for old, new in (("au12.extxyz", config.files[0]), ("au12", str(folder))):
+        assert f'"{old}"' in code or f'"examples/{old}"' in code
+        code = code.replace(f'"examples/{old}"', repr(new)).replace(f'"{old}"', repr(new))
+    with graphs_alone():
+        exec(code, {})
+    energy, force = map(float, capsys.readouterr().out.splitlines()[0].split())
+    assert 0 < energy < np.inf and 0 < force < np.inf
