@@ -153,8 +153,8 @@ def _of_energies(of: Evaluation, own: Mapping[str, float]) -> list[str]:
         there = f", {milli(usual, e.unit)} in the model's own training" if usual else ""
         found.append(
             f"Nearly all of it is one shift, {milli(e.bias, e.unit)}: the energies have another "
-            "zero, as those of another method, setting or unit have, or without what was "
-            f"subtracted here or there ({milli(left, e.unit)} are left without it{there})."
+            "zero, as those of another method, setting or unit have, or where reference energies "
+            f"were subtracted ({milli(left, e.unit)} are left without it{there})."
         )
         if not found[1:]:
             found.insert(0, f"Energies are off by {milli(e.rmse, e.unit)}.")
@@ -174,15 +174,16 @@ def _of_forces(of: Evaluation) -> list[str]:
     # Energies that are learned have gradients that are about right.
     if energy and energy.rmse < LEARNED * energy.baseline:
         correlation, slope = _alike(of)
+        alike = number(correlation)
         if correlation < -ALIKE:
             text += (
                 f" Predicted forces point against those of the frames (correlation "
-                f"{correlation:.2f}), though energies are learned: these seem to be gradients, of "
+                f"{alike}), though energies are learned: these seem to be gradients, of "
                 "the wrong sign."
             )
         elif text and correlation > ALIKE and not 0.5 < slope < 2:
             text += (
-                f" They have the direction of those of the frames (correlation {correlation:.2f}) "
+                f" They have the direction of those of the frames (correlation {alike}) "
                 f"and {slope:.3g} times their size: the units of forces or energies may be wrong."
             )
         elif text:

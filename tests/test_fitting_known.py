@@ -140,7 +140,7 @@ def test_the_errors_of_the_own_training_are_of_its_test_part(done):
 def test_forces_of_the_wrong_sign_or_size_are_told_by_their_direction():
     """Energies are learned: their gradients point as forces do."""
     gradients = worse_than_nothing(shifted(0.0, -1.0))[0]
-    assert "Forces are worse than none" in gradients and "(correlation -1.00)" in gradients
+    assert "Forces are worse than none" in gradients and "(correlation −1.00)" in gradients
     assert "gradients, of the wrong sign" in gradients
     # Between both, forces of nearly zero are no worse than none.
     assert "wrong sign" in worse_than_nothing(shifted(0.0, -0.05))[0]

@@ -180,6 +180,16 @@ def test_the_error_once_the_last_layer_was_solved_is_in_the_figure(tmp_path, mon
     assert labels.count("last layer solved") == 1
 
 
+def test_axes_of_parity_are_named_with_their_units(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "save", lambda figure, *_, **__: drawn.append(figure) or [tmp_path])
+    of = evaluation([0.1, -0.1] * 3, 0.9)
+    for quantity in (ENERGY, FORCE):
+        plots._parity(tmp_path, [of], quantity)
+    names = [figure.axes[0].get_xlabel() for figure in drawn]
+    assert names == ["true relative E per atom / eV", "true F / (eV/Å)"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
