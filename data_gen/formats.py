@@ -51,6 +51,10 @@ def read_file(name: str | Path) -> FileOfFrames:
     path, chosen = _sliced(str(name))
     if not path.exists():
         raise DataError(f"{path}: no such file")
+    if (path / "config.json").is_file() and (path / "models").is_dir():
+        raise DataError(
+            f"{path}: the folder of a training, not data: name the files of frames themselves"
+        )
     if path.is_file() and not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
     try:

@@ -24,6 +24,8 @@ SAME_A = 1e-6
 OUTLIER_SPREADS = 50.0
 # Forces larger than this, eV/Å, or than so many times that of an ordinary frame, are outliers.
 LARGE_FORCE, LARGE_FORCE_TIMES, ORDINARY_FORCE = 1000.0, 100.0, 30.0
+# Frames whose forces are all 0 are doubted from so many and from this share of the frames on.
+FEWEST_ZERO, MOST_ZERO = 2, 0.1
 # Outliers are not sought among differences that any calculation has, eV per atom.
 SMALLEST_SPREAD = 1e-4
 # Two atoms closer than this share of the sum of their covalent radii are named.
@@ -48,6 +50,7 @@ class Inspection:
         distances: nearest neighbours of each frame.
         first_copy: (n,), number of the first frame that each frame is a copy of, or its own.
         warnings: what looks wrong, in sentences with numbers.
+        unchecked: that units and signs could not be checked, in a sentence, if so.
         refusal: why nothing sensible can be learned from the frames; empty if it can.
     """
 
@@ -59,6 +62,7 @@ class Inspection:
     distances: Distances
     first_copy: np.ndarray
     warnings: tuple[str, ...]
+    unchecked: tuple[str, ...]
     refusal: str
 
     def require_trainable(self) -> None:
@@ -88,7 +92,7 @@ class Inspection:
         if self.reading.isolated:
             rows.append(("isolated", _per_element(self.reading.isolated)))
         rows.append(("labels", self.reading.energy_key + _and(self.reading.forces_key)))
-        rows += [("note", note) for note in self.reading.notes]
+        rows += [("note", note) for note in (*self.reading.notes, *self.unchecked)]
         rows += [("warning", warning) for warning in self.warnings]
         return "\n".join(f"{name:<12} {value}" for name, value in rows)
 
@@ -101,17 +105,28 @@ def inspect(reading: Reading) -> Inspection:
     largest = np.array([np.sqrt((f**2).sum(-1).max(initial=0)) for f in frames.forces])
     distances = Distances.of(frames)
     first = first_copies(frames)
+    work = units.work(frames)
     warnings = [
         *_warn_of_copies(reading, first),
         *_warn_of_energies(reading, residuals, spread),
         *_warn_of_forces(reading, largest),
         *_warn_of_distances(reading, distances),
         *_warn_of_isolated(reading),
-        *units.signs(frames, distances),
+        *units.signs(frames, distances, work),
     ]
+    unchecked = units.unchecked(frames, work)
     refusal = _refusal(frames, first)
     return Inspection(
-        reading, references, residuals, spread, largest, distances, first, tuple(warnings), refusal
+        reading,
+        references,
+        residuals,
+        spread,
+        largest,
+        distances,
+        first,
+        tuple(warnings),
+        tuple(unchecked),
+        refusal,
     )
 
 
@@ -229,10 +244,21 @@ def _warn_of_forces(reading: Reading, largest: np.ndarray) -> list[str]:
         return []
     if not largest[known].any():
         return ["all forces are 0: they may be missing rather than known"]
-    limit = max(LARGE_FORCE_TIMES * np.median(largest[known]), ORDINARY_FORCE)
-    outliers = np.flatnonzero(known & (largest > min(limit, LARGE_FORCE)))
+    limit, usual = LARGE_FORCE, np.median(largest[known])
+    if usual < ORDINARY_FORCE:
+        limit = min(limit, max(LARGE_FORCE_TIMES * usual, ORDINARY_FORCE))
+    else:
+        # Where forces of all frames are large, units are doubted, and none is an outlier by that.
+        limit = max(limit, LARGE_FORCE_TIMES * usual)
+    outliers = np.flatnonzero(known & (largest > limit))
     outliers = outliers[np.argsort(-largest[outliers], kind="stable")]
-    found = [
+    found, none = [], int((known & (largest == 0)).sum())
+    if none >= FEWEST_ZERO and none > MOST_ZERO * known.sum():
+        found.append(
+            f"forces are 0 in {none} of {known.sum()} frames: they may be missing there rather "
+            "than known"
+        )
+    found += [
         f"the largest force in {reading.origins[k]} is {largest[k]:.4g} eV/Å"
         for k in outliers[:NAMED]
     ]

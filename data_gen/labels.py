@@ -35,6 +35,14 @@ FORCES = (
     "qm_force",
     "target_force",
 )
+# Arrays of three columns that are no forces.
+NO_FORCES = ("positions", "momenta", "velocities", "vel", "velo", "magmoms", "initial_magmoms")
+# A comment line of CP2K's trajectories, whose energies are in Hartree.
+CP2K = {"i", "time", "E"}
+TO_HARTREE = (
+    "is an energy of CP2K, in Hartree: multiply it by 27.2114 and write energy=..., in eV, into "
+    "the file"
+)
 # What a frame says of its stress or virial is not read.
 STRESS = ("stress", "virial")
 # Energies closer than this, eV, are the same.
@@ -64,15 +72,26 @@ def choose_energies(
         frames: as ASE reads them.
         origins: path and index of each frame, for messages.
         key: name of the energies. By default the first of :data:`ENERGY` that all frames have, or,
-            if there is none, the first that each frame has.
+            if there is none, the first that each frame has. "energy" comes last where the forces
+            beside it are all 0, as a calculator leaves them that was not asked.
 
     Raises:
-        DataError: a frame has no energy, or it is not finite.
+        DataError: a frame has no energy, it is not finite, or known to be in Hartree.
     """
     everything = [_values(frame) for frame in frames]
+    for values, origin in zip(everything, origins, strict=True):
+        if key == "E" and set(values) >= CP2K:
+            raise DataError(f"{origin.path}: E in frame {origin.index} {TO_HARTREE}")
     found = [_energies(values, key) for values in everything]
-    names = [key] if key else ENERGY
-    everywhere = next((name for name in names if all(name in one for one in found)), None)
+    names, notes = ([key] if key else list(ENERGY)), []
+    everywhere = [name for name in names if all(name in one for one in found)]
+    if not key and everywhere[1:] and everywhere[0] == "energy" and _are_zero(frames, everything):
+        everywhere = everywhere[1:]
+        notes.append(
+            f"{found[0][everywhere[0]][0]} is taken, not energy, whose forces are 0 in all frames, "
+            "as where a calculator was not asked"
+        )
+    everywhere = next(iter(everywhere), None)
     chosen = []
     for values, origin, one in zip(everything, origins, found, strict=True):
         name = everywhere or next((name for name in names if name in one), None)
@@ -88,7 +107,7 @@ def choose_energies(
                 f"{origin.path}: energies are not finite (NaN or infinite) in frame {origin.index}"
             )
     taken = [name for name, _ in chosen]
-    notes = [*_several(taken), *_not_taken(everything, chosen)]
+    notes += [*_several(taken), *_not_taken(everything, chosen)]
     energies = np.array([value for _, value in chosen], dtype=float)
     return Labels(", ".join(dict.fromkeys(taken)), energies, tuple(notes))
 
@@ -103,10 +122,12 @@ def choose_forces(
         origins: path and index of each frame, for messages.
         key: name of the forces. By default, that which most frames have of those that are named as
             the energies are, and of :data:`FORCES`; the first of these if several are as frequent.
+            "forces" that are all 0 belong to no other energies than "energy".
         energy_key: name of the energies.
 
     Raises:
-        DataError: no frame has forces of the given name, or they are not finite.
+        DataError: no frame has forces of the given name, those of a usual name have not three
+            columns, or they are not finite.
     """
     everything = [_values(frame) for frame in frames]
     found = [
@@ -115,20 +136,16 @@ def choose_forces(
     stem = energy_key.split(", ")[0].lower()
     partners = [stem.replace("energy", word) for word in ("forces", "force")] if stem else []
     names = [key] if key else list(dict.fromkeys([*partners, *FORCES]))
+    if not key and stem not in ("energy", "free_energy") and _are_zero(frames, everything):
+        names.remove("forces")
     name = max(names, key=lambda name: sum(name in one for one in found))
     missing = sum(name not in one for one in found)
     if key and missing == len(frames):
-        arrays = sorted(
-            {
-                name
-                for values, frame in zip(everything, frames, strict=True)
-                for name, value in values.items()
-                if np.shape(value) == (len(frame), 3) and name != "positions"
-            }
-        )
+        odd = _odd(everything[0], frames[0], [key])
+        arrays = ", ".join(_of_three_columns(everything, frames)) or "positions only"
         raise DataError(
-            f"{origins[0].path}: no forces named {key}; "
-            f"arrays of three columns are {', '.join(arrays) or 'positions only'}"
+            f"{origins[0].path}: no forces named {key}{f' ({odd})' if odd else ''}; "
+            f"arrays of three columns are {arrays}"
         )
     taken, values = "", []
     for frame, origin, one in zip(frames, origins, found, strict=True):
@@ -141,10 +158,20 @@ def choose_forces(
                 )
             values.append(value)
         else:
+            if odd := _odd(
+                everything[len(values)], frame, [name] if missing < len(frames) else names
+            ):
+                raise DataError(
+                    f"{origin.path}: in frame {origin.index} {odd}, not three for each atom"
+                )
             values.append(np.full((len(frame), 3), np.nan))
     notes = []
     if missing == len(frames):
-        notes.append("there are no forces: energies alone can be learned")
+        others = ", ".join(_of_three_columns(everything, frames))
+        notes.append(
+            "there are no forces: energies alone can be learned"
+            + (f"; if {others} are forces, name them (--forces-key)" if others else "")
+        )
     elif missing:
         notes.append(f"forces are missing in {missing} of {len(frames)} frames")
     of_stress = {name for name in set().union(*everything) if _is_stress(name)}
@@ -155,6 +182,41 @@ def choose_forces(
             "compared"
         )
     return Labels(taken, tuple(values), tuple(notes))
+
+
+def _are_zero(frames: Sequence[Atoms], everything: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all frames have "forces", and these are 0, also of atoms that have others."""
+    if all(len(frame) == 1 for frame in frames):
+        return False
+    return all("forces" in values and not np.any(values["forces"]) for values in everything)
+
+
+def _of_three_columns(
+    everything: Sequence[Mapping[str, Any]], frames: Sequence[Atoms]
+) -> list[str]:
+    """Names of arrays that may be forces."""
+    return sorted(
+        {
+            str(name)
+            for values, frame in zip(everything, frames, strict=True)
+            for name, value in values.items()
+            if np.shape(value) == (len(frame), 3)
+            and _small(name) not in NO_FORCES
+            and np.any(value)
+        }
+    )
+
+
+def _odd(values: Mapping[str, Any], frame: Atoms, names: Sequence[str]) -> str:
+    """What is wrong with an array of one of these names that is not of three columns."""
+    for name, value in values.items():
+        if _small(name) not in names and name not in names:
+            continue
+        shape, n = np.shape(value), len(frame)
+        if shape and shape != (n, 3) and (shape[0] == n or np.size(value) == 3 * n):
+            columns = shape[1] if shape[1:] else shape[0]
+            return f"{name} has {columns} {'columns' if shape[1:] else 'numbers'}"
+    return ""
 
 
 def _values(frame: Atoms) -> dict[str, Any]:
@@ -223,11 +285,6 @@ def _so_many(found: Sequence[Mapping]) -> str:
 
 def _what_it_has(values: Mapping[str, Any]) -> str:
     """What a frame without energy has instead, as the rest of a sentence, with what to do."""
-    values = {
-        name: value
-        for name, value in values.items()
-        if name not in ("numbers", "positions", "forces")
-    }
     for name, value in values.items():
         if value is True and _is_number(name):
             return (
@@ -236,9 +293,15 @@ def _what_it_has(values: Mapping[str, Any]) -> str:
             )
         if str(name).lower() in ENERGY and _number(value) is None:
             return f"has {name}={value}, which is not a number: leave the frame out or compute it"
-    if not values:
+    if set(values) >= CP2K:
+        return f"has E, which {TO_HARTREE}"
+    scalars = [str(x) for x, v in values.items() if np.ndim(v) == 0 and _number(v) is not None]
+    if scalars:
+        return f"has {', '.join(scalars)}: name the energies (energy_key, --energy-key)"
+    if set(values) <= {"numbers", "positions", "forces"}:
         return "has no keys at all: write energy=..., in eV, into the file"
-    return f"has {', '.join(map(str, values))}: name the energies (energy_key, --energy-key)"
+    others = ", ".join(str(name) for name in values if name not in ("numbers", "positions"))
+    return f"has {others}, no number for all of it: write energy=..., in eV, into the file"
 
 
 def _is_number(text: str) -> bool:

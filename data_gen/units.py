@@ -12,10 +12,11 @@ _KCAL, _KJ = u.kcal / u.mol, u.kJ / u.mol
 # What a ratio of energy differences to the work of forces tells: (ratio, words).
 CAUSES = (
     (-1.0, "forces have the wrong sign: they are gradients"),
-    (1 / u.Hartree, "energies seem to be in Hartree"),
-    (1 / u.Rydberg, "energies seem to be in Rydberg"),
-    (1 / _KCAL, "energies seem to be in kcal/mol"),
-    (1 / _KJ, "energies seem to be in kJ/mol"),
+    (1 / u.Hartree, f"energies seem to be in Hartree ({u.Hartree:.5g} eV)"),
+    (1 / u.Rydberg, f"energies seem to be in Rydberg ({u.Rydberg:.5g} eV)"),
+    (1 / _KCAL, f"energies seem to be in kcal/mol ({_KCAL:.4g} eV)"),
+    (1 / _KJ, f"energies seem to be in kJ/mol ({_KJ:.4g} eV)"),
+    (1000.0, "energies seem to be in meV (0.001 eV)"),
     (u.Hartree / u.Bohr, "forces seem to be in Hartree/bohr"),
     (u.Rydberg / u.Bohr, "forces seem to be in Rydberg/bohr"),
     (_KCAL, "forces seem to be in kcal/mol/Å"),
@@ -27,7 +28,10 @@ CAUSES = (
     (10.0, "positions seem to be in nm"),
     (u.Bohr, "positions seem to be in bohr"),
     (0.1, "forces seem to be in eV/nm"),
+    (0.001, "forces seem to be in meV/Å"),
 )
+# Units of forces that make numbers large, in eV/Å.
+FORCES = {"kcal/mol/Å": _KCAL, "kJ/mol/Å": _KJ, "meV/Å": 0.001}
 # Ratios this near to one of these are explained by it, or, if there is none, may be explained by
 # those that are as near as the second: forces on the way are not just the mean of both ends'.
 NEAR_CAUSE, NEARBY_CAUSE = 1.06, 1.25
@@ -38,8 +42,9 @@ FEWEST_PAIRS, MOST_PAIRS = 4, 2000
 AGREE, WITHIN = 0.6, 0.3
 # Nearest neighbours are at about one sum of covalent radii; at these multiples, units are wrong.
 SHORT, LONG = 0.35, 1.6
-# Forces of an ordinary frame are smaller than this, eV/Å.
+# Forces of an ordinary frame are smaller than this, eV/Å; those of most are between these.
 ORDINARY_RMS = 10.0
+USUAL_RMS = (0.3, 3.0)
 
 
 class Work(NamedTuple):
@@ -55,6 +60,11 @@ class Work(NamedTuple):
     ratio: float
     agreement: float
     pairs: int
+
+    @property
+    def can_be_trusted(self) -> bool:
+        """Whether there are enough pairs that agree."""
+        return self.pairs >= FEWEST_PAIRS and self.agreement >= AGREE
 
 
 def work(frames: Frames) -> Work:
@@ -87,11 +97,29 @@ def work(frames: Frames) -> Work:
     return Work(float(median), float(weights[agree].sum()), len(pairs))
 
 
-def signs(frames: Frames, distances: Distances) -> list[str]:
-    """Sentences on units that look wrong, with the numbers that say so."""
+def unchecked(frames: Frames, done: Work) -> list[str]:
+    """That energies and forces could not be compared, in a sentence, if there are forces."""
+    if done.can_be_trusted or not frames.with_forces.any():
+        return []
+    return [
+        "units and signs are not checked: too few successive frames are near each other (pairs "
+        f"found: {done.pairs})"
+        if done.pairs < FEWEST_PAIRS
+        else "units and signs are not checked: the work of forces says too little (pairs found: "
+        f"{done.pairs}, agreement {100 * done.agreement:.0f} %)"
+    ]
+
+
+def signs(frames: Frames, distances: Distances, done: Work) -> list[str]:
+    """Sentences on units that look wrong, with the numbers that say so.
+
+    Args:
+        frames: all of them.
+        distances: between their atoms.
+        done: as of :func:`work`.
+    """
     found = []
-    done = work(frames)
-    if done.pairs >= FEWEST_PAIRS and done.agreement >= AGREE and not 0.7 < done.ratio < 1.4:
+    if done.can_be_trusted and not 0.7 < done.ratio < 1.4:
         cause = _cause(done.ratio, frames)
         found.append(
             f"energy differences of successive frames are {done.ratio:.3g} times the work of "
@@ -107,10 +135,17 @@ def signs(frames: Frames, distances: Distances) -> list[str]:
     rms = [np.sqrt((f**2).mean()) for f in frames.forces if len(f) > 1 and np.isfinite(f).all()]
     if rms and np.median(rms) > ORDINARY_RMS:
         found.append(
-            f"the RMS of forces is {np.median(rms):.3g} eV/Å in an ordinary frame, which is much: "
-            "they may be in kcal/mol/Å"
+            f"the RMS of forces is {np.median(rms):.3g} eV/Å in an ordinary frame, which is much"
+            + _units_of_forces(float(np.median(rms)))
         )
     return found
+
+
+def _units_of_forces(rms: float) -> str:
+    """In what units forces of that size would be usual ones; empty if in none."""
+    low, high = USUAL_RMS
+    fit = [f"{unit} ({x:.4g} eV/Å)" for unit, x in FORCES.items() if low < rms * x < high]
+    return f": they may be in {' or '.join(fit)}" if fit else ""
 
 
 def _cause(ratio: float, frames: Frames) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from data_gen.division import KINDS
 from data_gen.files import sha256, write_text
 from fitting.errors import FittingError
+from fitting.show import plain
 from keras_models.settings import EdgeSettings
 
 NAME = "config.json"
@@ -26,6 +27,9 @@ OF_MODEL = ("name", "widths", "activation", "options", "dtype")
 OF_TRAINING = tuple(f.name for f in fields(EdgeSettings) if f.name != "validation")
 SWITCHES = tuple(f.name for f in fields(EdgeSettings) if isinstance(f.default, bool))
 SHARE = 0.1
+# Settings whose differences are told first, and how many are.
+FIRST = ("files", "test", "continue_from", "model.name", "seeds", "minutes", "training.steps")
+TOLD = 3
 LARGEST_SEED = 2**32 - 1
 
 
@@ -150,6 +154,19 @@ class Config:
         one, two = (_flat(json.loads(json.dumps(c))) for c in both)
         return sorted(name for name in {*one, *two} if one.get(name) != two.get(name))
 
+    def told(self, other: "Config") -> str:
+        """The differences that matter most, with the values here ("before") and of the other."""
+        names = self.differences(other)
+        own = [name for name in names if not name.startswith("sha256.")]
+        if not own:
+            changed = ", ".join(Path(name.removeprefix("sha256.")).name for name in names)
+            return f"the contents of {changed}"
+        own.sort(key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+        one, two = (_flat(asdict(c)) for c in (self, other))
+        words = [f"{n} ({_short(one.get(n))} before, {_short(two.get(n))} now)" for n in own[:TOLD]]
+        more = f" and {len(own) - TOLD} more" if len(own) > TOLD else ""
+        return f"{', '.join(words)}{more}"
+
 
 OF_ALL = tuple(f.name for f in fields(Config))
 
@@ -207,6 +224,14 @@ def write_config(config: Config, path: Path) -> None:
     relative = config.moved(lambda name: os.path.relpath(name, folder))
     text = json.dumps(asdict(relative), indent=2, ensure_ascii=False)
     write_text(Path(path), text + "\n")
+
+
+def _short(value: Any) -> str:
+    """A value in a sentence; of paths the last parts, of many the first."""
+    if isinstance(value, (list, tuple)) and value and all(isinstance(x, str) for x in value):
+        names = [os.path.join(*Path(x).parts[-2:]) for x in value]
+        return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if names[2:] else "")
+    return plain(value)
 
 
 def _flat(entries: Mapping, prefix: str = "") -> dict[str, Any]:

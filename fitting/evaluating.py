@@ -12,10 +12,10 @@ from fitting.config import checksum
 from fitting.data import part_of
 from fitting.errors import FittingError
 from fitting.evaluation import Potential, evaluate
-from fitting.known import excess, places, trained_on
+from fitting.known import excess, own_errors, places, trained_on
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
-from fitting.show import KNOWN, NEW
+from fitting.show import NEW
 from fitting.words import of_known_frames, of_places, of_spread, worse_than_nothing
 
 
@@ -59,17 +59,14 @@ def evaluate_files(
     if outside is not None:
         labels["place"] = tuple(places(outside))
     whole = evaluate(potential, part.frames, labels=labels)
-    parts, new = [whole], np.ones(len(part.frames), bool)
-    if known is not None and known.any() and not known.all():
-        new = ~known
-        parts = [whole.part_of(known, KNOWN), whole.part_of(new, NEW)]
-    last, which = parts[-1], np.flatnonzero(new)
+    parts = whole.apart(known, NEW)
+    last, which = parts[-1], np.flatnonzero(~known if parts[1:] else np.ones(len(whole.frames)))
     words = [
         *of_known_frames(known),
         *of_places(outside and [outside[k] for k in which]),
         *of_spread(last),
     ]
-    alarms = worse_than_nothing(last)
+    alarms = worse_than_nothing(last, own_errors(potential.parts))
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)
     names = ", ".join(Path(f).name for f in files)

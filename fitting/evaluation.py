@@ -13,8 +13,9 @@ from ase import Atoms
 
 from data_gen.frames import Frames, is_isolated
 from fitting.errors import FittingError
-from fitting.metrics import Errors, errors, of_frames
+from fitting.metrics import UNITS, Errors, errors, of_frames
 from fitting.predicting import InFewShapes
+from fitting.show import KNOWN
 from keras_models.backend import keras
 from keras_models.edges import takes_edges
 from keras_models.opening import listed, open_ensemble
@@ -103,8 +104,31 @@ class Evaluation:
             part=part,
         )
 
+    def apart(self, known: np.ndarray | None, name: str) -> list["Evaluation"]:
+        """Frames that were trained on as a part of their own, which comes before the new ones.
+
+        Args:
+            known: (n,) bool, see :func:`fitting.known.trained_on`; None if that is not known.
+            name: of the part of the new ones.
+
+        Returns:
+            This evaluation alone if none or all are known.
+        """
+        if known is None or not known.any() or known.all():
+            return [self]
+        return [self.part_of(known, KNOWN), self.part_of(~known, name)]
+
     def error(self, quantity: str) -> Errors | None:
-        """The errors of a quantity on all frames; None if it is not known."""
+        """The errors on all frames of a quantity, a key of :data:`~fitting.metrics.UNITS`.
+
+        Returns:
+            None for forces if no frame has them.
+
+        Raises:
+            FittingError: there is no such quantity.
+        """
+        if quantity not in UNITS:
+            raise FittingError(f"there are no errors of {quantity!r}: take {' or '.join(UNITS)}")
         found = [e for e in self.metrics if e.group == "all" and e.quantity == quantity]
         return found[0] if found else None
 

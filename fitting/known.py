@@ -1,12 +1,14 @@
 """What models know of frames: whether they were trained on them, and how far outside they are."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data_gen.frames import Frames, Structure
+from fitting.metrics import UNITS
 from keras_models.backend import keras
 from keras_models.batch import batches, cutoff_of, tensors_of
 from keras_models.building import dtype_of
@@ -18,6 +20,8 @@ from keras_models.saving import read_about
 DECIMALS = 5
 DIGITS = 12
 CHUNK = 32
+# File of a training's folder with the errors.
+SUMMARY = "metrics.json"
 INSIDE, NEAR, FAR = "inside", "at its edge", "far outside"
 
 
@@ -43,6 +47,24 @@ def trained_on(models: Sequence, frames: Frames) -> np.ndarray | None:
         if not isinstance(one, keras.Model):
             known.update(read_about(Path(one)).get("frames", ()))
     return np.array([f in known for f in fingerprints(frames)]) if known else None
+
+
+def own_errors(models: Sequence) -> dict[str, float]:
+    """RMSE of each quantity in the models' own training, eV/atom and eV/Å; empty if not known.
+
+    Of the test part, by the folder that the models are in, or else of the validation block.
+    """
+    paths = [Path(one) for one in models if not isinstance(one, keras.Model)]
+    if not paths:
+        return {}
+    try:
+        summary = json.loads((paths[0].parent.parent / SUMMARY).read_text(encoding="utf-8"))
+        errors = summary["errors"]
+        rows = next(errors[part] for part in ("test", "validation") if part in errors)
+        return {row["quantity"]: row["rmse"] for row in rows if row["rmse"] is not None}
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        solved = (read_about(paths[0]).get("last_layer") or {}).get("after") or ()
+        return {q: x for q, x in zip(UNITS, solved, strict=False) if x is not None}
 
 
 def excess(

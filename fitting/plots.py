@@ -98,7 +98,7 @@ def _parity(folder: Path, parts: Sequence[Evaluation], quantity: str) -> Path | 
     limits = (both.min() - pad, both.max() + pad)
     axes.plot(limits, limits, color="black", linewidth=0.6, zorder=0)
     axes.set(xlim=limits, ylim=limits, aspect="equal")
-    symbol = "E per atom, relative," if quantity == ENERGY else "F"
+    symbol = "relative E per atom" if quantity == ENERGY else "F"
     axes.set_xlabel(axis_name(f"true {symbol}", AXES[quantity]))
     axes.set_ylabel(axis_name(f"predicted {symbol}", AXES[quantity]))
     axes.locator_params(nbins=5)

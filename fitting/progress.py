@@ -1,15 +1,23 @@
 """Progress of trainings with the time left, on a terminal or as lines; stopping by a signal."""
 
 import contextlib
+import math
 import signal
+import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 LINE_SECONDS = 15.0
+# Of the pace, intervals count with at most so many times the median of the last ones: what is
+# compiled in between is not done again.
+MOST_TIMES, RECENT = 10.0, 50
+# The end that is expected follows the pace in about so many seconds.
+SMOOTH_SECONDS = 30.0
 QUIET = Console(quiet=True)
 # How the text of a part of a task begins, and what its time left is for: others come after it.
 PHASES = {
@@ -44,9 +52,7 @@ class Bars:
         self._tasks = [self._bars.add_task(x, total=1.0, text="waiting") for x in self.labels]
         self._texts = ["waiting"] * len(self.labels)
         self._last = time.monotonic()
-        # Of each task's phase: its name, and its first fraction and when that was reported, from
-        # which the time left is estimated.
-        self._first: dict[int, tuple[str, float, float]] = {}
+        self._phases: dict[int, _Phase] = {}
 
     def __enter__(self) -> "Bars":
         self._bars.start()
@@ -73,14 +79,47 @@ class Bars:
             self.console.print("; ".join(f"{a}: {b}" for a, b in both), markup=False)
 
     def _left(self, number: int, fraction: float, text: str, now: float) -> str:
-        phase = next((name for name in PHASES if text.startswith(name)), "")
-        before, start, since = self._first.get(number, ("", 0.0, now))
-        if fraction > 0 and before != phase:
-            self._first[number] = phase, fraction, now
-        if not phase or before != phase or fraction <= start:
+        name = next((name for name in PHASES if text.startswith(name)), "")
+        before = self._phases.get(number)
+        if before is None or before.name != name:
+            if fraction > 0:
+                self._phases[number] = _Phase(name, fraction, now)
             return ""
-        left = duration((now - since) * (1.0 - fraction) / (fraction - start))
-        return f", {left} left {PHASES[phase]}"
+        if not name or not before.advance(fraction, now):
+            return ""
+        return f", {duration(before.left(now))} left {PHASES[name]}"
+
+
+class _Phase:
+    """How fast a phase of a task goes, from which the time left is estimated.
+
+    Args:
+        name: of :data:`PHASES`, or "".
+        fraction, now: done when it was first heard of, and that time, seconds.
+    """
+
+    def __init__(self, name: str, fraction: float, now: float) -> None:
+        self.name, self.first, self.fraction, self.now = name, fraction, fraction, now
+        self._paces: deque[float] = deque(maxlen=RECENT)
+        self._spent, self._end, self._estimated = 0.0, 0.0, now
+
+    def advance(self, fraction: float, now: float) -> bool:
+        """Take note of what is done; returns whether the pace is known."""
+        done, spent = fraction - self.fraction, now - self.now
+        if done > 0:
+            self._paces.append(spent / done)
+            self._spent += min(spent, MOST_TIMES * statistics.median(self._paces) * done)
+            self.fraction, self.now = fraction, now
+        return fraction > self.first
+
+    def left(self, now: float) -> float:
+        """Seconds left, about."""
+        end = now + self._spent * (1.0 - self.fraction) / (self.fraction - self.first)
+        if self._end and self.fraction < 1.0:
+            share = 1.0 - math.exp((self._estimated - now) / SMOOTH_SECONDS)
+            end = self._end + (end - self._end) * share
+        self._end, self._estimated = end, now
+        return max(0.0, end - now)
 
 
 def duration(seconds: float) -> str:

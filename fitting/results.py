@@ -16,11 +16,12 @@ from data_gen.files import replacing, write_text
 from data_gen.machine import processor, versions
 from fitting import page
 from fitting.evaluation import Evaluation
+from fitting.known import SUMMARY
 from fitting.metrics import Errors, of_frames
 from fitting.page import Content
 from fitting.plots import draw
 
-FIGURES, WORST, NUMBERS, SUMMARY = "figures", "worst.extxyz", "metrics.csv", "metrics.json"
+FIGURES, WORST, NUMBERS = "figures", "worst.extxyz", "metrics.csv"
 PACKAGES = ("neural-network-potentials", "numpy", "tensorflow", "keras", "ase", "vesin")
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from data_gen.machine import versions
 from fitting.config import Config
 from fitting.progress import Bars, Here, stoppable
 from fitting.results import PACKAGES
-from fitting.settings import pretrained, starting_models
+from fitting.settings import model_of, pretrained, starting_models
 from fitting.workers import Job, run
 from keras_models.backend import tf
 from keras_models.checkpoints import save_arrays
@@ -101,7 +101,7 @@ def train_seed(training: Training, seed: int, link) -> None:
         training.model(seed),
         seed=seed,
         baseline=training.baseline,
-        config=asdict(config.moved(lambda name: Path(name).name)),
+        config=asdict(replace(config, model=model_of(config)).moved(lambda name: Path(name).name)),
         counts=fitted.counts,
         isolated=fitted.info["isolated"],
         last_layer=fitted.info["last_layer"],

@@ -15,11 +15,13 @@ from fitting.data import Data
 from fitting.errors import FittingError
 from fitting.progress import QUIET, duration
 from keras_models import catalogue
+from keras_models.batch import cutoff_of
 from keras_models.building import dtype_of
 from keras_models.defaults import default_settings
 from keras_models.fine_tuning import Pretrained
 from keras_models.fit_edges import EdgeFitSettings
 from keras_models.opening import listed
+from keras_models.saving import read_about
 from keras_models.settings import EdgeSettings
 
 # Factor of the learning rate where training begins with a trained model.
@@ -59,6 +61,8 @@ def completed(
     """
     begin = time.monotonic() if begin is None else begin
     starts = starting_models(config)
+    if starts:
+        _refuse_new_elements(pretrained(starts[0]), data)
     chosen = default_settings(data.train.frames)
     if not config.seeds:
         config = replace(config, seeds=_default_seeds(before, len(starts), workers, console))
@@ -91,14 +95,48 @@ def completed(
         warm_up = min(full.training["warm_up"], full.steps // 4)
         full = replace(full, training={**full.training, "warm_up": warm_up})
     settings = settings_of(full, data)
-    different = before.differences(full) if before else []
-    if different:
+    if before and before.differences(full):
         go_on = f", with --continue-from {finished} to go on with its models" if finished else ""
         raise FittingError(
-            f"the folder has another training, which differs in {', '.join(different)}: give "
-            f"another --out{go_on}, or delete the folder"
+            f"the folder has another training, which differs in {before.told(full)}: give another "
+            f"--out{go_on}, or delete the folder"
         )
     return full, settings
+
+
+def check_settings(config: Config) -> None:
+    """Refuse what can be refused before data are read.
+
+    Raises:
+        FittingError: there is no such model, or none to begin with.
+    """
+    if "name" in config.model:
+        _check_model(config.model["name"])
+    for path in starting_models(config):
+        if not path.is_file():
+            raise FittingError(f"there is no file {path}")
+        try:
+            read_about(path)
+        except ValueError as error:
+            raise FittingError(f"{path} cannot be continued from ({error})") from None
+
+
+def _check_model(name: str) -> None:
+    on_edges = [m.name for m in catalogue.MODELS.values() if m.inputs == "edges"]
+    if name not in on_edges:
+        raise FittingError(
+            f"{name!r} is no model for frames of any size and cell: take one of "
+            f"{', '.join(on_edges)}"
+        )
+
+
+def _refuse_new_elements(start: Pretrained, data: Data) -> None:
+    new = sorted(set(data.trained.elements) - set(start.elements))
+    if new:
+        raise FittingError(
+            f"the model to begin with knows {', '.join(start.elements)} and not {', '.join(new)}: "
+            "leave out the frames with it, or train anew, without --continue-from"
+        )
 
 
 def whole_model(given: Mapping, chosen: EdgeFitSettings) -> dict:
@@ -108,12 +146,7 @@ def whole_model(given: Mapping, chosen: EdgeFitSettings) -> dict:
         FittingError: there is no such model or option, or it does not take edge lists.
     """
     name = given.get("name", chosen.model)
-    on_edges = [m.name for m in catalogue.MODELS.values() if m.inputs == "edges"]
-    if name not in on_edges:
-        raise FittingError(
-            f"{name!r} is no model for frames of any size and cell: take one of "
-            f"{', '.join(on_edges)}"
-        )
+    _check_model(name)
     model = catalogue.find(name)
     # After training part, widths and activation.
     known = list(inspect.signature(model.builder).parameters.values())[3:]
@@ -145,6 +178,18 @@ def starting_models(config: Config) -> list[Path]:
         return [Path(path) for path in listed(config.continue_from)]
     except ValueError as error:
         raise FittingError(str(error)) from None
+
+
+def model_of(config: Config) -> dict:
+    """What is known of the model of complete settings: if it is begun with one, what that says."""
+    starts = starting_models(config)
+    if not starts:
+        return dict(config.model)
+    found = dict(read_about(starts[0]).get("config", {}).get("model", {}))
+    options = found.get("options", {})
+    if "cutoff" not in options:
+        options = {"cutoff": cutoff_of(pretrained(starts[0]).model), **options}
+    return {**found, **config.model, "options": options}
 
 
 def _model_of_start(config: Config, path: Path) -> dict:

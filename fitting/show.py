@@ -32,8 +32,8 @@ def beside(value: float, other: float) -> str:
         return number(value)
     decimals = max(0, 2 - int(np.floor(np.log10(other))))
     text = f"{value:,.{decimals}f}"
-    # No sign where nothing is left.
-    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
+    # Nothing is nothing, whatever the digits.
+    return text.replace("-", "−") if float(text.replace(",", "")) else "0"
 
 
 def plain(value: Any) -> str:

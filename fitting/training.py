@@ -8,6 +8,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,18 @@ from fitting.config import NAME, Config, read_config, write_config
 from fitting.data import Data, Part, joined, load
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, Potential, baseline_of
-from fitting.known import fingerprints
+from fitting.known import fingerprints, trained_on
+from fitting.page import totals
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
 from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
-from fitting.settings import SHOWN, completed, starting_models
-from fitting.show import plain
+from fitting.settings import SHOWN, check_settings, completed, model_of, starting_models
+from fitting.show import KNOWN, plain
 from fitting.words import (
     errors_when_solved,
     of_last_layers,
     of_spread,
+    of_tested_frames,
     of_training,
     worse_than_nothing,
 )
@@ -38,6 +41,9 @@ from keras_models.checkpoints import load_arrays
 from keras_models.fit_edges import EdgeFitSettings
 from keras_models.opening import MODELS
 from keras_models.saving import read_about
+
+# What reference energies are that are not those of isolated atoms.
+FITTED = "least squares of the energies by composition: alone, they have no meaning"
 
 
 def train(
@@ -73,6 +79,7 @@ def train(
         raise FittingError("there are no files to train on: name at least one")
     use_one_thread()
     workers = workers or cores()
+    check_settings(config)
     # First of all, lest a lock be left in a folder of something else.
     _before(folder)
     config = config.with_checksums()
@@ -89,9 +96,14 @@ def train(
         if before:
             console.print(f"Going on with the training in {folder}", markup=False)
         write_config(config, folder / NAME)
-        options = ", ".join(f"{name} {value}" for name, value in settings.options.items())
+        options = plain(model_of(config).get("options", {}))
         console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
-        train_seeds(_training(folder, config, settings, data), workers, console)
+        training = _training(folder, config, settings, data)
+        if data.test:
+            known = np.isin(fingerprints(data.test.frames), training.frames)
+            for line in of_tested_frames(known):
+                console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
+        train_seeds(training, workers, console)
         console.print("Evaluating", markup=False)
         return _conclude(folder, config, data, console)
 
@@ -113,6 +125,13 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
         shown = shown[np.linspace(0, len(shown.frames) - 1, SHOWN).astype(int)]
     parts = [p for p in (shown, data.validation, data.test) if p]
     found = evaluations_of(potential, parts)
+    names, known, own = parts[-1].names, None, {}
+    if data.test:
+        own = {e.quantity: e.rmse for e in totals(found[-2:-1])}
+        known = trained_on(potential.parts, data.test.frames)
+        found[-1:] = _tested(found[-1], known)
+        if len(found) > len(parts):
+            names = [name for name, seen in zip(names, known, strict=True) if not seen]
     about = {seed: read_about(folder / MODELS / f"seed{seed}.keras") for seed in config.seeds}
     curves = {
         seed: load_arrays(folder / CURVES / f"seed{seed}.npz", "")
@@ -125,7 +144,7 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
     words = of_training(curves) if data.validation else []
     words += of_last_layers([a["last_layer"] for a in about.values()])
     words += of_spread(found[-1])
-    alarms = worse_than_nothing(found[-1])
+    alarms = [*of_tested_frames(known), *worse_than_nothing(found[-1], own)]
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)
     name = ", ".join(Path(f).name for f in config.files)
@@ -135,7 +154,7 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
         lead=data.split,
         words=words,
         parts=found,
-        names=parts[-1].names,
+        names=names,
         seen=data.seen,
         notes=[*alarms, *data.notes],
         facts={
@@ -150,6 +169,13 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
     with contextlib.suppress(OSError):
         (folder / UNFINISHED).rmdir()
     return page_path
+
+
+def _tested(test: Evaluation, known: np.ndarray | None) -> list[Evaluation]:
+    """The test part, with frames that are trained on as a part of their own."""
+    if known is not None and known.all():
+        return [replace(test, part=KNOWN)]
+    return test.apart(known, test.part)
 
 
 def evaluations_of(potential: Potential, parts: Sequence[Part]) -> list[Evaluation]:
@@ -180,11 +206,13 @@ def _training_table(about: Sequence[Mapping]) -> dict[str, str]:
         **seconds,
         "reference energies, eV": ", ".join(f"{e} {x:.6f}" for e, x in references.items()),
         "of isolated atoms": ", ".join(about[0]["isolated"]) or "none",
+        **({"of the others": FITTED} if set(references) - set(about[0]["isolated"]) else {}),
     }
 
 
 def _settings_table(config: Config) -> dict[str, str]:
-    model = {"model": config.model["name"], **config.model, **config.model.get("options", {})}
+    own = model_of(config)
+    model = {"model": own["name"], **own, **own.get("options", {})}
     entries = {
         "files": [Path(f).name for f in config.files],
         "tested on": [Path(f).name for f in config.test] or "a part of the files",

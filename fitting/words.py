@@ -12,15 +12,21 @@ from keras_models.extrapolation import OUTSIDE
 
 # A chosen step below this share of all says that the rest was of no use.
 EARLY = 0.5
-# A chosen step above this share says that the errors were still falling.
-LATE = 0.95
+# A chosen step above this share may say that the errors were still falling: if they fell by more
+# than this share, beyond their noise, over the last quarter of the steps.
+LATE, FALLING, LAST = 0.95, 0.03, 0.75
 RANGES = (
     "Ranges: the model sees an atom through functions of its neighbours, and the range of each is "
     "from the smallest to the largest value in training, element by element; its width is their "
     "difference. A neighbour closer than any in training is outside, too."
 )
-# A bias that makes up this share of the mean square error is a shift.
-SHIFT = 0.9
+# A bias that makes up this share of the mean square error is a shift, if the error is so many times
+# that of the model's own training.
+SHIFT, STRANGE = 0.9, 3.0
+# From so many frames on, the mean is taken off the errors of the baseline to judge.
+FEW = 10
+# Energies below this share of the baseline are learned; forces with such a correlation are alike.
+LEARNED, ALIKE = 0.5, 0.3
 
 
 def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
@@ -36,7 +42,8 @@ def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
         steps = [f"{min(chosen.values()):,}"]
     found = [f"Best on the validation block after step {_and(steps)} of {total:,}."]
     share = np.mean(list(chosen.values())) / total
-    if share > LATE:
+    falls = (_fall(c, f"curve_{quantity}") for c in curves.values() for quantity in UNITS)
+    if share > LATE and max(falls) > FALLING:
         found.append(
             "The errors there were still falling: a longer training (--minutes, --steps) would "
             "lower them further."
@@ -48,6 +55,15 @@ def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
             "steps or minutes give as good a model, more and more different frames a better one.",
         ]
     return found
+
+
+def _fall(curve: Mapping[str, np.ndarray], name: str) -> float:
+    """Share by which errors on the validation block fell at last, without their largest rise."""
+    steps, errors = curve["curve_steps"], curve[name][:, 1]
+    errors = errors[(steps >= LAST * steps[-1]) & (steps <= curve["chosen_step"])]
+    if len(errors) < 2 or not np.isfinite(errors).all():
+        return 0.0
+    return float(1 - errors[-1] / errors[0] - max(0.0, np.max(errors[1:] / errors[:-1] - 1)))
 
 
 def errors_when_solved(solved: Mapping | None) -> np.ndarray:
@@ -71,14 +87,17 @@ def of_last_layers(solved: Sequence[Mapping | None]) -> list[str]:
     for k, unit in enumerate(UNITS.values()):
         ends = [[one[name][k] for name in ("before", "after")] for one in done]
         if all(None not in pair for pair in ends):
-            before, after = np.mean(ends, axis=0)
-            parts.append(f"from {number(1000 * before)} to {milli(after, unit)}")
+            before, after = (number(1000 * x) for x in np.mean(ends, axis=0))
+            if before != after:
+                parts.append(f"from {before} to {after} m{unit}")
     whose = "The last layer"
     if len(solved) > 1:
         whose += f" of {len(done)} of {len(solved)} models"
         if len(done) == len(solved):
             whose = "Each model's last layer"
     mean = ", on average," if len(done) > 1 else ""
+    if not parts:
+        return [f"{whose} was then solved exactly, which did not change the RMSE there."]
     return [f"{whose} was then solved exactly: the RMSE there{mean} went {_and(parts)}."]
 
 
@@ -100,28 +119,86 @@ def _and(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def worse_than_nothing(of: Evaluation) -> list[str]:
-    """Where the errors are larger than those of what costs nothing."""
+def worse_than_nothing(of: Evaluation, own: Mapping[str, float] | None = None) -> list[str]:
+    """Where errors are larger than those of what costs nothing, or show another zero, sign or unit.
+
+    Args:
+        of: errors on some frames.
+        own: RMSE of each quantity in the model's training, as far as known, see
+            :func:`fitting.known.own_errors`.
+    """
+    found = [" ".join(_of_energies(of, own or {})), *_of_forces(of)]
+    return [text for text in found if text]
+
+
+def _of_energies(of: Evaluation, own: Mapping[str, float]) -> list[str]:
+    e = of.error(ENERGY)
+    if e is None:
+        return []
     found = []
-    energy, force = of.error(ENERGY), of.error(FORCE)
-    if energy and energy.rmse > energy.baseline:
-        unit = energy.unit
-        text = (
-            f"Energies are worse than those of the composition alone: {milli(energy.rmse, unit)} "
-            f"against {milli(energy.baseline, unit)}"
-        )
-        if energy.count > 1 and energy.bias**2 > SHIFT * energy.rmse**2:
-            text += (
-                f". Nearly all of it is one shift, {milli(energy.bias, unit)}: the energies have "
-                "another zero, as those of another method or setting have"
-            )
-        found.append(f"{text}.")
-    if force and force.rmse > force.baseline:
+    usual = own.get(ENERGY)
+    strange = usual is None or e.rmse > STRANGE * usual
+    # With another zero, the baseline is off by as much as the model.
+    base = (of.baseline - of.frames.energies) / of.frames.sizes
+    spread = float(base.std()) if strange and e.count >= FEW else np.inf
+    if e.rmse > min(e.baseline, spread):
+        with_zero = ", with the zero of these frames" if spread < e.baseline else ""
         found.append(
-            f"Forces are worse than none at all: {milli(force.rmse, force.unit)} against "
-            f"{milli(force.baseline, force.unit)} for forces of zero."
+            f"Energies are worse than those of the composition alone{with_zero}: "
+            f"{milli(e.rmse, e.unit)} against {milli(min(e.baseline, spread), e.unit)}."
         )
+    one_shift = e.count > 1 and e.bias**2 > SHIFT * e.rmse**2
+    if one_shift and strange and (found or usual is not None):
+        left = np.sqrt(max(0.0, e.rmse**2 - e.bias**2))
+        there = f", {milli(usual, e.unit)} in the model's own training" if usual else ""
+        found.append(
+            f"Nearly all of it is one shift, {milli(e.bias, e.unit)}: the energies have another "
+            "zero, as those of another method, setting or unit have, or where reference energies "
+            f"were subtracted ({milli(left, e.unit)} are left without it{there})."
+        )
+        if not found[1:]:
+            found.insert(0, f"Energies are off by {milli(e.rmse, e.unit)}.")
     return found
+
+
+def _of_forces(of: Evaluation) -> list[str]:
+    e, energy = of.error(FORCE), of.error(ENERGY)
+    if e is None:
+        return []
+    text = ""
+    if e.rmse > e.baseline:
+        text = (
+            f"Forces are worse than none at all: {milli(e.rmse, e.unit)} against "
+            f"{milli(e.baseline, e.unit)} for forces of zero."
+        )
+    # Energies that are learned have gradients that are about right.
+    if energy and energy.rmse < LEARNED * energy.baseline:
+        correlation, slope = _alike(of)
+        alike = number(correlation)
+        if correlation < -ALIKE:
+            text += (
+                f" Predicted forces point against those of the frames (correlation "
+                f"{alike}), though energies are learned: these seem to be gradients, of "
+                "the wrong sign."
+            )
+        elif text and correlation > ALIKE and not 0.5 < slope < 2:
+            text += (
+                f" They have the direction of those of the frames (correlation {alike}) "
+                f"and {slope:.3g} times their size: the units of forces or energies may be wrong."
+            )
+        elif text:
+            text += " As energies are learned, the forces may be others, or in other units."
+    return [text.strip()]
+
+
+def _alike(of: Evaluation) -> tuple[float, float]:
+    """Correlation of predicted and true force components about 0, and their ratio by its fit."""
+    known = np.flatnonzero(of.frames.with_forces)
+    both = (of.frames.forces, of.forces)
+    true, predicted = (np.concatenate([forces[k].ravel() for k in known]) for forces in both)
+    product, square = float(true @ predicted), float(true @ true)
+    scale = np.sqrt(square * float(predicted @ predicted))
+    return (product / scale, product / square) if scale > 0 else (0.0, 1.0)
 
 
 def of_spread(of: Evaluation) -> list[str]:
@@ -164,6 +241,22 @@ def of_known_frames(known: np.ndarray | None) -> list[str]:
         f"{known.sum():,} of the {len(known):,} frames are ones that the model was trained or "
         f"validated on: errors on them, in the rows {KNOWN}, say little of other frames. All else "
         f"here is of the {(~known).sum():,} new ones."
+    ]
+
+
+def of_tested_frames(known: np.ndarray | None) -> list[str]:
+    """That frames to test on are trained on, if any are: (n,) bool, or None without a test part."""
+    if known is None or not known.any():
+        return []
+    if known.all():
+        return [
+            f"All {len(known):,} frames to test on are trained or validated on: their errors, in "
+            f"the rows {KNOWN}, say little of other frames; give others as --test."
+        ]
+    return [
+        f"{known.sum():,} of the {len(known):,} frames to test on are trained or validated on: "
+        f"they are apart, in the rows {KNOWN}, and the test part is of the {(~known).sum():,} "
+        "others."
     ]
 
 

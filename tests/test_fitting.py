@@ -149,12 +149,12 @@ def test_the_settings_it_wrote_are_those_of_the_same_training(done, tmp_path, mo
 
 def test_another_training_does_not_overwrite(config, done, tmp_path):
     folder, _, _ = done
-    for other, name in (
-        (replace(config, training={**TRAINING, "steps": 9}), "training.steps"),
-        (replace(config, seeds=(4,)), "seeds"),
-        (replace(config, split="random"), "split"),
+    for other, told in (
+        (replace(config, training={**TRAINING, "steps": 9}), r"training.steps \(8 before, 9 now\)"),
+        (replace(config, seeds=(4,)), r"seeds \(3 before, 4 now\)"),
+        (replace(config, split="random"), r"split \(blocks before, random now\)"),
     ):
-        told = f"another training, which differs in {name}: .*--continue-from {folder}"
+        told = f"another training, which differs in {told}: .*--continue-from {folder}"
         with pytest.raises(FittingError, match=told):
             training.train(other, folder)
     (tmp_path / "thesis.tex").write_text("")
@@ -213,7 +213,7 @@ def test_sizes_and_cells_are_trained_on_with_an_isolated_atom_as_reference(confi
     for name, value in (("of isolated atoms", "Au"), ("steps", "8"), ("frames", "49")):
         row = page[page.index(f'<th scope="row">{name}<') :].split("</tr>")[0]
         assert f"<code>{value}</code>" in row
-    assert "Au -1010.000000" in page
+    assert "Au -1010.000000" in page and "by composition: alone, they have no meaning" in page
 
 
 @pytest.mark.parametrize("name", ["isolated_atom_first", "mixed_sizes", "npt_cells"])

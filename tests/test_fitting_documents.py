@@ -104,6 +104,7 @@ def test_the_example_is_what_is_chosen_for_its_data(monkeypatch):
 
 @pytest.mark.parametrize("name", ["README.md", "SETTINGS.md"])
 def test_code_in_the_examples_names_what_there_is(name):
+    from fitting.known import DECIMALS
     from keras_models.extrapolation import WARN, Extrapolation
 
     text = (ROOT / "examples" / name).read_text(encoding="utf-8")
@@ -112,4 +113,5 @@ def test_code_in_the_examples_names_what_there_is(name):
     for attribute in re.findall(r"calc\.extrapolation\.(\w+)", text):
         assert hasattr(Extrapolation, attribute)
     if name == "README.md":
+        assert f"rounded to {10.0**-DECIMALS:.5f} Å" in text
         assert "calc.extrapolation.largest" in text and f"more than {WARN:g} a guess" in text

@@ -266,6 +266,7 @@ def test_the_page_has_all_parts(folder, evaluation):
         "By config_type",
         "Each model, RMSE on the new frames",
         "SHA-256",
+        "RMSE baseline MAE largest bias",
         "10 of the 20 frames are ones that the model was trained or validated on",
         "All else here is of the 10 new ones",
         "the ranges of the training",

@@ -68,7 +68,7 @@ def test_steps_follow_from_minutes_once(config, six_seconds, capsys):
     full = full_of(plain, data)
     assert completed(plain, data, full)[0] == full
     count = len(six_seconds)
-    with pytest.raises(FittingError, match=r"differs in minutes: give"):
+    with pytest.raises(FittingError, match=r"differs in minutes \(2.0 before, 3.0 now\): give"):
         completed(replace(plain, minutes=3.0), data, full)
     assert len(six_seconds) == count
     with pytest.raises(FittingError, match="neither minutes nor steps"):

@@ -52,6 +52,25 @@ def test_a_step_that_was_chosen_early_means_overfitting():
     assert "meV/Å" not in of_training({0: curve(20, force=False)})[1]
 
 
+def test_errors_are_called_falling_only_where_they_fall():
+    """The validation error of nickel was the same at steps 3 and 200."""
+
+    def said(*last):
+        one = curve(100)
+        for name in ("curve_energy_per_atom", "curve_force"):
+            one[name][-len(last) :, 1] = last
+        return len(of_training({0: one})) > 1
+
+    assert said(1.0, 0.9, 0.8) and said(1.0, 0.97, 0.94)
+    assert not said(1.0, 1.0, 1.0) and not said(1.0, 0.99, 0.98)
+    # What is noise rises, too; and what fell before the last quarter is no reason for more.
+    assert not said(0.99, 1.06, 0.95) and not said(3.0, 2.0, 1.0, 1.0, 1.0)
+    # A quantity that falls is enough, and one that is unknown does not count.
+    one = curve(100, force=False)
+    one["curve_energy_per_atom"][-3:, 1] = 3.0, 2.0, 1.0
+    assert "still falling" in of_training({0: one})[1]
+
+
 def evaluation(energy_off, force_factor) -> Evaluation:
     """Of frames whose energies from the composition are off by 1 and -1 eV/atom in turn."""
     frames = frames_of_two_elements(6)
@@ -161,6 +180,16 @@ def test_the_error_once_the_last_layer_was_solved_is_in_the_figure(tmp_path, mon
     assert labels.count("last layer solved") == 1
 
 
+def test_axes_of_parity_are_named_with_their_units(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "save", lambda figure, *_, **__: drawn.append(figure) or [tmp_path])
+    of = evaluation([0.1, -0.1] * 3, 0.9)
+    for quantity in (ENERGY, FORCE):
+        plots._parity(tmp_path, [of], quantity)
+    names = [figure.axes[0].get_xlabel() for figure in drawn]
+    assert names == ["true relative E per atom / eV", "true F / (eV/Å)"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -171,8 +200,9 @@ def test_the_error_once_the_last_layer_was_solved_is_in_the_figure(tmp_path, mon
         (number(0.0), "0.00"),
         (number(np.nan), "–"),
         (beside(-0.635, 12.7), "−0.6"),
-        (beside(2.6e-5, 65.9), "0.0"),
-        (beside(-0.04, 65.9), "0.0"),
+        (beside(2.6e-5, 65.9), "0"),
+        (beside(-0.04, 65.9), "0"),
+        (beside(-0.4, 118.0), "0"),
         (beside(-1234.5, 1300.0), "−1,234"),
         (beside(0.1, 0.0), "0.100"),
         (plain(None), "none"),
@@ -202,6 +232,11 @@ def test_what_the_last_layers_solution_did_is_said_on_average_of_those_solved():
     (text,) = of_last_layers(solved[::2])
     assert text.startswith("Each model's last layer was")
     assert of_last_layers(solved[1:2]) == of_last_layers([None]) == []
+    # What did not change is not told as a change.
+    same = {"ridge": 1.0, "before": [0.004, 0.1182], "after": [0.002, 0.1181]}
+    assert of_last_layers([same])[0].endswith("went from 4.00 to 2.00 meV/atom.")
+    (text,) = of_last_layers([{**same, "after": [0.004, 0.1182]}])
+    assert text == "The last layer was then solved exactly, which did not change the RMSE there."
     (text,) = of_last_layers([{"ridge": 1.0, "before": [0.004, None], "after": [0.001, None]}])
     assert text.startswith("The last layer was") and "average" not in text
     assert text.endswith("from 4.00 to 1.00 meV/atom.")

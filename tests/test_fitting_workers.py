@@ -1,8 +1,10 @@
 """Seeds side by side: processes of one thread, and what bad luck does to them and their parent."""
 
+import itertools
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -138,6 +140,23 @@ def test_the_progress_of_all_is_shown(monkeypatch, capsys):
         "seed 0: 20 %, step, 1:20 min left for the steps; "
         "seed 1: 20 %, step, 1:20 min left for the steps; seed 2: waiting",
     ]
+
+
+def test_the_time_left_does_not_jump(monkeypatch):
+    """A step a second, but 60 s of compilation after the tenth of a hundred."""
+    now, shown = [0.0], []
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    bars = Bars(commands.console(), ["seed 0"])
+    for step in range(1, 101):
+        now[0] += 61.0 if step == 11 else 1.0
+        bars(0, step / 100, f"step {step}/100")
+        found = re.search(r"(\d+):(\d+) min left", bars._texts[0])
+        shown.append(60 * int(found[1]) + int(found[2]) if found else None)
+    # By the mean pace, which the compilation spoils, it would be off by 500 s at once.
+    off = [abs(left - (100 - step)) for step, left in enumerate(shown[1:], 2)]
+    assert max(off[:9]) == 0 and 50 < max(off) < 70 and max(off[60:]) < 30 and off[-1] == 0
+    # It goes down steadily after that.
+    assert all(-5 < b - a <= 0 for a, b in itertools.pairwise(shown[10:-1]))
 
 
 def test_the_last_layer_has_a_progress_of_its_own(monkeypatch, capsys):

@@ -90,7 +90,10 @@ KCAL, HARTREE = units.kcal / units.mol, units.Hartree
         (1 / HARTREE, units.Bohr / HARTREE, 1 / units.Bohr, "positions and cells may be in bohr"),
         (1 / 8, 1, 1, "energies seem to be per atom"),
         (1, -1, 1, "they are gradients"),
-        (1 / KCAL, 1 / KCAL, 1, "they may be in kcal/mol/Å"),
+        (1 / KCAL, 1 / KCAL, 1, "they may be in kcal/mol/Å (0.04336 eV/Å)"),
+        (1000, 1000, 1, "they may be in meV/Å (0.001 eV/Å)"),
+        (1000, 1, 1, "energies seem to be in meV"),
+        (1 / HARTREE, 1, 1, "energies seem to be in Hartree (27.211 eV)"),
     ],
 )
 def test_units_that_are_wrong_are_noticed(copper, energy, force, length, words):
@@ -99,6 +102,46 @@ def test_units_that_are_wrong_are_noticed(copper, energy, force, length, words):
     # Nothing else is suspected of the energies and forces.
     others = {text for _, text in CAUSES if text not in words and words not in text}
     assert not any(text in warning for text in others for warning in found.warnings)
+
+
+def test_forces_that_are_large_in_all_frames_are_doubted_once(copper):
+    """Not frame by frame; and no unit is guessed that does not fit."""
+    (said,) = inspect(reading(scaled(copper, energy=1000.0, force=1000.0))).warnings
+    assert "which is much: they may be in meV/Å (0.001 eV/Å)" in said and "kcal" not in said
+    (said,) = inspect(reading(scaled(copper, energy=1e5, force=1e5))).warnings
+    assert said.endswith("in an ordinary frame, which is much")
+    # An outlier among them is one.
+    worse = changed(scaled(copper, energy=1000.0, force=1000.0), 7, force=1e6)
+    assert any("the largest force in a.xyz, frame 7" in w for w in inspect(reading(worse)).warnings)
+
+
+def test_units_that_could_not_be_checked_are_said(copper):
+    """Every frame on its own, as in a file of minima or of chosen frames."""
+    assert "not checked" not in inspect(reading(copper)).text()
+    jumping = [
+        s._replace(positions=s.positions + 0.41 * (k % 2)) for k, s in enumerate(copper.structures)
+    ]
+    found = inspect(reading(Frames(tuple(jumping), copper.energies, copper.forces)))
+    told = "units and signs are not checked: too few successive frames are near each other"
+    assert f"note         {told} (pairs found: 0)" in found.text() and found.warnings == ()
+    rng = np.random.default_rng(0)
+    mixed = tuple(f * rng.normal() for f in copper.forces)
+    found = inspect(reading(Frames(copper.structures, copper.energies, mixed)))
+    assert "says too little (pairs found: 19, agreement" in found.text()
+    # Without forces there is nothing to check.
+    none = tuple(np.full_like(f, np.nan) for f in copper.forces)
+    found = inspect(reading(Frames(copper.structures, copper.energies, none)))
+    assert "not checked" not in found.text()
+
+
+def test_forces_that_are_zero_in_some_frames_are_counted(copper):
+    forces = tuple(0 * f if k < 4 else f for k, f in enumerate(copper.forces))
+    found = inspect(reading(Frames(copper.structures, copper.energies, forces))).warnings
+    assert "forces are 0 in 4 of 20 frames: they may be missing there rather than known" in found
+    # One frame at its minimum is nothing to doubt.
+    forces = (0 * copper.forces[0], *copper.forces[1:])
+    found = inspect(reading(Frames(copper.structures, copper.energies, forces))).warnings
+    assert not any("forces are 0" in w for w in found)
 
 
 def test_the_work_of_forces_is_what_energies_lose(copper):

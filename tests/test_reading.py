@@ -186,7 +186,7 @@ def test_labels_by_name(tmp_path):
 
 def test_without_a_name_that_is_known_the_names_are_listed(tmp_path):
     path = written(tmp_path / "a.xyz", ({"E_pbe": -1.0, "spin": 3}, {"pull": F}, {}))
-    with pytest.raises(DataError, match=r"frame 0 has E_pbe, spin, pull: name .*--energy-key"):
+    with pytest.raises(DataError, match=r"frame 0 has E_pbe, spin: name .*--energy-key"):
         read_frames(path)
 
 

@@ -1,0 +1,244 @@
+"""What is known of frames and models: trained on, of another zero or sign, gone on from."""
+
+import csv
+import json
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.io import read, write
+from conftest import graphs_alone
+from own_data import frames_of_two_elements, own_config, own_file
+from test_fitting_words import evaluation
+
+from data_gen.frames import Frames
+from fitting import commands, seeds, settings, training
+from fitting.data import load
+from fitting.errors import FittingError
+from fitting.evaluation import Evaluation
+from fitting.known import own_errors
+from fitting.metrics import ENERGY, FORCE
+from fitting.words import of_tested_frames, worse_than_nothing
+from reproduction.engine.provenance import ROOT
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A finished training and its settings."""
+    folder = tmp_path_factory.mktemp("known")
+    config = own_config(own_file(folder))
+    with graphs_alone():
+        training.train(config, folder / "run")
+    return folder / "run", config
+
+
+def on_other_frames(done, chosen, tmp_path, monkeypatch, capsys):
+    """A finished training again, with other test frames: its folder, and what was said."""
+    folder, config = done
+    write(tmp_path / "test.extxyz", [read(config.files[0], k) for k in chosen])
+    shutil.copytree(folder / "models", tmp_path / "again/models")
+    shutil.copytree(folder / "curves", tmp_path / "again/curves")
+    (tmp_path / "again/.unused").touch()
+    monkeypatch.setattr(training, "_before", lambda _: None)
+    monkeypatch.setattr(seeds, "fit_edges", None)
+    parts = load(config)
+    other = replace(config, test=(str(tmp_path / "test.extxyz"),))
+    # Of the models that there are.
+    same = {"train": parts.train, "validation": parts.validation}
+    monkeypatch.setattr(training, "load", lambda one: replace(load(one), **same))
+    with graphs_alone():
+        training.train(other, tmp_path / "again", commands.console())
+    return tmp_path / "again", capsys.readouterr().out
+
+
+def test_test_frames_that_are_trained_on_are_told_and_apart(done, tmp_path, monkeypatch, capsys):
+    """Without a word before; the number before training, on the page, and rows of their own."""
+    _, config = done
+    names = load(config).test.names
+    new = [int(name.split()[-1]) for name in names][:3]
+    folder, said = on_other_frames(done, [1, 2, *new], tmp_path, monkeypatch, capsys)
+    told = "2 of the 5 frames to test on are trained or validated on: they are apart"
+    assert said.index(f"warning      {told}") < said.index("Evaluating")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    worst = page.split('id="worst"')[1].split("</section>")[0]
+    assert told in page
+    assert [f"test.extxyz, frame {k}<" in worst for k in range(5)] == [False] * 2 + [True] * 3
+    with open(folder / "metrics.csv", newline="") as file:
+        counts = {
+            r["part"]: int(r["count"])
+            for r in csv.DictReader(file)
+            if (r["group"], r["quantity"]) == ("all", ENERGY)
+        }
+    assert (counts["known"], counts["test"]) == (2, 3)
+
+
+def test_where_all_test_frames_are_trained_on_no_test_part_is_left(
+    done, tmp_path, monkeypatch, capsys
+):
+    folder, said = on_other_frames(done, [1, 2, 3], tmp_path, monkeypatch, capsys)
+    assert "All 3 frames to test on are trained or validated on" in said
+    assert "test" not in json.loads((folder / "metrics.json").read_text())["errors"]
+    assert "the frames trained on" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_nothing_is_said_of_test_frames_that_are_new():
+    assert of_tested_frames(None) == of_tested_frames(np.zeros(4, bool)) == []
+
+
+def shifted(shift, force_factor=1.0, n=40) -> Evaluation:
+    """A model that is off by 10 meV/atom, on frames whose energies have another zero."""
+    frames = frames_of_two_elements(n)
+    off = shift + 0.01 * np.array([1.0, -1.0] * (n // 2))
+    base = shift + 0.2 * np.array([1.0, 1.0, -1.0, -1.0] * (n // 4))
+    predicted = frames.energies + off * frames.sizes
+    of = Evaluation(frames, predicted[None], [[force_factor * f for f in frames.forces]], {})
+    vars(of)["baseline"] = frames.energies + base * frames.sizes
+    return of
+
+
+def test_another_zero_of_energies_is_named_though_the_baseline_has_it_too():
+    """The model is better than its baseline, as both are off by 556 meV/atom."""
+    of = shifted(-0.556)
+    assert of.error(ENERGY).rmse < of.error(ENERGY).baseline
+    own = {ENERGY: 0.011, FORCE: 0.1}
+    (said,) = worse_than_nothing(of, own)
+    assert "one shift, −556 meV/atom: the energies have another zero" in said
+    assert "method, setting or unit" in said and "10.0 meV/atom are left without it" in said
+    assert "11.0 meV/atom in the model's own training" in said
+    # A useful model's failure is seen beside a baseline with the right zero.
+    assert "with the zero of these frames: 556 meV/atom against 200 meV/atom" in said
+    # That the model's training is not known hides nothing.
+    assert "another zero" in worse_than_nothing(of)[0]
+    # A shift that is small beside the spread is named, too, if the model had no such errors.
+    (said,) = worse_than_nothing(shifted(-0.1), own)
+    assert said.startswith("Energies are off by 100 meV/atom. Nearly all of it is one shift")
+    assert "composition" not in said
+
+
+def test_no_shift_is_named_where_there_is_none():
+    own = {ENERGY: 0.011, FORCE: 0.1}
+    assert worse_than_nothing(shifted(0.0), own) == worse_than_nothing(shifted(0.0)) == []
+    # As large errors in its own training: nothing new.
+    assert worse_than_nothing(shifted(-0.03), {ENERGY: 0.03}) == []
+
+
+def test_the_errors_of_the_own_training_are_of_its_test_part(done):
+    folder, _ = done
+    errors = json.loads((folder / "metrics.json").read_text())["errors"]
+    models = sorted((folder / "models").glob("*.keras"))
+    expected = {row["quantity"]: row["rmse"] for row in errors["test"]}
+    assert own_errors(models) == expected and set(expected) == {ENERGY, FORCE}
+    # A model alone knows its validation block.
+    alone = shutil.copy(models[0], folder.parent / "alone.keras")
+    expected = {row["quantity"]: row["rmse"] for row in errors["validation"]}
+    assert own_errors([alone]) == pytest.approx(expected, rel=1e-3)
+    assert own_errors([]) == {}
+
+
+def test_forces_of_the_wrong_sign_or_size_are_told_by_their_direction():
+    """Energies are learned: their gradients point as forces do."""
+    gradients = worse_than_nothing(shifted(0.0, -1.0))[0]
+    assert "Forces are worse than none" in gradients and "(correlation −1.00)" in gradients
+    assert "gradients, of the wrong sign" in gradients
+    # Between energies and gradients, forces of nearly zero are learned.
+    assert "wrong sign" in worse_than_nothing(shifted(0.0, -0.05))[0]
+    units = worse_than_nothing(shifted(0.0, 23.0))[0]
+    assert "(correlation 1.00) and 23 times their size: the units" in units
+    # Of energies that are not learned nothing follows.
+    poor = worse_than_nothing(evaluation([1.0, -0.9] * 3, -1.0))
+    assert len(poor) == 1 and "sign" not in poor[0]
+    assert worse_than_nothing(shifted(0.0, 0.5)) == []
+
+
+def test_no_error_is_given_under_a_wrong_name():
+    """It was None, as for forces that no frame has."""
+    of = shifted(0.0)
+    with pytest.raises(FittingError, match="errors of 'energy': take energy_per_atom or force"):
+        of.error("energy")
+    unknown = tuple(np.full_like(f, np.nan) for f in of.frames.forces)
+    bare = replace(of, frames=Frames(of.frames.structures, of.frames.energies, unknown))
+    vars(bare)["baseline"] = of.baseline
+    assert bare.error(FORCE) is None and bare.error(ENERGY).count == 40
+
+
+def test_a_model_that_is_gone_on_from_is_described_by_itself(done, tmp_path, monkeypatch, capsys):
+    """On the terminal, on the page, and again in the model that comes of it."""
+    folder, config = done
+    given = []
+
+    class Fitted:
+        curves, counts, seconds, info = {}, {}, 0.0, {"isolated": [], "last_layer": None}
+
+        def save(self, path, **about):
+            given.append(about["config"]["model"])
+
+    monkeypatch.setattr(seeds, "fit_edges", lambda *_, **__: Fitted())
+    monkeypatch.setattr(training, "_conclude", lambda *_: None)
+    more = replace(config, model={}, continue_from=str(folder))
+    training.train(more, tmp_path / "more", commands.console())
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("model ")]
+    assert line.startswith("model linear_eq4: ") and "rounds 1" in line and "cutoff 4" in line
+    own = json.loads((folder / "config.json").read_text())["model"]
+    assert given == [own]
+    rows = training._settings_table(training.read_config(tmp_path / "more/config.json"))
+    for name, value in (("cutoff", "4"), ("polynomials", "3"), ("rounds", "1"), ("widths", "5")):
+        assert rows[name].removesuffix(".0") == value
+    # Of a model that says nothing of its settings, the cutoff is known.
+    monkeypatch.setattr(settings, "read_about", lambda _: {})
+    bare = settings.model_of(replace(more, model={"name": "linear_eq4"}))
+    assert bare == {"name": "linear_eq4", "options": {"cutoff": 4.0}}
+
+
+def test_what_cannot_be_is_refused_before_data_are_read(done, tmp_path, monkeypatch):
+    _, config = done
+    monkeypatch.setattr(training, "load", lambda _: pytest.fail("read"))
+    (tmp_path / "none").mkdir()
+    (tmp_path / "note.keras").write_text("")
+    for changed, told in (
+        ({"model": {"name": "eq2"}}, "'eq2' is no model for frames of any size"),
+        ({"continue_from": str(tmp_path / "gone.keras")}, "there is no file .*gone.keras"),
+        ({"continue_from": str(tmp_path / "none")}, "no model .* is there"),
+        ({"continue_from": str(tmp_path / "note.keras")}, "cannot be continued from"),
+    ):
+        with pytest.raises(FittingError, match=told):
+            training.train(replace(config, **changed), tmp_path / "new")
+
+
+def test_another_training_in_the_folder_is_told_in_few_words(done, tmp_path):
+    """After what is wrong with the new one itself; not by checksums."""
+    folder, config = done
+    path = own_file(tmp_path)
+    other = replace(config, files=(str(path),), training={"steps": 9}, model={}, seeds=(1,))
+    with pytest.raises(FittingError) as caught:
+        training.train(other, folder)
+    said = str(caught.value)
+    files = [f"{p.name}/mine.extxyz" for p in (folder.parent, tmp_path)]
+    assert f"differs in files ({files[0]} before, {files[1]} now), seeds" in said
+    assert "training.steps (8 before, 9 now) and " in said and "sha256" not in said
+    assert len(said) < 500
+    # An element that the model does not know comes first.
+    text = path.read_text().replace("Pt ", "Ni ")
+    path.write_text(text)
+    again = replace(config, files=(str(path),), model={}, continue_from=str(folder))
+    with pytest.raises(FittingError, match="knows Au, Pt and not Ni: leave out"):
+        training.train(again, folder)
+    # The same names with other contents.
+    before = config.with_checksums()
+    now = replace(before, sha256={config.files[0]: "0"})
+    assert before.told(now) == "the contents of mine.extxyz"
+
+
+def test_the_evaluation_in_the_examples_works(done, capsys):
+    """On a model and frames of the test instead of the example's."""
+    folder, config = done
+    text = (ROOT / "examples/README.md").read_text(encoding="utf-8")
+    (code,) = [c for c in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "evaluate(" in c]
+    for old, new in (("au12.extxyz", config.files[0]), ("au12", str(folder))):
+        assert f'"{old}"' in code or f'"examples/{old}"' in code
+        code = code.replace(f'"examples/{old}"', repr(new)).replace(f'"{old}"', repr(new))
+    with graphs_alone():
+        exec(code, {})
+    energy, force = map(float, capsys.readouterr().out.splitlines()[0].split())
+    assert 0 < energy < np.inf and 0 < force < np.inf

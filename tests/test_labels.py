@@ -1,0 +1,115 @@
+"""Labels under odd names, of odd shapes, in odd units, or left behind by a calculator."""
+
+import ase.io
+import numpy as np
+import pytest
+from test_reading import F, dimer, written
+
+from data_gen.errors import DataError
+from data_gen.reading import read_frames
+
+
+def columns(path, name, count):
+    """Two frames with an array of so many columns, as extended XYZ."""
+    text = ""
+    for k in range(2):
+        text += f"2\nProperties=species:S:1:pos:R:3:{name}:R:{count} energy={-1.0 - k}\n"
+        for x in (0.0, 2.5 + 0.1 * k):
+            text += f"Au 0 0 {x} {' '.join('0.5' for _ in range(count))}\n"
+    path.write_text(text)
+    return path
+
+
+def test_arrays_that_may_be_forces_are_named_where_none_is_found(tmp_path):
+    info = {"REF_energy": -1.0}
+    momenta = {"my_force": F, "charges": F[:, 0], "momenta": F}
+    path = written(tmp_path / "a.xyz", (info, momenta, {}))
+    (note,) = read_frames(path).notes
+    assert note == (
+        "there are no forces: energies alone can be learned; if my_force are forces, name them "
+        "(--forces-key)"
+    )
+    assert read_frames(path, forces_key="my_force").forces_key == "my_force"
+    (note,) = read_frames(written(tmp_path / "b.xyz", (info, {"charges": F[:, 0]}, {}))).notes
+    assert note == "there are no forces: energies alone can be learned"
+
+
+def test_forces_of_another_shape_are_refused_by_name(tmp_path):
+    path = columns(tmp_path / "a.xyz", "forces", 4)
+    told = r"a.xyz: in frame 0 forces has 4 columns, not three for each atom"
+    with pytest.raises(DataError, match=told):
+        read_frames(path)
+    with pytest.raises(DataError, match=r"no forces named forces \(forces has 4 columns\)"):
+        read_frames(path, forces_key="forces")
+    # Of a name that is not taken nothing is said; a number for a frame is no array of forces.
+    other = columns(tmp_path / "b.xyz", "colours", 4)
+    assert read_frames(other).notes == ("there are no forces: energies alone can be learned",)
+    largest = written(tmp_path / "c.xyz", ({"energy": -1.0, "force": 0.01}, {}, {}))
+    assert not read_frames(largest).frames.with_forces.any()
+    # Whichever frame it is.
+    good = written(tmp_path / "d.xyz", ({}, {}, {"energy": -1.0, "forces": F}))
+    with pytest.raises(DataError, match=r"a.xyz: in frame 0 forces has 4 columns"):
+        read_frames([good, path])
+
+
+CP2K = """2
+ i = {k:8}, time = {t:12.3f}, E = {e:20.10f}
+  Au 0.0 0.0 0.0
+  Au 0.0 0.0 2.{k}
+"""
+
+
+def test_energies_of_cp2k_are_hartree_and_refused(tmp_path):
+    path = tmp_path / "gold-pos-1.xyz"
+    path.write_text("".join(CP2K.format(k=k, t=0.5 * k, e=-66.1 - 0.01 * k) for k in range(3)))
+    for key in ("E", None):
+        with pytest.raises(DataError, match=r"CP2K, in Hartree: multiply it by 27.2114") as told:
+            read_frames(path, key)
+        assert str(path) in str(told.value)
+    # An E of anybody else is taken.
+    other = written(tmp_path / "a.xyz", ({"E": -1.0, "i": 3}, {"forces": F}, {}))
+    assert read_frames(other, "E").frames.energies.tolist() == [-1.0]
+
+
+def test_what_a_calculator_left_behind_is_not_preferred(tmp_path):
+    """Its forces are 0, and its energy is another than that which has a name of its own."""
+    stale = {"energy": 29.5, "forces": 0 * F}
+    ours = ({"REF_energy": -1.0}, {"REF_forces": F})
+    reading = read_frames(written(tmp_path / "a.xyz", *2 * [(*ours, stale)]))
+    assert (reading.energy_key, reading.forces_key) == ("REF_energy", "REF_forces")
+    assert reading.frames.energies.tolist() == [-1.0, -1.0]
+    assert reading.notes[0] == (
+        "REF_energy is taken, not energy, whose forces are 0 in all frames, as where a calculator "
+        "was not asked"
+    )
+    # No forces rather than those of the other energies.
+    bare = read_frames(written(tmp_path / "b.xyz", *2 * [({"REF_energy": -1.0}, {}, stale)]))
+    assert bare.frames.energies.tolist() == [-1.0, -1.0] and bare.forces_key == ""
+    assert bare.notes[-1] == "there are no forces: energies alone can be learned"
+    # Where a single frame has forces, they are calculated.
+    mixed = [(*ours, stale), (*ours, {"energy": 28.0, "forces": F})]
+    assert read_frames(written(tmp_path / "c.xyz", *mixed)).energy_key == "energy"
+    # Alone, and on request, they are what there is.
+    alone = written(tmp_path / "d.xyz", ({}, {}, stale))
+    assert read_frames(alone).forces_key == "forces"
+    assert read_frames(tmp_path / "a.xyz", "energy").frames.energies.tolist() == [29.5, 29.5]
+
+
+def test_only_numbers_of_a_frame_are_proposed_as_energies(tmp_path):
+    atoms = dimer(0, energies=np.array([-0.5, -0.5]), forces=F)
+    atoms.info.update(spin=3, name="x", ok=True)
+    atoms.new_array("momenta", F)
+    ase.io.write(tmp_path / "a.traj", atoms)
+    with pytest.raises(DataError, match=r"frame 0 has spin: name the energies"):
+        read_frames(tmp_path / "a.traj", "E")
+    del atoms.info["spin"]
+    ase.io.write(tmp_path / "a.traj", atoms)
+    with pytest.raises(DataError, match=r"no number for all of it: write energy="):
+        read_frames(tmp_path / "a.traj")
+
+
+def test_the_folder_of_a_training_is_no_data(tmp_path):
+    (tmp_path / "au12/models").mkdir(parents=True)
+    (tmp_path / "au12/config.json").write_text("{}")
+    with pytest.raises(DataError, match=r"au12: the folder of a training, not data: name the f"):
+        read_frames(tmp_path / "au12")
