@@ -55,7 +55,7 @@ class Work:
         shown: number of those on which all models are evaluated in the end.
         models: that are trained.
         at_once: number of processes that train them.
-        solved: whether the last layer is solved.
+        solved: how often the last layer is solved: once, and once more for a model to begin with.
         stages: of second order, see :class:`~keras_models.settings.EdgeSettings`.
     """
 
@@ -64,7 +64,7 @@ class Work:
     shown: int
     models: int = 1
     at_once: int = 1
-    solved: bool = True
+    solved: int = 1
     stages: tuple[tuple[int, int], ...] = ()
 
 
@@ -115,8 +115,9 @@ class Speed:
             compilations += 1.0
             runs += iterations * batches / stride
         if work.held and work.solved:
-            compilations += SOLVE
-            runs += batches * self.directions + PREDICTION * held * (1 + len(RIDGES))
+            compilations += SOLVE * work.solved
+            one = batches * self.directions + PREDICTION * held * (1 + len(RIDGES))
+            runs += one * work.solved
         training = self.build + compilations * self.compile + (steps + runs) * self.step
         shown = PREDICTION * work.shown / self.batch
         evaluation = OPEN + PREDICT * self.compile + shown * self.step

@@ -45,8 +45,8 @@ def draw(
         folder: for the files.
         parts: evaluations of the parts of the data.
         curves: arrays of :class:`~keras_models.fit_edges.EdgeFitted` of each seed; also
-            "chosen_step", and "solved", the errors (2,) on the validation block once the last
-            layer was solved, NaN if it was not.
+            "chosen_step", 0 for a model to begin with that is kept; and "solved", the errors (2,)
+            on the validation block once the last layer was solved, NaN if it was not.
     """
     found = [_parity(folder, parts, quantity) for quantity in UNITS]
     found += [_curves(folder, curves, quantity) for quantity in UNITS]
@@ -122,7 +122,7 @@ def _curves(
             label = f"{part}, seed {seed}" if len(curves) > 1 else part
             look = {"color": LOOKS[part]["color"], "linestyle": LINES[k % len(LINES)]}
             axes.plot(steps, y, label=label, **look)
-            if part == "validation" and "chosen_step" in curve:
+            if part == "validation" and curve.get("chosen_step"):
                 at = np.searchsorted(steps, curve["chosen_step"])
                 point = {"color": look["color"], "clip_on": False}
                 axes.plot(steps[at], y[at], "o", markersize=7, **point)

@@ -105,6 +105,7 @@ def train_seed(training: Training, seed: int, link) -> None:
         counts=fitted.counts,
         isolated=fitted.info["isolated"],
         last_layer=fitted.info["last_layer"],
+        start=fitted.info["start"],
         seconds=fitted.seconds,
         frames=training.frames,
     )

@@ -267,7 +267,7 @@ def _work(config: Config, data: Data, settings: EdgeFitSettings, workers: int) -
         min(train, SHOWN) + held + test,
         models,
         min(models, workers),
-        settings.training.solve_last_layer,
+        settings.training.solve_last_layer * (2 if starting_models(config) else 1),
         settings.training.stages,
     )
 

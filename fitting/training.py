@@ -138,6 +138,7 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
         | {
             "chosen_step": about[seed]["counts"]["chosen_step"],
             "solved": errors_when_solved(about[seed]["last_layer"]),
+            "start": np.array(about[seed].get("start") or [np.nan] * 2, float),
         }
         for seed in config.seeds
     }

@@ -33,14 +33,19 @@ def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
     """Which steps' weights are the best on the validation block, and what it means if early ones.
 
     Args:
-        curves: arrays of each seed's training, with its "chosen_step".
+        curves: arrays of each seed's training, with its "chosen_step", 0 for a model to begin with
+            that is kept; and "start", the errors (2,) of that model, if there is one.
     """
     total = int(next(iter(curves.values()))["curve_steps"][-1])
+    began = _began(curves)
+    curves = {seed: c for seed, c in curves.items() if c["chosen_step"]}
+    if not curves:
+        return began
     chosen = {seed: int(c["chosen_step"]) for seed, c in curves.items()}
     steps = [f"{k:,} (seed {seed})" for seed, k in chosen.items()]
     if len(set(chosen.values())) == 1:
         steps = [f"{min(chosen.values()):,}"]
-    found = [f"Best on the validation block after step {_and(steps)} of {total:,}."]
+    found = [*began, f"Best on the validation block after step {_and(steps)} of {total:,}."]
     share = np.mean(list(chosen.values())) / total
     falls = (_fall(c, f"curve_{quantity}") for c in curves.values() for quantity in UNITS)
     if share > LATE and max(falls) > FALLING:
@@ -54,6 +59,24 @@ def of_training(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
             "Further steps only fitted the frames trained on more closely (overfitting): fewer "
             "steps or minutes give as good a model, more and more different frames a better one.",
         ]
+    return found
+
+
+def _began(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
+    """Errors of the models to begin with, if any, and for which seeds they are kept."""
+    starts = [c["start"] for c in curves.values() if np.isfinite(c.get("start", np.nan)).any()]
+    if not starts:
+        return []
+    means = zip(np.mean(starts, axis=0), UNITS.values(), strict=True)
+    errors = _and([milli(x, unit) for x, unit in means if np.isfinite(x)])
+    found = [f"The model to begin with has an RMSE of {errors} on the validation block."]
+    kept = [str(seed) for seed, c in curves.items() if not c["chosen_step"]]
+    if kept:
+        whose = "" if len(kept) == len(curves) else f" by seed{'s' * (kept[1:] != [])} {_and(kept)}"
+        found.append(
+            f"What training{whose} made of it is not better there: it is kept, but for its last "
+            "layer. More or different frames, or a smaller learning rate, may help."
+        )
     return found
 
 

@@ -6,7 +6,15 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
 from data_gen.frames import Frames, Structure
-from keras_models.defaults import CUTOFFS, FRAMES, REACH, SMALLEST_RATE, default_settings, repeats
+from keras_models.defaults import (
+    CUTOFFS,
+    FRAMES,
+    REACH,
+    SMALLEST_RATE,
+    WEIGHT_DECAY,
+    default_settings,
+    repeats,
+)
 
 
 def frames(*atoms):
@@ -44,6 +52,7 @@ def test_crystals_and_clusters_are_told_apart_by_most_frames():
         found = default_settings(frames(most, most, other))
         assert found.options["rounds"] == (1 if periodic else 3)
         assert found.training.energy_rise == (100.0 if periodic else 10.0)
+        assert found.training.weight_decay == (0.0 if periodic else WEIGHT_DECAY)
 
 
 def test_a_molecule_in_a_periodic_cell_is_none_of_a_crystal(rng):

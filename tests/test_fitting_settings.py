@@ -96,15 +96,17 @@ def test_too_few_minutes_are_said_before_training(config, six_seconds, capsys):
 def test_all_that_is_done_takes_its_time():
     """By hand: 10 s a compilation and 1 s a step, 4 batches to train on and 1 to validate on."""
     speed = Speed(2.0, 3.0, 10.0, 1.0, shapes=3, batch=5.0, directions=6)
-    least = Work(20, 0, 10, solved=False)
+    least = Work(20, 0, 10, solved=0)
     evaluation = 0.3 + 6.5 + 0.5 * 2 + 1.5
     assert speed.seconds(7, least) == pytest.approx(2 + 3 + 30 + 7 + evaluation)
     held = replace(least, held=5)
     measured = 6.5 + 0.5 * len(points_of(FEWEST))
     assert speed.seconds(7, held) == pytest.approx(speed.seconds(7, least) + measured)
-    solved = replace(held, solved=True)
-    more = 9.5 + 4 * 6 + 0.5 * 10
+    solved = replace(held, solved=1)
+    more = 9.5 + 4 * 6 + 0.5 * 12
     assert speed.seconds(7, solved) == pytest.approx(speed.seconds(7, held) + more)
+    twice = replace(held, solved=2)
+    assert speed.seconds(7, twice) == pytest.approx(speed.seconds(7, held) + 2 * more)
     # Nothing is solved without a validation block.
     assert speed.seconds(7, replace(solved, held=0)) == speed.seconds(7, least)
     second = replace(least, stages=((2, 30), (1, 10)))

@@ -52,6 +52,22 @@ def test_a_step_that_was_chosen_early_means_overfitting():
     assert "meV/Å" not in of_training({0: curve(20, force=False)})[1]
 
 
+def test_a_model_to_begin_with_is_told_apart():
+    """One that is kept was called the best after step 0 of a training."""
+    start = {"start": np.array([0.03, 0.2])}
+    (begins, best) = of_training({0: {**curve(60), **start}})
+    errors = "30.0 meV/atom and 200 meV/Å"
+    assert begins == f"The model to begin with has an RMSE of {errors} on the validation block."
+    assert best == "Best on the validation block after step 60 of 100."
+    kept = {**curve(60), **start, "chosen_step": 0}
+    first, what = of_training({0: kept})
+    assert first == begins and what.startswith("What training made of it is not better there")
+    _, what, best = of_training({0: kept, 3: {**curve(60), **start}})
+    assert "by seed 0 made" in what and best == "Best on the validation block after step 60 of 100."
+    unknown = {"start": np.full(2, np.nan)}
+    assert of_training({0: {**curve(60), **unknown}}) == [best]
+
+
 def test_errors_are_called_falling_only_where_they_fall():
     """The validation error of nickel was the same at steps 3 and 200."""
 
