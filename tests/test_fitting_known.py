@@ -169,7 +169,12 @@ def test_a_model_that_is_gone_on_from_is_described_by_itself(done, tmp_path, mon
     given = []
 
     class Fitted:
-        curves, counts, seconds, info = {}, {}, 0.0, {"isolated": [], "last_layer": None}
+        curves, counts, seconds, info = (
+            {},
+            {},
+            0.0,
+            {"isolated": [], "last_layer": None, "start": None},
+        )
 
         def save(self, path, **about):
             given.append(about["config"]["model"])
@@ -189,6 +194,19 @@ def test_a_model_that_is_gone_on_from_is_described_by_itself(done, tmp_path, mon
     monkeypatch.setattr(settings, "read_about", lambda _: {})
     bare = settings.model_of(replace(more, model={"name": "linear_eq4"}))
     assert bare == {"name": "linear_eq4", "options": {"cutoff": 4.0}}
+
+
+def test_going_on_from_a_model_the_rate_is_small(done):
+    """Its solved last layer multiplies any change; a rate that is given is used as it is."""
+    folder, config = done
+    new = replace(config, model={}, training={"steps": 9})
+    data, rates = load(new), []
+    for more in ({}, {"continue_from": str(folder)}):
+        one = settings.completed(replace(new, **more), data, None)[1]
+        rates.append(one.training.learning_rate)
+    assert rates[1] == pytest.approx(rates[0] / 30)
+    given = replace(new, continue_from=str(folder), training={"steps": 9, "learning_rate": 0.002})
+    assert settings.completed(given, data, None)[1].training.learning_rate == 0.002
 
 
 def test_what_cannot_be_is_refused_before_data_are_read(done, tmp_path, monkeypatch):
