@@ -17,7 +17,7 @@ help:
 	@echo "make lint        ruff, hadolint"
 	@echo "make audit       are the committed numbers what their predictions and this machine give?"
 	@echo "                 ARGS='--minutes 20', ARGS='--rows table4/eq4', ARGS=--help"
-	@echo "make compare     OLD=v0.1.0: the committed numbers against those of a tag or commit"
+	@echo "make compare     OLD=c452355: the committed numbers against 0.1.0's; any commit or tag"
 	@echo "                 ARGS=--all, ARGS='--markdown page.md'"
 	@echo "make archive     one file for a data repository, into dist/: code, results, models"
 	@echo "make lock        requirements.lock and others, with checksums, from the short lists"

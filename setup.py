@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 setup(
     name="neural-network-potentials",
-    version="0.1.0",
+    version="0.2.0",
     description="Reference reimplementation of '3 approaches to neural network potentials' (2019)",
     license="MIT",
     python_requires=">=3.11",
