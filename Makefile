@@ -22,7 +22,7 @@ help:
 	@echo "make archive     one file for a data repository, into dist/: code, results, models"
 	@echo "make lock        requirements.lock and others, with checksums, from the short lists"
 	@echo "make check-dgl   optional: section 6's network in DGL, as the report had it, is the same"
-	@echo "make check-peers optional: other packages' errors on Au6, measured again"
+	@echo "make check-peers optional: other packages' errors on Au6 and Au12, measured again"
 	@echo "make workflow-env  optional: Snakemake, for the same runs on a cluster: docs/cluster.md"
 	@echo "make check-slurm optional: these on a real SLURM of one node give the same bits"
 	@echo "make check-workflow optional: killed again and again they do, too; overhead, busy cores"

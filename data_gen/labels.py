@@ -136,8 +136,10 @@ def choose_forces(
     stem = energy_key.split(", ")[0].lower()
     partners = [stem.replace("energy", word) for word in ("forces", "force")] if stem else []
     names = [key] if key else list(dict.fromkeys([*partners, *FORCES]))
+    notes = []
     if not key and stem not in ("energy", "free_energy") and _are_zero(frames, everything):
         names.remove("forces")
+        notes.append("forces, which are 0 in all frames, are not taken (--forces-key)")
     name = max(names, key=lambda name: sum(name in one for one in found))
     missing = sum(name not in one for one in found)
     if key and missing == len(frames):
@@ -165,7 +167,6 @@ def choose_forces(
                     f"{origin.path}: in frame {origin.index} {odd}, not three for each atom"
                 )
             values.append(np.full((len(frame), 3), np.nan))
-    notes = []
     if missing == len(frames):
         others = ", ".join(_of_three_columns(everything, frames))
         notes.append(

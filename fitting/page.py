@@ -20,8 +20,9 @@ NAME = "report.html"
 LEARNING = (
     "Errors of {} during training: in the batches of training with the weights of their step, "
     "and on the validation block with the average weights. Second-order iterations are counted on "
-    "from the last step. The circle is the step whose weights are kept; the star, if there is one, "
-    "is the same model once its last layer was solved, which is the one that is saved."
+    "from the last step. The circle is the step whose weights are kept, and there is none where a "
+    "model to begin with is; the star, if there is one, is the same model once its last layer was "
+    "solved, which is the one that is saved."
 )
 CAPTIONS = {
     "parity_energy_per_atom": "Energy per atom, predicted and true, relative to that of the "

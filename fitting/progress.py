@@ -81,7 +81,8 @@ class Bars:
     def _left(self, number: int, fraction: float, text: str, now: float) -> str:
         name = next((name for name in PHASES if text.startswith(name)), "")
         before = self._phases.get(number)
-        if before is None or before.name != name:
+        # A phase can come twice, as the last layer's of a model that is gone on from.
+        if before is None or before.name != name or fraction < before.fraction:
             if fraction > 0:
                 self._phases[number] = _Phase(name, fraction, now)
             return ""

@@ -75,14 +75,15 @@ def completed(
     del training["steps"]
     if starts:
         training["learning_rate"] *= FINE_TUNING
-    if config.model.get("name", chosen.model) != chosen.model:
+    model = _model_of_start(config, starts[0]) if starts else config.model
+    if model.get("name", chosen.model) != chosen.model:
         # Tried with the default model alone.
         training["weight_decay"] = 0.0
     if config.training.get("stages"):
         chosen = replace(chosen, dtype="float64")
     full = replace(
         config,
-        model=_model_of_start(config, starts[0]) if starts else whole_model(config.model, chosen),
+        model=model if starts else whole_model(model, chosen),
         training={**training, **config.training},
     )
     if full.steps is None and before:

@@ -69,13 +69,20 @@ def _began(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
         return []
     means = zip(np.mean(starts, axis=0), UNITS.values(), strict=True)
     errors = _and([milli(x, unit) for x, unit in means if np.isfinite(x)])
-    found = [f"The model to begin with has an RMSE of {errors} on the validation block."]
-    kept = [str(seed) for seed, c in curves.items() if not c["chosen_step"]]
+    several = len({tuple(one) for one in starts}) > 1
+    whose = "models to begin with have, on average," if several else "model to begin with has"
+    found = [f"The {whose} an RMSE of {errors} on the validation block."]
+    kept = {seed: c for seed, c in curves.items() if not c["chosen_step"]}
     if kept:
-        whose = "" if len(kept) == len(curves) else f" by seed{'s' * (kept[1:] != [])} {_and(kept)}"
+        seeds = list(map(str, kept))
+        whose = (
+            "" if len(kept) == len(curves) else f" with seed{'s' * (len(kept) > 1)} {_and(seeds)}"
+        )
+        solved = any(np.isfinite(c.get("solved", np.nan)).any() for c in kept.values())
         found.append(
-            f"What training{whose} made of it is not better there: it is kept, but for its last "
-            "layer. More or different frames, or a smaller learning rate, may help."
+            f"What training{whose} made of it is not better there: it is kept"
+            f"{', but for its last layer' if solved else ''}. More or different frames, or a "
+            "smaller learning rate, may help."
         )
     return found
 
@@ -170,14 +177,15 @@ def _of_energies(of: Evaluation, own: Mapping[str, float]) -> list[str]:
             f"Energies are worse than those of the composition alone{with_zero}: "
             f"{milli(e.rmse, e.unit)} against {milli(min(e.baseline, spread), e.unit)}."
         )
-    one_shift = e.count > 1 and e.bias**2 > SHIFT * e.rmse**2
+    one_shift = e.count >= FEW and e.bias**2 > SHIFT * e.rmse**2
     if one_shift and strange and (found or usual is not None):
         left = np.sqrt(max(0.0, e.rmse**2 - e.bias**2))
         there = f", {milli(usual, e.unit)} in the model's own training" if usual else ""
         found.append(
             f"Nearly all of it is one shift, {milli(e.bias, e.unit)}: the energies have another "
             "zero, as those of another method, setting or unit have, or where reference energies "
-            f"were subtracted ({milli(left, e.unit)} are left without it{there})."
+            f"were subtracted, or the frames are of another kind ({milli(left, e.unit)} are left "
+            f"without it{there})."
         )
         if not found[1:]:
             found.insert(0, f"Energies are off by {milli(e.rmse, e.unit)}.")

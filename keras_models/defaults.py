@@ -87,6 +87,8 @@ def repeats(structure: Structure) -> bool:
     moved = np.zeros((n, 3))
     for first in np.unique(groups, return_index=True)[1]:
         order, before = breadth_first_order(edge_of, first)
+        if len(order) == 1:
+            continue
         steps = shifts[np.asarray(edge_of[before[order[1:]], order[1:]]).ravel() - 1]
         for atom, step in zip(order[1:], steps, strict=True):
             moved[atom] = moved[before[atom]] + step

@@ -1,4 +1,4 @@
-"""Compare the committed numbers with those of another version (`make compare OLD=v0.1.0`).
+"""Compare the committed numbers with those of another version (`make compare OLD=COMMIT`).
 
 Every number of results/metrics.csv, by row, split and metric, against the same file of a tag or
 commit. What counts as a difference: reproduction/show/versions.py.

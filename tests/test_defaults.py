@@ -63,14 +63,15 @@ def test_a_molecule_in_a_periodic_cell_is_none_of_a_crystal(rng):
     wrapped.wrap()
     assert np.ptp(wrapped.positions, axis=0).max() > 10
     two = wrapped + Atoms("Au2", [(7, 7, 6), (7, 7, 8.5)])
+    lone = wrapped + Atoms("Au", [(7, 7, 6)])
     wire = Atoms("Au4", [(0, 0, 2.7 * k) for k in range(4)], cell=[20, 20, 10.8], pbc=(0, 0, 1))
     liquid = Atoms("Ar64", rng.uniform(0, 14, (64, 3)), cell=[14] * 3, pbc=True)
     slab = fcc111("Au", (3, 3, 3), vacuum=8, periodic=True)
     slab.positions += rng.normal(0, 0.05, slab.positions.shape)
     open_slab = slab.copy()
     open_slab.pbc = False
-    found = [repeats(s) for s in frames(box, wrapped, two, open_slab).structures]
-    assert found == [False] * 4
+    found = [repeats(s) for s in frames(box, wrapped, two, lone, open_slab).structures]
+    assert found == [False] * 5
     assert all(repeats(s) for s in frames(bulk("Au"), slab, wire, liquid).structures)
     assert options(wrapped) == options(molecule("CH3CH2OH"))
 

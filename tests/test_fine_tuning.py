@@ -59,6 +59,17 @@ def test_a_better_one_replaces_it(frames, start):
     assert (flat_weights(fitted.model) != first).any()
 
 
+def test_both_are_compared_with_their_last_layers_solved(frames, start):
+    """The first one's is solved for the new frames; alone, what was trained would look better."""
+    first = flat_weights(start.model)
+    training = replace(WILD, solve_last_layer=True)
+    fitted = fit_edges(frames, settings(training), start=start)
+    said = fitted.info["last_layer"]
+    assert fitted.counts["chosen_step"] == 0
+    assert said["before"] == fitted.info["start"] and said["after"] < said["before"]
+    assert 0 < (flat_weights(fitted.model) != first).sum() < len(first)
+
+
 def test_without_a_validation_block_the_training_counts(frames, start):
     first = flat_weights(start.model)
     fitted = fit_edges(frames, settings(replace(WILD, validation=0.0)), start=start)

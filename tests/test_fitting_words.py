@@ -61,9 +61,15 @@ def test_a_model_to_begin_with_is_told_apart():
     assert best == "Best on the validation block after step 60 of 100."
     kept = {**curve(60), **start, "chosen_step": 0}
     first, what = of_training({0: kept})
-    assert first == begins and what.startswith("What training made of it is not better there")
-    _, what, best = of_training({0: kept, 3: {**curve(60), **start}})
-    assert "by seed 0 made" in what and best == "Best on the validation block after step 60 of 100."
+    assert first == begins
+    assert what.startswith("What training made of it is not better there: it is kept. More")
+    what = of_training({0: {**kept, "solved": np.array([0.02, 0.1])}})[1]
+    assert "it is kept, but for its last layer. More" in what
+    first, what, best = of_training({0: kept, 3: {**curve(60), "start": 3 * start["start"]}})
+    assert "models to begin with have, on average, an RMSE of 60.0 meV/atom" in first
+    assert (
+        "with seed 0 made" in what and best == "Best on the validation block after step 60 of 100."
+    )
     unknown = {"start": np.full(2, np.nan)}
     assert of_training({0: {**curve(60), **unknown}}) == [best]
 
@@ -89,8 +95,8 @@ def test_errors_are_called_falling_only_where_they_fall():
 
 def evaluation(energy_off, force_factor) -> Evaluation:
     """Of frames whose energies from the composition are off by 1 and -1 eV/atom in turn."""
-    frames = frames_of_two_elements(6)
-    signs = np.array([1.0, -1.0] * 3)
+    frames = frames_of_two_elements(len(energy_off))
+    signs = np.array([1.0, -1.0] * (len(energy_off) // 2))
     base = frames.energies + signs * frames.sizes
     predicted = frames.energies + np.array(energy_off) * frames.sizes
     of = Evaluation(frames, predicted[None], [[force_factor * f for f in frames.forces]], {})
@@ -128,7 +134,9 @@ def test_models_that_are_worse_than_nothing_are_called_so():
     (said,) = worse_than_nothing(evaluation([1.1, -1.1] * 3, 1.9))
     assert said.startswith("Energies are worse than those of the composition alone: 1,100 meV")
     assert "against 1,000 meV/atom" in said and "shift" not in said
-    shifted, forces = worse_than_nothing(evaluation([-2.0, -2.1] * 3, 2.1))
+    # Few frames may be off in one direction by chance.
+    assert "shift" not in " ".join(worse_than_nothing(evaluation([-2.0, -2.1] * 3, 2.1)))
+    shifted, forces = worse_than_nothing(evaluation([-2.0, -2.1] * 5, 2.1))
     assert "one shift, −2,050 meV/atom: the energies have another zero" in shifted
     assert forces.startswith("Forces are worse than none at all")
 

@@ -115,7 +115,8 @@ def test_settings_of_profiles_are_known_once_uncommented(configuration, profile)
     lines = [line.removeprefix("# ") for line in lines]
     pairs = [line.split(": ", 1) for line in lines if line.partition(": ")[0].isidentifier()]
     found = dict(pairs)
-    assert len(found) == len(pairs) and configuration(found).retries == 2
+    assert len(found) == len(pairs) and found["retries"] == "2"
+    assert configuration({**found, "retries": "3"}).retries == 3
     assert "configfile: settings.yaml" in (profile / "config.yaml").read_text().splitlines()
 
 

@@ -8,7 +8,7 @@ caller=$PWD
 profile=${1:-}
 [ -n "$profile" ] || stop "name a profile: local, slurm, or a folder with a config.yaml"
 shift
-[ ! -d "$profile" ] || profile=$(cd "$profile" && pwd)
+[ ! -f "$profile/config.yaml" ] || profile=$(cd "$profile" && pwd)
 # Paths are as they are seen from where this is called.
 for argument; do
     shift
@@ -20,7 +20,7 @@ for argument; do
 done
 
 cd "$(dirname "$0")/.."
-[ -d "$profile" ] || profile=workflow/profiles/$profile
+[ -f "$profile/config.yaml" ] || profile=workflow/profiles/$profile
 [ -f "$profile/config.yaml" ] || stop "there is no profile $profile: no config.yaml is there"
 # --config on the command line would replace all of it.
 ! grep -q '^config:' "$profile/config.yaml" ||

@@ -62,14 +62,16 @@ def _note(rows: list[dict], more: str) -> str:
     cores = "one core" if _alike(rows, "threads") == "1" else f"{_alike(rows, 'threads')} cores"
     dates = sorted(row["date"] for row in rows)
     dates = dates[0], dates[-1]
+    several = len(rows) > 1
     return (
-        f"Other packages: one run of each, so without a spread, with seed {_alike(rows, 'seed')}, "
+        f"{'Other packages: one run of each' if several else 'The package: one run'}, so without a "
+        f"spread, with seed {_alike(rows, 'seed')}, "
         f"on {cores} of {_alike(rows, 'processor')}, {' to '.join(dict.fromkeys(dates))}, on the "
-        f"frames of {system} that our row has too (SHA-256 {sha256[:12]}…): "
+        f"frames of {system} that our rows have too (SHA-256 {sha256[:12]}…): "
         f"{', '.join(versions)}. Seconds are CPU seconds of the package's own training command, "
-        "start and compilation included, and of a call of its ASE calculator; in our row they are "
+        "start and compilation included, and of a call of its ASE calculator; in our rows they are "
         f"of training alone, the call from the table of calculators' speed. {more} `checks/peers` "
-        f"has all settings and measures all of it again, `reproduction/{ELSEWHERE.name}` names "
+        f"has all settings and measures these numbers again, `reproduction/{ELSEWHERE.name}` names "
         "them."
     )
 

@@ -49,6 +49,9 @@ def keep_own_seeds(
         seeds = [int(k) for k in about[name]]
         about[name] = {k: run for k, run in about[name].items() if int(k) in experiment.seeds}
         _keep_own_curves(folder, experiment, seeds)
+        if predictions.SEED in beside:
+            file = folder / "predictions" / predictions.file_name(name)
+            file.unlink(missing_ok=True)
         for seed in beside:
             (models(folder, experiment) / f"seed{seed}.keras").unlink(missing_ok=True)
 
@@ -56,7 +59,8 @@ def keep_own_seeds(
 def _keep_own_curves(folder: Path, experiment: Experiment, seeds: Sequence[int]) -> None:
     """Reduce stored curves, of which ``seeds`` are the first axis, to the row's own seeds.
 
-    Curves of unequal length are stored by seed, with its number at the end of their names.
+    Curves of unequal length are stored by seed, with its number at the end of their names. A file
+    of other seeds is left as it is: a program that was killed may have reduced it already.
     """
     path = folder / "curves" / predictions.file_name(experiment.id)
     if not path.is_file() or archive_damage(path):
@@ -67,6 +71,8 @@ def _keep_own_curves(folder: Path, experiment: Experiment, seeds: Sequence[int])
         for name, array in stored.items():
             _, _, seed = name.rpartition("_seed")
             if not seed.isdecimal():
+                if len(array) != len(seeds):
+                    return
                 arrays[name] = array[own]
             elif int(seed) in experiment.seeds:
                 arrays[name] = array

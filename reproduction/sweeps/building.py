@@ -60,12 +60,15 @@ def _check_training(row: Row, *_) -> None:
     from fitting.data import load
     from fitting.settings import completed
     from keras_models import catalogue
+    from keras_models.optimise.edge_newton import check_size
 
     config = Config(**row.config, seeds=row.seeds).with_checksums()
     parts = load(config)
     _, s = completed(config, parts, None)
     some = parts.train.frames[:FRAMES]
-    catalogue.build(s.model, some, s.widths, s.activation, s.options, dtype=s.dtype_used)
+    model = catalogue.build(s.model, some, s.widths, s.activation, s.options, dtype=s.dtype_used)
+    if s.training.stages:
+        check_size(model.count_params())
 
 
 def _some(experiment: Experiment, data: OwnData) -> Dataset:

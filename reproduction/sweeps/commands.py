@@ -103,12 +103,13 @@ def check_owner(space: SweepSpace, csv: Path) -> bool:
         other = Path(space.owner.read_text(encoding="utf-8").strip())
     except FileNotFoundError:
         return False
-    if other.is_file() and other != csv.resolve():
+    same = other == csv.resolve() or (other.is_file() and other.samefile(csv))
+    if other.is_file() and not same:
         raise ReproductionError(
             f"{space.home} is the folder of another table, {other}: give {csv.resolve()} another "
             f"file name, or delete {space.owner} if it is to go on there"
         )
-    return other == csv.resolve()
+    return same
 
 
 def plan(arguments, space: SweepSpace, data: OwnData, rows: Sequence[Row]) -> int:
