@@ -15,8 +15,8 @@ from conftest import graphs_alone
 from own_data import atoms_of, frames_of_two_elements
 from pair_potential import TINY
 
-from fitting import evaluating, plots
-from fitting.evaluation import evaluate
+from fitting import evaluating, plots, predicting
+from fitting.evaluation import Potential, evaluate
 from fitting.metrics import ENERGY, FORCE, NAMES
 from fitting.show import beside, number
 from keras_models import catalogue
@@ -83,6 +83,17 @@ def test_the_script_takes_the_labels_that_it_is_told(done):
     np.testing.assert_allclose(of.energies, given.energies + SHIFT * given.sizes)
     for a, b in zip(of.forces, given.forces, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-7)
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_frames_in_blocks_are_predicted_as_together(done, monkeypatch):
+    monkeypatch.setattr(predicting, "BLOCK", 7)
+    frames = done.frames[:20]
+    energies, forces = Potential(done.folder.parent / "m")(frames)
+    np.testing.assert_allclose(energies, done.of.energies_of_models[:, :20], atol=1e-4)
+    for found, wanted in zip(forces, done.of.forces_of_models, strict=True):
+        for a, b in zip(found, wanted[:20], strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-4)
 
 
 def test_another_zero_of_the_energies_is_told_where_it_is_read(done):
