@@ -141,7 +141,7 @@ def check(folder: Path) -> bool:
             continue
         points += 1
         left = half_way(where)
-        torn += bool(left.items() - old.items())
+        torn += any(path.name.startswith(".checkpoint") for path, _ in left.items() - old.items())
         when = f"{'half way' if is_half_way else f'{seconds:.1f} s'} after {runs} more runs"
         say(f"kills: {points}, {when}; {len(there(where))} runs there, {len(left)} files half way")
     with started(log, **config) as running:
@@ -150,7 +150,8 @@ def check(folder: Path) -> bool:
         where / "quick/results/metrics.csv"
     )
     left = half_way(where)
-    say(f"kills: {points}, {torn} of them of runs half way{'' if torn > 1 else ': TOO FEW'}")
+    few = "" if torn > 1 else ", TOO FEW"
+    say(f"kills: {points}, {torn} of them of runs that go on from a checkpoint{few}")
     say(f"kills: at last status {status}; {len(left)} files left half way")
     say(f"kills: metrics.csv but times is {'the same' if same else 'ANOTHER'}, byte for byte")
     return status == 0 and same and not left and torn > 1

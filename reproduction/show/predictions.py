@@ -189,9 +189,11 @@ def read_predictions(folder: Path, experiment: str) -> Predictions | None:
     found, stored = Predictions({}, {}, {}), _read(beside)
     for kind in TYPES:
         found.frames[kind] = {split: stored[f"{kind}_{split}_frames"] for split in SPLITS}
-    for name in arrays.keys() - {"reference"}:
+    for name, predicted in arrays.items():
+        if name == "reference":
+            continue
         kind, split = name.split("_")
-        found.predicted.setdefault(kind, {})[split] = arrays[name].astype(float)
+        found.predicted.setdefault(kind, {})[split] = predicted.astype(float)
         found.reference.setdefault(kind, {})[split] = stored[name].astype(float)
     return found
 
