@@ -157,6 +157,7 @@ def test_the_ridge_is_the_largest_of_the_best_on_the_validation_block(frames, mo
     assert others[ridge] > min(others.values())
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_the_saved_model_is_the_solved_one(frames, tmp_path):
     """Its errors on the validation block, with its references, are those that were said."""
     training = replace(SHORT, steps=40, solve_last_layer=True)
