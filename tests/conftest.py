@@ -61,15 +61,17 @@ def graphs_alone():
     """
     from keras_models.backend import tf
 
-    original = tf.function
+    original, name = tf.function, "disable_meta_optimizer"
+    # In a module that is without XLA, a test may say so again.
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf, "function", lambda function, jit_compile=None: original(function))
         # Grappler takes its time, too, and breaks the gradient of the distance graph network.
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        tf.config.optimizer.set_experimental_options({name: True})
         try:
             yield
         finally:
-            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+            tf.config.optimizer.set_experimental_options({name: before})
 
 
 @pytest.fixture

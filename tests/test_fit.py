@@ -167,6 +167,7 @@ def test_interrupted_and_resumed_is_uninterrupted(whole, parts, torn, tmp_path, 
     assert_same_bits(resumed, whole[name][0])
 
 
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("name", ROUTES)
 def test_a_checkpoint_of_another_stamp_is_not_resumed(parts, torn, tmp_path, name):
     path = shutil.copy(torn[name], tmp_path)
@@ -215,6 +216,7 @@ def test_a_seed_that_diverges_leaves_the_others_alone(whole, parts, monkeypatch,
     assert_same_bits(other, whole[name][1])
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_an_absurd_learning_rate_diverges(parts):
     settings = FitSettings("eq2", AdamSettings(3, batch_size=8, learning_rate=1e30), SMALL)
     (diverged,) = fit(*parts, settings)
