@@ -7,8 +7,9 @@ from reproduction.sections.names import CORRELATION, EQ2_LONGER
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import EQ2_ROW, EQ3_ROW, EQ4_ROW, EQ5_ROW, longer
 from reproduction.sections.trivial import with_trivial
-from reproduction.show.checks import AtLeast, AtMost, Lower
+from reproduction.show.checks import Lower
 from reproduction.show.claims import Claim
+from reproduction.show.limits import AtLeast, AtMost
 from reproduction.show.metrics import NOT_RUN, with_spread
 from reproduction.show.rules import CLEAR, CORRELATED, WEAKLY_CORRELATED, Key, energy
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, ratio

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from reproduction.sections.s4_energy import EQ2_ROW, EQ4_ROW, EQ5_ROW
 from reproduction.sections.trivial import with_trivial
-from reproduction.show.checks import Lower, Times
+from reproduction.show.checks import Lower
 from reproduction.show.claims import Claim
 from reproduction.show.evidence import TRIVIAL
+from reproduction.show.limits import Times
 from reproduction.show.metrics import with_spread
 from reproduction.show.rules import CLEAR, MUCH, energy
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, ratio

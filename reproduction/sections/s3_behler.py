@@ -8,15 +8,9 @@ from reproduction.engine.experiment import DataSource, Experiment
 from reproduction.sections.names import LARGE, MIDDLE, SMALL
 from reproduction.sections.s2_data import AU6, PT8AU2, PT8AU2_HOT
 from reproduction.sections.trivial import with_trivial
-from reproduction.show.checks import (
-    AsPrinted,
-    AtMost,
-    Lower,
-    generalises,
-    overfits,
-    overfits_strongly,
-)
+from reproduction.show.checks import AsPrinted, Lower, generalises, overfits, overfits_strongly
 from reproduction.show.claims import Claim
+from reproduction.show.limits import AtMost
 from reproduction.show.rules import (
     BASELINE,
     CLEAR,

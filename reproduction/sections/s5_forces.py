@@ -4,20 +4,13 @@ from dataclasses import replace
 
 from keras_models.settings import AdamSettings
 from reproduction.engine.experiment import Experiment
-from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, EQ9, GRADIENT
+from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, EQ9, GRADIENT, TRIVIAL_AGAIN
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import literal
 from reproduction.sections.trivial import with_trivial
-from reproduction.show.checks import (
-    AsGood,
-    AsPrinted,
-    AtLeast,
-    AtMost,
-    Lower,
-    Times,
-    overfits_slightly,
-)
+from reproduction.show.checks import AsGood, AsPrinted, Lower, overfits_slightly
 from reproduction.show.claims import Claim
+from reproduction.show.limits import AtLeast, AtMost, Times, TimesRelative
 from reproduction.show.reported import reported
 from reproduction.show.rules import (
     BASELINE,
@@ -26,6 +19,7 @@ from reproduction.show.rules import (
     PRINTED,
     PRINTED_WRONG,
     TOLERANCE,
+    energy,
     force,
     printed,
     seconds,
@@ -187,7 +181,8 @@ CLAIMS = (
         "5.2, Table 5",
         "Performance of manybody expansion models on F(X) data",
         PRINTED,
-        PRINTED_WRONG,
+        f"{PRINTED_WRONG}; the inputs were chosen by the training errors, which so say less than "
+        "the test errors",
         (AsPrinted("table5"),),
         f"{BASELINE} {OTHER_INPUTS}",
     ),
@@ -216,7 +211,7 @@ CLAIMS = (
         f"1/{MUCH:g} of that of zero forces.",
         "the expectation were of the form alone: F = -dE/dX of the same form is almost perfect "
         "(claim 33)",
-        (AtMost(force(EQ9), 1 / MUCH, of=force("beyond/trivial-table5")),),
+        (AtMost(force(EQ9), 1 / MUCH, of=force(TRIVIAL_AGAIN)),),
         f"It was judged on our gradient model, and is about the report's. {OTHER_INPUTS}",
     ),
     Claim(
@@ -254,6 +249,22 @@ CLAIMS = (
             AtLeast(
                 force(GRADIENT), printed(force(EQ9)) / TOLERANCE, wide=printed(force(EQ9)) / MUCH
             ),
+        ),
+    ),
+    Claim(
+        51,
+        "table5/poorer",
+        "5.2",
+        "on the same dataset (same X), training F ... produce much poorer results",
+        "Relative to what costs nothing (forces of zero, the mean of training energies), the best "
+        f"model of F, Eq. 9, has at least {CLEAR:g} times the test error of each of Eq. 2, 4 and "
+        "5.",
+        "Eq. 9 were trained too briefly: it has the report's epochs",
+        tuple(
+            TimesRelative(
+                force(EQ9), force(TRIVIAL_AGAIN), energy(row), energy(TRIVIAL_AGAIN), CLEAR
+            )
+            for row in (EQ2, EQ4, EQ5)
         ),
     ),
 )

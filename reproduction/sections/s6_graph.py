@@ -19,8 +19,9 @@ from reproduction.sections.names import (
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import LONGER
 from reproduction.sections.trivial import with_trivial
-from reproduction.show.checks import AsGood, AsPrinted, Lower, Times
+from reproduction.show.checks import AsGood, AsPrinted, Lower
 from reproduction.show.claims import Claim
+from reproduction.show.limits import Times
 from reproduction.show.rules import CLEAR, PRINTED, PRINTED_WRONG, energy
 from reproduction.show.tables import OURS_NOTE, Evidence, Table, rmse_table
 

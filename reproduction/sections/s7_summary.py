@@ -1,8 +1,9 @@
 """Section 7 and Figure 4: the report's conclusions, which have no rows of their own."""
 
 from reproduction.sections.names import EQ2, EQ3, EQ4, EQ4_LONGER, EQ5, GRAPH, MIDDLE
-from reproduction.show.checks import AtMost, Lower
+from reproduction.show.checks import Lower
 from reproduction.show.claims import Claim
+from reproduction.show.limits import AtMost
 from reproduction.show.rules import TOLERANCE, energy
 
 ROWS = ()

@@ -73,11 +73,19 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judged claim: its status, and the numbers behind it in one sentence."""
+    """A judged claim.
+
+    Attributes:
+        claim: what is judged.
+        status: one of :data:`STATUSES`.
+        numbers: those behind it, in one sentence.
+        repeated: some of them are of rows repeated on several trajectories.
+    """
 
     claim: Claim
     status: str
     numbers: str
+    repeated: bool = False
 
     @property
     def wrong(self) -> str:
@@ -97,9 +105,13 @@ class Verdict:
             text += f", by another rule: {rule}"
         why = self.claim.why_changed
         if not why and status != self.status:
-            why = (
-                "The rule is the same. What is not told apart counts neither for nor against it "
-                "now, and numbers are over five trajectories where there are any."
+            why = "The rule is the same."
+            if self.status == CANNOT_BE_TOLD:
+                why += " What is not told apart counts neither for nor against it now."
+            why += (
+                " Numbers are over several trajectories now."
+                if self.repeated
+                else " The numbers are of other runs."
             )
         return f"{text.rstrip('.')}. {why}".strip()
 
@@ -115,7 +127,8 @@ def verdict(claim: Claim, evidence: Evidence) -> Verdict:
     findings = [check.judge(evidence) for check in claim.checks]
     scores = [score for finding in findings for score in finding.scores]
     worst, best = (_status([getattr(s, end) for s in scores]) for end in ("low", "high"))
-    return Verdict(claim, worst if worst == best else CANNOT_BE_TOLD, sentence(findings))
+    status = worst if worst == best else CANNOT_BE_TOLD
+    return Verdict(claim, status, sentence(findings), evidence.repeated(claim.rows))
 
 
 def _status(scores: Sequence[float]) -> str:
