@@ -27,6 +27,8 @@ from reproduction.show.metrics import SIGNIFICANCE, compare
 from reproduction.show.tables import fill
 
 README_ROWS = {
+    "Behler (10, 10, 10), Amp": ("table1/behler-10-10-10", "energy_rmse", 1.0),
+    "Graph network, Eq. 10, 11": ("section6/gnn", "energy_rmse", 1.0),
     "Eq. 3": ("table4/eq3", "energy_rmse", 1.0),
     "Eq. 2": ("table4/eq2", "energy_rmse", 1.0),
     "Eq. 4": ("table4/eq4", "energy_rmse", 1.0),

@@ -82,7 +82,7 @@ TABLES = (appendix_b,)
 CLAIMS = (
     Claim(
         44,
-        "appendix-b/unit-range",
+        "appendix-b/(0,1) trains poorly",
         "Appendix B",
         "we also tested normalization to (0,1), and as expected, it leads to very poor training "
         "of neural networks",
@@ -104,7 +104,7 @@ CLAIMS = (
     ),
     Claim(
         45,
-        "appendix-b/diagonal",
+        "appendix-b/zeros lose their meaning",
         "Appendix B",
         "C2 = 0 has a special meaning and standardization destroys it",
         "What is destroyed is missed: with the zeros kept, or the diagonal left out, test errors "
@@ -119,7 +119,7 @@ CLAIMS = (
     ),
     Claim(
         46,
-        "appendix-b/inverse",
+        "appendix-b/1/R is better than R",
         "Appendix B",
         "We are inverting R because ... we want to emphasize smaller R",
         "It pays: Eq. 2, 4 and 5 have lower test errors on 1/R than on R.",

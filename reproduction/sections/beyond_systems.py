@@ -247,7 +247,8 @@ def au12(evidence: Evidence) -> Table:
         f"{train + test:,} published frames (TongheYing/ML-Au, MIT licence): every fifth block of "
         f"100, {test:,} in all, is the test part; of the other {train:,}, the last tenth is not "
         "trained on, but says which weights are kept. All trained 10,000 steps of "
-        "Adam, those of several rounds with weight decay; then their last layer was solved exactly."
+        "Adam, those of several rounds with weight decay; then their last layer was solved "
+        "exactly, but for Eq. 3's, which ends in a network."
     )
     return _errors(evidence, "au12", title, note, atoms=12)
 
@@ -332,7 +333,7 @@ EQ2, LINEAR = "beyond/au12-eq2", "beyond/au12-order-3"
 CLAIMS = (
     Claim(
         48,
-        "section4.6/eq2-is-emts",
+        "section4.6/Eq. 2 is EMT's own",
         "4.6",
         'There is also absolutely no reason why the "cheated" models (Eq. 2) will perform as well '
         "on non-EMT datasets",
@@ -357,7 +358,7 @@ CLAIMS = (
     ),
     Claim(
         49,
-        "section4.6/eq2-does-not-fail",
+        "section4.6/Eq. 2 does not fail on DFT",
         "4.6",
         "since the EMT potential is a good approximation to actual potentials, we wouldn't expect "
         'the "cheated" models to completely fail either',

@@ -118,7 +118,7 @@ TABLES = (why,)
 CLAIMS = (
     Claim(
         13,
-        "table3/penalised-too-much",
+        "table3/F weighs too much",
         "3.4",
         "It may be due to the fact that we're training E and F simultaneously and penalizing F "
         "losses too much",
@@ -134,7 +134,7 @@ CLAIMS = (
     ),
     Claim(
         52,
-        "table3/clusters-of-energies",
+        "table3/F clusters the energies",
         "3.4",
         "Another explanation of F overfitting ... Having multiple F's means having multiple "
         "clusters of E(X)'s. This is not ideal; we want X to be spaced equally",

@@ -166,7 +166,7 @@ TABLES = (table5,)
 CLAIMS = (
     Claim(
         27,
-        "section5.1/eq7",
+        "section5.1/Eq. 7 as printed",
         "5.1",
         "Replacing f, g, h with MLP's and removing unnecessary terms, we get [Eq. 7]",
         f"Eq. 7 as printed has a test error that is shown to be at most {TOLERANCE:g} times that "
@@ -177,7 +177,7 @@ CLAIMS = (
     ),
     Claim(
         28,
-        "table5/numbers",
+        "table5/Table 5's numbers",
         "5.2, Table 5",
         "Performance of manybody expansion models on F(X) data",
         PRINTED,
@@ -188,7 +188,7 @@ CLAIMS = (
     ),
     Claim(
         29,
-        "table5/best-unsatisfactory",
+        "table5/Eq. 9 is best, but poor",
         "5.2",
         "we are unable to achieve a satisfactory loss on the F(X) dataset ... the best achieved "
         'is 0.12, using the "cheating" model Eq. 9',
@@ -204,7 +204,7 @@ CLAIMS = (
     ),
     Claim(
         30,
-        "table5/perfect-expected",
+        "table5/F should be nearly perfect",
         "5.2",
         'as ... we are "cheating", an almost perfect accuracy is to be expected',
         "The report's own cheating model, Eq. 9, has a test error of at most "
@@ -216,7 +216,7 @@ CLAIMS = (
     ),
     Claim(
         31,
-        "table5/longer",
+        "table5/F takes longer",
         "5.2",
         "training F requires much longer training time (hours instead of minutes) compared to E",
         f"Eq. 9 trains at least {MUCH:g} times as long as each model of Table 4; in part "
@@ -228,7 +228,7 @@ CLAIMS = (
     ),
     Claim(
         32,
-        "table5/overfits-slightly",
+        "table5/F overfits slightly",
         "5.2",
         "overfitting slightly all the way",
         f"In every row of Table 5 the test error is above the training error, and less than "
@@ -239,7 +239,7 @@ CLAIMS = (
     ),
     Claim(
         33,
-        "table5/difficult",
+        "table5/F is difficult to learn",
         "5.2 and 3.4",
         "It is possible that F is simply difficult to learn",
         "Eq. 2 with the report's widths and data, trained on E and F, does no better than the "
@@ -253,7 +253,7 @@ CLAIMS = (
     ),
     Claim(
         51,
-        "table5/poorer",
+        "table5/F is learned worse than E",
         "5.2",
         "on the same dataset (same X), training F ... produce much poorer results",
         "Relative to what costs nothing (forces of zero, the mean of training energies), the best "

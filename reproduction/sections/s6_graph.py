@@ -79,7 +79,7 @@ TABLES = (section6,)
 CLAIMS = (
     Claim(
         34,
-        "section6/number",
+        "section6/the graph network's error",
         "6",
         "we achieve an RMSE of 0.2eV",
         PRINTED,
@@ -89,7 +89,7 @@ CLAIMS = (
     ),
     Claim(
         35,
-        "section6/worst",
+        "section6/the graph network is worst",
         "6",
         "lower [it means: worse] than both the Behler model and our manybody expansion models",
         "The network's test error is higher than that of (10,10,10) and of Eq. 2, 3, 4 and 5.",
@@ -98,7 +98,7 @@ CLAIMS = (
     ),
     Claim(
         36,
-        "section6/not-expressive",
+        "section6/the graph network is too simple",
         "6",
         "This Graph Neural Network model probably is not expressive enough",
         f"Trained longer, its training error stays at least {CLEAR:g} times that of message "
@@ -108,7 +108,7 @@ CLAIMS = (
     ),
     Claim(
         37,
-        "section6/most-representative",
+        "section6/graph networks represent most",
         "6",
         "Theoretically, graph neural networks is the most representative of the three",
         "Section 6's network, trained longer, has a training error that is shown to be as low as "

@@ -42,7 +42,7 @@ class Claim:
 
     Attributes:
         number: in the report's order; identifies the claim everywhere.
-        id: section or table, and a name.
+        id: section or table, and a name in a few words.
         section: of the report.
         quote: the report's words.
         rule: the checks in words; if there are none, why nothing can be measured.
@@ -59,6 +59,11 @@ class Claim:
     wrong: str = ""
     checks: tuple[Check, ...] = ()
     why_changed: str = ""
+
+    @property
+    def name(self) -> str:
+        """The id's few words, for lists."""
+        return self.id.partition("/")[2]
 
     @property
     def needs(self) -> tuple[Key, ...]:
