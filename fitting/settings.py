@@ -61,6 +61,8 @@ def completed(
         FittingError: settings make no sense, or are not those of ``before``.
     """
     begin = time.monotonic() if begin is None else begin
+    if before:
+        config = _with_choices_of(before, config)
     starts = starting_models(config)
     if starts:
         _refuse_new_elements(pretrained(starts[0]), data)
@@ -86,8 +88,6 @@ def completed(
         model=model if starts else whole_model(model, chosen),
         training={**training, **config.training},
     )
-    if full.steps is None and before:
-        full = full.with_steps(before.steps)
     if full.steps is None:
         if full.minutes is None:
             raise FittingError("neither minutes nor steps of training are given: give one of them")
@@ -104,6 +104,22 @@ def completed(
             f"--out{go_on}, or delete the folder"
         )
     return full, settings
+
+
+def _with_choices_of(before: Config, config: Config) -> Config:
+    """The settings, with a folder's where they say nothing.
+
+    What was chosen remains: cores, --workers and this program's defaults may be others now.
+    """
+    model = {**before.model, **config.model}
+    began = bool(before.continue_from) == bool(config.continue_from)
+    if not began or model.get("name") != before.model.get("name"):
+        # It has other options; that it is another model is told with all that differs.
+        model = config.model
+    elif before.model.get("options"):
+        model["options"] = {**before.model["options"], **config.model.get("options", {})}
+    training = {**before.training, **config.training}
+    return replace(config, model=model, training=training)
 
 
 def check_settings(config: Config) -> None:

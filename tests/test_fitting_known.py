@@ -228,7 +228,7 @@ def test_another_training_in_the_folder_is_told_in_few_words(done, tmp_path):
     """After what is wrong with the new one itself; not by checksums."""
     folder, config = done
     path = own_file(tmp_path)
-    other = replace(config, files=(str(path),), training={"steps": 9}, model={}, seeds=(1,))
+    other = replace(config, files=(str(path),), training={"steps": 9, "clip": 2.0}, seeds=(1,))
     with pytest.raises(FittingError) as caught:
         training.train(other, folder)
     said = str(caught.value)
@@ -242,6 +242,9 @@ def test_another_training_in_the_folder_is_told_in_few_words(done, tmp_path):
     again = replace(config, files=(str(path),), model={}, continue_from=str(folder))
     with pytest.raises(FittingError, match="knows Au, Pt and not Ni: leave out"):
         training.train(again, folder)
+    # A model to begin with has its own settings, not the folder's.
+    with pytest.raises(FittingError, match=r"differs in continue_from \(none before"):
+        training.train(replace(config, model={}, continue_from=str(folder)), folder)
     # The same names with other contents.
     before = config.with_checksums()
     now = replace(before, sha256={config.files[0]: "0"})

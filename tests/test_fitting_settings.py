@@ -20,6 +20,7 @@ from fitting.data import load
 from fitting.errors import FittingError
 from fitting.progress import duration
 from fitting.settings import completed, settings_of
+from keras_models.defaults import default_settings
 from keras_models.edge_data import fit_shape
 from keras_models.optimise.edge_adam import EdgeLoop, points_of
 from reproduction.engine.provenance import ROOT
@@ -126,6 +127,26 @@ def test_with_little_time_the_model_is_quickly_compiled(config, six_seconds):
         one = replace(plain, minutes=minutes, seeds=tuple(range(seeds)))
         rounds.append(completed(one, data, None, workers=at_once)[1].options["rounds"])
     assert rounds[0] == rounds[2] == 1 < rounds[1] == rounds[3] == rounds[4]
+
+
+def test_what_was_chosen_remains_where_a_training_goes_on(config, six_seconds, monkeypatch):
+    """With --workers 1, as a killed process advises, rounds would be 1 and the folder refused."""
+    plain = replace(config, model={}, training={}, minutes=4.0, seeds=())
+    data = load(plain)
+    full, settings = completed(plain, data, None, workers=2)
+    assert settings.options["rounds"] == 3 and len(full.seeds) == 2
+    other = default_settings(data.train.frames)
+    other = replace(other, training=replace(other.training, clip=0.3, energy_rise=7.0))
+    monkeypatch.setattr("fitting.settings.default_settings", lambda *_: other)
+    assert completed(plain, data, full, workers=1) == (full, settings)
+    # What is given is compared, not taken from there.
+    for given, told in (
+        ({"model": {"options": {"rounds": 2}}}, r"model.options.rounds \(3 before, 2 now\)"),
+        ({"model": {"name": "eq2_neighbours"}}, r"model.name \(linear_eq4 before, eq2_neighbours"),
+        ({"training": {"clip": 0.5}}, r"training.clip \(1.0 before, 0.5 now\)"),
+    ):
+        with pytest.raises(FittingError, match=told):
+            completed(replace(plain, **given), data, full, workers=1)
 
 
 def test_weight_decay_is_for_the_model_that_it_was_tried_with(config):
