@@ -4,6 +4,8 @@ import bz2
 import contextlib
 import gzip
 import lzma
+import math
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,8 +15,10 @@ from typing import NamedTuple
 import ase.db
 import ase.io
 from ase import Atoms
+from ase.data import atomic_numbers
 from ase.io.formats import UnknownFileTypeError, filetype, string2index
 
+from data_gen import extxyz
 from data_gen.errors import DataError
 
 COMPRESSION = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -23,6 +27,8 @@ LAMMPS = ("lammps-dump-text", "lammps-dump-binary")
 AS_NAMED = {"do_not_split_by_at_sign": True}
 # The first bytes of trajectories as ASE wrote them until version 3.8.
 OLD_TRAJECTORY = b"PickleTrajectory"
+# An element with a kind of it, such as Fe1 or O_w.
+KIND = re.compile(rf"(?:{'|'.join(sorted(atomic_numbers, key=len, reverse=True))})(?=[\d_-])")
 
 
 class FileOfFrames(NamedTuple):
@@ -61,18 +67,27 @@ def read_file(name: str | Path) -> FileOfFrames:
         with _unpacked(path) as plain:
             form = filetype(str(plain))
             _refuse(path, plain, form)
+            notes = _notes(path, plain, form, chosen)
             frames, indices = _read(path, plain, form, chosen)
-            notes = _notes(path, plain, form)
     except DataError:
         raise
     except UnknownFileTypeError as error:
         raise DataError(f"{path}: not a format that ASE can read ({error})") from None
     except Exception as error:  # ASE's readers may raise any exception for a bad file.
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise DataError(f"{path}: cannot be read, is it complete? ({reason})") from None
+        raise DataError(f"{path}: {_reason(error)}") from None
     if not frames:
         raise DataError(f"{name}: no frames")
     return FileOfFrames(path, frames, indices, notes)
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read."""
+    label = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
+    element = KIND.match(label)
+    if element and label not in atomic_numbers:
+        return f"{label} is no element: write {element[0]}, and its kinds into another column"
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"cannot be read, is it complete? ({told})"
 
 
 def _sliced(name: str) -> tuple[Path, int | slice | str]:
@@ -123,6 +138,15 @@ def _refuse(path: Path, plain: Path, form: str) -> None:
         )
 
 
+def _notes(path: Path, plain: Path, form: str, chosen: int | slice | str) -> list[str]:
+    if form != "extxyz":
+        return []
+    stop = chosen.stop if isinstance(chosen, slice) else None
+    most = stop if stop is not None and stop >= 0 else math.inf
+    with open(plain, encoding="utf-8", errors="replace") as file:
+        return extxyz.check(path, file, most)
+
+
 def _read(
     path: Path, plain: Path, form: str, chosen: int | slice | str
 ) -> tuple[list[Atoms], list[int]]:
@@ -159,16 +183,3 @@ def _rows(plain: Path, selection: str = "") -> list[Atoms]:
             atoms.info.update({**row.data, **row.key_value_pairs})
             found.append(atoms)
     return found
-
-
-def _notes(path: Path, plain: Path, form: str) -> list[str]:
-    if form != "extxyz":
-        return []
-    with open(plain, encoding="utf-8", errors="replace") as file:
-        frames = sum("Lattice=" in line and "pbc=" not in line for line in file)
-    if not frames:
-        return []
-    return [
-        f"{path}: Lattice without pbc (frames: {frames}) is read as periodic, as ASE does; write "
-        'pbc="F F F" into the file if it is not'
-    ]
