@@ -37,6 +37,9 @@ MOST_TIMED = 2000
 FEWEST, MOST = 200, 1_000_000
 # Frames with which a model is built, for the time that it takes with all.
 FEW, MANY = 8, 50
+# Of the minutes, measurements on the validation block take no more than this share, unless it has
+# few frames; and the last layer is not solved where that takes more than the second.
+MEASURED, SOLVED, FEW_HELD = 0.1, 0.2, 20
 # As shares of the compilation of a step: of predictions, and of the last layer's solution.
 PREDICT, SOLVE = 0.65, 0.95
 # As shares of a step, for a batch of predictions.
@@ -67,6 +70,11 @@ class Work:
     solved: int = 1
     stages: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def rounds(self) -> int:
+        """How many trainings a process does, one after another."""
+        return math.ceil(self.models / self.at_once)
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -95,9 +103,30 @@ class Speed:
 
         At least :data:`FEWEST` steps, as fewer would hardly train.
         """
-        rounds = math.ceil(work.models / work.at_once)
         left = seconds - self.seconds(0, work)
-        return min(MOST, max(FEWEST, int(left / rounds / self.step)))
+        return min(MOST, max(FEWEST, int(left / work.rounds / self.step)))
+
+    def held_within(self, seconds: float, work: Work) -> int:
+        """Number of frames of a validation block whose measurements take few of some seconds.
+
+        At least :data:`FEW_HELD` and at most those that there are.
+        """
+        each = self._measurements(1) * self.step
+        most = int(MEASURED * seconds / (work.rounds * each))
+        return min(work.held, max(FEW_HELD, most))
+
+    def solution(self, work: Work) -> float:
+        """Seconds of the solution of the last layers, without compilation."""
+        return work.rounds * self._solutions(work) * self.step
+
+    def _measurements(self, held: int) -> float:
+        """Duration of all measurements on some frames, in steps."""
+        return PREDICTION * held / self.batch * len(points_of(FEWEST))
+
+    def _solutions(self, work: Work) -> float:
+        """Duration of the solution of a model's last layer, in steps."""
+        predictions = PREDICTION * work.held * (1 + len(RIDGES))
+        return (work.frames * self.directions + predictions) / self.batch * work.solved
 
     def seconds(self, steps: int, work: Work) -> float:
         """About how long it takes to train and to evaluate all models, and to write the folder.
@@ -105,23 +134,21 @@ class Speed:
         Compilations of functions other than the step, and what these take, are in proportion to
         those of the step; second order is counted with one evaluation an iteration.
         """
-        rounds = math.ceil(work.models / work.at_once)
-        batches, held = (n / self.batch for n in (work.frames, work.held))
+        batches = work.frames / self.batch
         compilations, runs = float(self.shapes), 0.0
         if work.held:
             compilations += PREDICT
-            runs += PREDICTION * held * len(points_of(FEWEST))
+            runs += self._measurements(work.held)
         for stride, iterations in work.stages:
             compilations += 1.0
             runs += iterations * batches / stride
         if work.held and work.solved:
             compilations += SOLVE * work.solved
-            one = batches * self.directions + PREDICTION * held * (1 + len(RIDGES))
-            runs += one * work.solved
+            runs += self._solutions(work)
         training = self.build + compilations * self.compile + (steps + runs) * self.step
         shown = PREDICTION * work.shown / self.batch
         evaluation = OPEN + PREDICT * self.compile + shown * self.step
-        return rounds * (self.launch + training) + work.models * evaluation + PAGE
+        return work.rounds * (self.launch + training) + work.models * evaluation + PAGE
 
 
 def measure_speed(

@@ -1,9 +1,10 @@
 """A user's files as parts to train on, to validate on and to test on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from data_gen.division import divide
+from data_gen.division import SHARE, divide
 from data_gen.errors import DataError
 from data_gen.frames import Frames
 from data_gen.inspection import inspect
@@ -45,6 +46,23 @@ class Part:
         return Part(name, self.frames, self.names, self.labels)
 
 
+class Material(NamedTuple):
+    """What parts are made of.
+
+    Attributes:
+        everything: all frames of the files to train on.
+        config_types: of each of these frames, or None.
+        test: frames of other files, or None.
+        seen, notes: see :class:`Data`.
+    """
+
+    everything: Part
+    config_types: tuple[str | None, ...]
+    test: Part | None
+    seen: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Data:
     """All parts.
@@ -54,6 +72,8 @@ class Data:
         seen: lines on what was read.
         notes: warnings and choices, one sentence each.
         split: what was done to get the parts, in one sentence.
+        config: settings that they were divided by.
+        material: what they were made of.
     """
 
     train: Part
@@ -62,6 +82,8 @@ class Data:
     seen: tuple[str, ...]
     notes: tuple[str, ...]
     split: str
+    config: Config = field(repr=False)
+    material: Material = field(repr=False)
 
     @property
     def trained(self) -> Frames:
@@ -73,6 +95,12 @@ class Data:
         """Share of the validation block, such that rounding down gives its frames."""
         held = len(self.validation.frames) if self.validation else 0
         return (held + 0.5) / (held + len(self.train.frames)) if held else 0.0
+
+    def with_validation(self, share: float | None) -> "Data":
+        """The same frames with another share of the validation block; the test part remains."""
+        if _share(share) == _share(self.config.validation_share):
+            return self
+        return _divided(self.material, replace(self.config, validation_share=share))
 
 
 def joined(parts: Sequence[Part]) -> Frames:
@@ -92,27 +120,34 @@ def load(config: Config) -> Data:
     inspection = inspect(reading)
     inspection.require_trainable()
     seen, notes = tuple(inspection.text().splitlines()), inspection.warnings
-    division = divide(
-        reading.frames,
-        config.split,
-        0.0 if config.test else config.test_share,
-        config.validation_share,
-        reading.config_types,
-    )
-    first = len(division.train) - division.held
-    train, held, test = division.train[:first], division.train[first:], division.test
-    split, other = f"{division.text()}.", None
+    other = None
     if config.test:
-        reading = read_frames(config.test, *keys)
-        other = part_of("test", reading)
-        inspection = inspect(reading)
+        tested = read_frames(config.test, *keys)
+        other = part_of("test", tested)
+        inspection = inspect(tested)
         seen = (*seen, "to test on:", *inspection.text().splitlines())
         notes = (*notes, *(f"to test on: {warning}" for warning in inspection.warnings))
         _refuse_new_elements(other.frames, everything.frames)
+    return _divided(Material(everything, reading.config_types, other, seen, notes), config)
+
+
+def _divided(material: Material, config: Config) -> Data:
+    everything, config_types, other, seen, notes = material
+    division = divide(
+        everything.frames,
+        config.split,
+        0.0 if other else config.test_share,
+        _share(config.validation_share),
+        config_types,
+    )
+    first = len(division.train) - division.held
+    train, held, test = division.train[:first], division.train[first:], division.test
+    split = f"{division.text()}."
+    if other:
         how = "contiguous blocks" if config.split == "blocks" else "frames drawn at random"
         split = (
             f"{first} frames to train on, {len(held)} to validate ({how}), and "
-            f"{len(reading)} of other files to test."
+            f"{len(other.frames)} of other files to test."
         )
     if not len(held):
         seen, notes = (*seen, f"{'warning':<12} {NOT_VALIDATED}"), (*notes, NOT_VALIDATED)
@@ -123,7 +158,14 @@ def load(config: Config) -> Data:
         seen,
         notes,
         split,
+        config,
+        material,
     )
+
+
+def _share(given: float | None) -> float:
+    """Share of the validation block, by default that of most data."""
+    return SHARE if given is None else given
 
 
 def _refuse_new_elements(test: Frames, train: Frames) -> None:

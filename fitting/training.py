@@ -96,6 +96,7 @@ def train(
         if before:
             console.print(f"Going on with the training in {folder}", markup=False)
         write_config(config, folder / NAME)
+        data = data.with_validation(config.validation_share)
         options = plain(model_of(config).get("options", {}))
         console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
         training = _training(folder, config, settings, data)
