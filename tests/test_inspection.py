@@ -144,6 +144,50 @@ def test_forces_that_are_zero_in_some_frames_are_counted(copper):
     assert not any("forces are 0" in w for w in found)
 
 
+def test_atoms_without_any_force_are_counted(copper):
+    """As where constraints were applied to forces."""
+
+    def said(chosen, last=20, frames=copper):
+        forces = [f.copy() for f in frames.forces]
+        for f in forces[:last]:
+            f[chosen] = 0.0
+        found = inspect(reading(Frames(frames.structures, frames.energies, tuple(forces))))
+        return [w for w in found.warnings if "no force at all" in w]
+
+    (told,) = said([1, 2, 3, 5, 6, 7])
+    assert "no force at all: 6 in each of 20 frames like a.xyz, frame 0 (counted" in told
+    assert "1, 2, 3, 5, 6 ...)" in told and "if constraints were applied" in told
+    assert said([1], last=19) == said(slice(None)) == said([1], frames=copper[:2]) == []
+    # Frames of other atoms are looked at on their own.
+    gold = [s._replace(numbers=s.numbers + 50 * (k < 6)) for k, s in enumerate(copper.structures)]
+    gold = Frames(tuple(gold), copper.energies, copper.forces)
+    (told,) = said([4], last=6, frames=gold)
+    assert "no force at all: 1 in each of 6 frames like a.xyz, frame 0" in told
+
+
+def test_energies_of_two_levels_of_theory_are_noticed(copper):
+    """Of one composition; offsets that are as small as the spread cannot be told."""
+
+    def said(offsets, frames=copper):
+        moved = Frames(frames.structures, frames.energies + 8 * np.array(offsets), frames.forces)
+        return [w for w in inspect(reading(moved)).warnings if "in the same way" in w]
+
+    spread = copper.energies.std() / 8
+    half = np.array([1.5] * 8 + [0.0] * 12)
+    (told,) = said(half)
+    assert told.startswith("energies of Cu8 are in groups that are 1.")
+    assert "12 frames like a.xyz, frame 8 and 8 frames like a.xyz, frame 0: were all" in told
+    assert 10 * spread < 1.5 and said(0.0 * half) == said(half * 4 * spread / 1.5) == []
+    # A few are outliers, which are named one by one.
+    assert said(np.array([1.5] * 3 + [0.0] * 17)) == []
+    # Other structures have other energies, and so have other compositions.
+    wide = [s._replace(cell=1.2 * s.cell, positions=1.2 * s.positions) for s in copper.structures]
+    wide = Frames((*wide[:8], *copper.structures[8:]), copper.energies, copper.forces)
+    assert said(half, wide) == []
+    gold = [s._replace(numbers=s.numbers + 50 * (k < 8)) for k, s in enumerate(copper.structures)]
+    assert said(half, Frames(tuple(gold), copper.energies, copper.forces)) == []
+
+
 def test_the_work_of_forces_is_what_energies_lose(copper):
     ratio, agreement, pairs = work(copper)
     assert pairs == 19 and agreement > 0.99 and ratio == pytest.approx(1, abs=0.02)
