@@ -16,6 +16,9 @@ NOT_VALIDATED = (
     "have been better is not known; give more frames, or a larger validation_share"
 )
 
+# Errors of fewer frames are called rough.
+FEW = 10
+
 
 @dataclass(frozen=True)
 class Part:
@@ -142,15 +145,16 @@ def _divided(material: Material, config: Config) -> Data:
     )
     first = len(division.train) - division.held
     train, held, test = division.train[:first], division.train[first:], division.test
+    tested = len(other.frames) if other else len(test)
     split = f"{division.text()}."
     if other:
         how = "contiguous blocks" if config.split == "blocks" else "frames drawn at random"
         split = (
             f"{first} frames to train on, {len(held)} to validate ({how}), and "
-            f"{len(other.frames)} of other files to test."
+            f"{tested} of other files to test."
         )
-    if not len(held):
-        seen, notes = (*seen, f"{'warning':<12} {NOT_VALIDATED}"), (*notes, NOT_VALIDATED)
+    for note in [*([] if len(held) else [NOT_VALIDATED]), *_few(len(held), tested)]:
+        seen, notes = (*seen, f"{'warning':<12} {note}"), (*notes, note)
     return Data(
         everything[train].called("train"),
         everything[held].called("validation") if len(held) else None,
@@ -161,6 +165,18 @@ def _divided(material: Material, config: Config) -> Data:
         config,
         material,
     )
+
+
+def _few(held: int, tested: int) -> list[str]:
+    """That errors are rough, in a sentence, if they are of few frames."""
+    counts = {"to validate on": held, "to test on": tested}
+    few = [f"{n} {what}" for what, n in counts.items() if 0 < n < FEW]
+    if not few:
+        return []
+    return [
+        f"frames are few, {' and '.join(few)}: their errors are rough, and those of other frames "
+        "may be larger; give more, or frames of another run as --test"
+    ]
 
 
 def _share(given: float | None) -> float:

@@ -240,10 +240,14 @@ def test_parts_do_not_overlap_and_are_all_of_the_file(config):
     held = int(data.validation_share * len(data.trained))
     assert held == len(data.validation.frames) == 5
     np.testing.assert_array_equal(data.trained.energies[-5:], data.validation.frames.energies)
-    assert data.notes == ()
+    (few,) = data.notes
+    assert few.startswith("frames are few, 5 to validate on and 6 to test on: their errors are")
+    assert data.seen[-1] == f"warning      {few}"
     blind = load(replace(config, validation_share=0.0))
-    assert "nothing is validated" in blind.notes[-1] and blind.notes[-1] in blind.seen[-1]
+    assert "nothing is validated" in blind.notes[0] and blind.notes[0] in blind.seen[-2]
+    assert "frames are few, 6 to test on:" in blind.notes[1]
     other = load(replace(config, test=config.files))
+    assert "frames are few, 6 to validate on:" in other.notes[-1]
     assert len(other.test.frames) == 60 == len(other.trained)
 
 
