@@ -1,6 +1,7 @@
 """Own data, from a file to a folder with a model: the same bits again, also after a kill."""
 
 import csv
+import html
 import json
 import os
 import shutil
@@ -176,7 +177,9 @@ def test_data_that_changed_are_refused(config, file, tmp_path):
 
 
 def test_the_calculator_and_the_evaluation_take_the_folder(config, done):
-    """What they say of the test part is what the folder has of it."""
+    """What they say of the test part is what the folder has of it, by the code on its page."""
+    code = f'atoms.calc = KerasCalculator("{done[0]}")'
+    assert code in html.unescape((done[0] / "report.html").read_text())
     test = load(config).test
     found = evaluate(done[0], test.frames, part="test", labels=test.labels)
     s = test.frames.structures[1]
