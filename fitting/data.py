@@ -1,6 +1,6 @@
 """A user's files as parts to train on, to validate on and to test on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -9,7 +9,8 @@ from data_gen.errors import DataError
 from data_gen.frames import Frames
 from data_gen.inspection import inspect
 from data_gen.reading import Reading, read_frames
-from fitting.config import Config
+from fitting.config import Config, path_of
+from fitting.show import short_names
 
 NOT_VALIDATED = (
     "nothing is validated: the weights of the last step are kept, and whether fewer steps would "
@@ -118,15 +119,16 @@ def load(config: Config) -> Data:
         DataError: a file cannot be read or used.
     """
     keys = (config.energy_key, config.forces_key)
+    paths = short_names(map(path_of, (*config.files, *config.test)))
     reading = read_frames(config.files, *keys)
-    everything = part_of("all", reading)
+    everything = part_of("all", reading, paths)
     inspection = inspect(reading)
     inspection.require_trainable()
     seen, notes = tuple(inspection.text().splitlines()), inspection.warnings
     other = None
     if config.test:
         tested = read_frames(config.test, *keys)
-        other = part_of("test", tested)
+        other = part_of("test", tested, paths)
         inspection = inspect(tested)
         seen = (*seen, "to test on:", *inspection.text().splitlines())
         notes = (*notes, *(f"to test on: {warning}" for warning in inspection.warnings))
@@ -192,12 +194,18 @@ def _refuse_new_elements(test: Frames, train: Frames) -> None:
         )
 
 
-def part_of(name: str, reading: Reading) -> Part:
-    """All frames of a reading."""
-    labels = {
-        "config_type": tuple(x or "none" for x in reading.config_types),
-        "file": tuple(o.path.name for o in reading.origins),
-    }
-    names = tuple(f"{o.path.name}, frame {o.index}" for o in reading.origins)
+def part_of(name: str, reading: Reading, paths: Mapping[str, str]) -> Part:
+    """All frames of a reading.
+
+    Args:
+        name: of the part.
+        reading: frames, with their files.
+        paths: what each file is called, see :func:`fitting.show.short_names`.
+    """
+    files = tuple(paths[str(o.path)] for o in reading.origins)
+    labels = {"config_type": tuple(x or "none" for x in reading.config_types), "file": files}
+    names = tuple(
+        f"{file}, frame {o.index}" for file, o in zip(files, reading.origins, strict=True)
+    )
     several = {kind: found for kind, found in labels.items() if len(set(found)) > 1}
     return Part(name, reading.frames, names, several)

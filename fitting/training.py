@@ -28,7 +28,7 @@ from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
 from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
 from fitting.settings import SHOWN, check_settings, completed, model_of, starting_models
-from fitting.show import KNOWN, plain
+from fitting.show import KNOWN, plain, short_names, titled
 from fitting.words import (
     errors_when_solved,
     of_last_layers,
@@ -149,10 +149,9 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
     alarms = [*of_tested_frames(known), *worse_than_nothing(found[-1], own)]
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)
-    name = ", ".join(Path(f).name for f in config.files)
     page_path = write_results(
         folder,
-        title=f"A potential trained on {name}",
+        title=f"A potential trained on {titled(config.files)}",
         lead=data.split,
         words=words,
         parts=found,
@@ -215,13 +214,14 @@ def _training_table(about: Sequence[Mapping]) -> dict[str, str]:
 def _settings_table(config: Config) -> dict[str, str]:
     own = model_of(config)
     model = {"model": own["name"], **own, **own.get("options", {})}
+    names = short_names(config.read)
     entries = {
-        "files": [Path(f).name for f in config.files],
-        "tested on": [Path(f).name for f in config.test] or "a part of the files",
+        "files": [names[f] for f in config.files],
+        "tested on": [names[f] for f in config.test] or "a part of the files",
         "divided by": config.split,
         "seeds": config.seeds,
         "minutes": config.minutes,
-        "begun with": config.continue_from and Path(config.continue_from).name,
+        "begun with": names.get(config.continue_from),
         **{name: value for name, value in model.items() if name not in ("name", "options")},
         **config.training,
     }
@@ -229,7 +229,8 @@ def _settings_table(config: Config) -> dict[str, str]:
 
 
 def _provenance_table(config: Config) -> dict[str, str]:
-    sums = {f"SHA-256 of {Path(name).name}": found for name, found in config.sha256.items()}
+    names = short_names(config.sha256)
+    sums = {f"SHA-256 of {names[name]}": found for name, found in config.sha256.items()}
     return {**sums, **provenance()}
 
 
