@@ -21,7 +21,7 @@ def short_names(paths: Iterable[str | Path]) -> dict[str, str]:
     for n in range(1, max(map(len, parts.values()), default=0) + 2):
         ends = Counter(own[-n:] for own in set(parts.values()))
         for name, own in parts.items():
-            if name not in found and (ends[own[-n:]] == 1 or n > len(own)):
+            if name not in found and ends[own[-n:]] == 1:
                 found[name] = str(Path(*own[-n:]))
     return {name: found[name] for name in parts}
 
