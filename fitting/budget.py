@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from data_gen.frames import Frames
+from fitting.predicting import in_shapes
 from fitting.progress import Bars, Here, stoppable
 from fitting.workers import Job, run
 from keras_models import catalogue
@@ -88,6 +89,7 @@ class Speed:
         shapes: number of shapes.
         batch: frames of a batch, on average.
         directions: of the last layer's solution, see :mod:`keras_models.optimise.last_layer`.
+        predicted_shapes: number of shapes of predictions.
     """
 
     launch: float
@@ -97,6 +99,7 @@ class Speed:
     shapes: int = 1
     batch: float = 32.0
     directions: int = 1
+    predicted_shapes: int = 1
 
     def steps_within(self, seconds: float, work: Work) -> int:
         """Number of steps of each model with which all is done in some seconds.
@@ -147,7 +150,8 @@ class Speed:
             runs += self._solutions(work)
         training = self.build + compilations * self.compile + (steps + runs) * self.step
         shown = PREDICTION * work.shown / self.batch
-        evaluation = OPEN + PREDICT * self.compile + shown * self.step
+        compilations = PREDICT * self.predicted_shapes
+        evaluation = OPEN + compilations * self.compile + shown * self.step
         return work.rounds * (self.launch + training) + work.models * evaluation + PAGE
 
 
@@ -205,6 +209,7 @@ def measure_speed(
         len(loop.shapes),
         len(data) / -(-len(data) // loop.batch_size),
         directions_of(_last_weights(model), int(data.known.sum())) if data.known.any() else 1,
+        len(in_shapes(data.counts)[2]),
     )
 
 
@@ -213,14 +218,15 @@ def _built(
 ) -> tuple[keras.Model, Mapping[str, float], float]:
     """A model for some of the frames, with references, and the seconds that it takes for all.
 
-    The seconds are on a line through those for two numbers of frames.
+    The seconds are those of the first time, for few frames, when TensorFlow has to start, and more
+    for each further frame, by those of two numbers of frames afterwards.
     """
     if start:
         begin = clock()
         known = Pretrained.load(start)
         return known.model, known.references, clock() - begin
     times, numbers = [], [s.numbers for s in train.structures]
-    for count in (FEW, MANY):
+    for count in (FEW, FEW, MANY):
         some = _some(train, count)
         begin = clock()
         model = catalogue.build(
@@ -233,10 +239,10 @@ def _built(
             settings.dtype_used,
         )
         times.append((len(some), clock() - begin))
-    (n, first), (m, second) = times
-    each = max(0.0, second - first) / max(1, m - n)
+    (n, start), (_, few), (m, many) = times
+    each = max(0.0, many - few) / max(1, m - n)
     references = reference_energies(numbers, train.energies)
-    return model, references, second + each * max(0, len(train) - m)
+    return model, references, start + each * (len(train) - n)
 
 
 def _some(frames: Frames, count: int) -> Frames:

@@ -84,9 +84,9 @@ def test_too_few_minutes_are_said_before_training(config, six_seconds, capsys):
 
 def test_all_that_is_done_takes_its_time():
     """By hand: 10 s a compilation and 1 s a step, 4 batches to train on and 1 to validate on."""
-    speed = Speed(2.0, 3.0, 10.0, 1.0, shapes=3, batch=5.0, directions=6)
+    speed = Speed(2.0, 3.0, 10.0, 1.0, 3, batch=5.0, directions=6, predicted_shapes=2)
     least = Work(20, 0, 10, solved=0)
-    evaluation = 0.3 + 6.5 + 0.5 * 2 + 1.5
+    evaluation = 0.3 + 2 * 6.5 + 0.5 * 2 + 1.5
     assert speed.seconds(7, least) == pytest.approx(2 + 3 + 30 + 7 + evaluation)
     held = replace(least, held=5)
     measured = 6.5 + 0.5 * len(points_of(FEWEST))
@@ -103,7 +103,7 @@ def test_all_that_is_done_takes_its_time():
     assert speed.seconds(7, second) == pytest.approx(speed.seconds(7, least) + later)
     # Three models by two processes: two rounds, then three evaluations.
     three = replace(least, models=3, at_once=2)
-    assert speed.seconds(7, three) == pytest.approx(2 * 42 + 3 * 7.8 + 1.5)
+    assert speed.seconds(7, three) == pytest.approx(2 * 42 + 3 * 14.3 + 1.5)
     assert speed.steps_within(speed.seconds(900, three), three) == pytest.approx(900, abs=1)
     assert speed.steps_within(1.0, three) == FEWEST
 
@@ -212,8 +212,9 @@ class Others:
 def test_the_speed_is_that_of_steps_of_all_at_once(config, monkeypatch):
     """20 s for the first step, 1 s a step alone, then 3 s a step but for one that takes 50."""
     taken = [20.0, 1.0, 1.0, 1.0, 3.0, 3.0, 50.0, *[3.0] * 99]
-    # To build a model of 8 frames 2 s, of 49 frames 3 s; 4 s for edge lists and batches.
-    times = iter(np.cumsum([0.0, 2.0, 0.0, 3.0, 0.0, 4.0, 0.0, *taken]).tolist())
+    # To build a model of 8 frames 7 s at first, then 2 s, of 49 frames 3 s; 4 s for edge lists.
+    built = [0.0, 7.0, 0.0, 2.0, 0.0, 3.0, 0.0, 4.0, 0.0]
+    times = iter(np.cumsum([*built, *taken]).tolist())
     batches, means = [], []
 
     def step(self, arrays, number, chosen):
@@ -229,11 +230,11 @@ def test_the_speed_is_that_of_steps_of_all_at_once(config, monkeypatch):
     settings = settings_of(completed(ragged, data, None)[0], data)
     train = data.train.frames
     speed = measure_speed(train, settings, link=Others(4), clock=lambda: next(times))
-    assert (speed.launch, speed.build, speed.compile) == (0.0, 7.0, 20.0)
+    assert (speed.launch, speed.build, speed.compile) == (0.0, 12.0, 20.0)
     assert sum(1 for _ in times) == len(taken) - 4 - 8
     # Only steps of one shape, as each is compiled; the mean of all is in proportion.
     assert len(set(batches)) == 1 and speed.shapes > 1
     assert speed.step == pytest.approx(3.0 * means[0] / batches[0][1], rel=0.02) != 3.0
-    assert speed.batch == 1
+    assert speed.batch == 1 and speed.predicted_shapes == 1
     # The last layers have 5 and 2 weights for each of two elements: 20 rows each.
     assert speed.directions == math.ceil(20 * 14 / 49)
