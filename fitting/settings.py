@@ -15,6 +15,7 @@ from fitting.config import OF_TRAINING, Config
 from fitting.data import Data
 from fitting.errors import FittingError
 from fitting.progress import QUIET, duration
+from fitting.starting import shift_of
 from keras_models import catalogue
 from keras_models.batch import cutoff_of
 from keras_models.building import dtype_of
@@ -69,7 +70,10 @@ def completed(
         config = _with_choices_of(before, config)
     starts = starting_models(config)
     if starts:
-        _refuse_new_elements(pretrained(starts[0]), data)
+        start = pretrained(starts[0])
+        _refuse_new_elements(start, data)
+        for line in () if before else shift_of(start, data.train.frames):
+            console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
     chosen = default_settings(data.train.frames)
     if not config.seeds:
         config = replace(config, seeds=_default_seeds(before, len(starts), workers, console))
