@@ -16,7 +16,7 @@ import ase.db
 import ase.io
 from ase import Atoms
 from ase.data import atomic_numbers
-from ase.io.formats import UnknownFileTypeError, filetype, string2index
+from ase.io.formats import UnknownFileTypeError, filetype, ioformats, string2index
 
 from data_gen import extxyz
 from data_gen.errors import DataError
@@ -25,6 +25,27 @@ COMPRESSION = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 DATABASES = ("db", "json")
 LAMMPS = ("lammps-dump-text", "lammps-dump-binary")
 AS_NAMED = {"do_not_split_by_at_sign": True}
+# Formats without energies, and what to give instead.
+ANOTHER = "extended XYZ with energy=..., in eV"
+VASP = f"OUTCAR or vasprun.xml of the run, or {ANOTHER}"
+WITHOUT_ENERGIES = {
+    "vasp": VASP,
+    "vasp-xdatcar": VASP,
+    "proteindatabank": ANOTHER,
+    "cif": ANOTHER,
+    "gromacs": ANOTHER,
+    "lammps-data": ANOTHER,
+}
+# Files that ASE does not read, by the beginning or end of their names, and how to convert them.
+CONVERTED = {
+    "ML_AB": "VASP's ML_AB is no format of ASE: give OUTCAR or vasprun.xml of the runs, or convert "
+    "it, as by mlff write-extxyz of pymlff (github.com/utf/pymlff)",
+    ".npz": "arrays of NumPy, whose names and units are not known: write a frame of ASE for each "
+    "structure, with a SinglePointCalculator for its energy, in eV, and forces, in eV/Å, as "
+    "extended XYZ (kcal/mol, as of rMD17 and sGDML, times 0.0433641)",
+}
+# What outputs of CP2K, which ASE does not read, have near their beginning.
+CP2K = b"CP2K|"
 # The first bytes of trajectories as ASE wrote them until version 3.8.
 OLD_TRAJECTORY = b"PickleTrajectory"
 # An element with a kind of it, such as Fe1 or O_w.
@@ -63,8 +84,10 @@ def read_file(name: str | Path) -> FileOfFrames:
         )
     if path.is_file() and not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
+    form = ""
     try:
         with _unpacked(path) as plain:
+            _refuse_by_name(path, plain.name)
             form = filetype(str(plain))
             _refuse(path, plain, form)
             notes = _notes(path, plain, form, chosen)
@@ -74,20 +97,21 @@ def read_file(name: str | Path) -> FileOfFrames:
     except UnknownFileTypeError as error:
         raise DataError(f"{path}: not a format that ASE can read ({error})") from None
     except Exception as error:  # ASE's readers may raise any exception for a bad file.
-        raise DataError(f"{path}: {_reason(error)}") from None
+        raise DataError(f"{path}: {_reason(error, form)}") from None
     if not frames:
-        raise DataError(f"{name}: no frames")
+        raise DataError(f"{name}: no frames, read as {ioformats[form].description}")
     return FileOfFrames(path, frames, indices, notes)
 
 
-def _reason(error: Exception) -> str:
-    """Why a file cannot be read."""
+def _reason(error: Exception, form: str) -> str:
+    """Why a file cannot be read, of a format if it is known."""
     label = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
     element = KIND.match(label)
     if element and label not in atomic_numbers:
         return f"{label} is no element: write {element[0]}, and its kinds into another column"
     told = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"cannot be read, is it complete? ({told})"
+    what = f"as {ioformats[form].description}, " if form in ioformats else ""
+    return f"cannot be read, is it complete? ({what}{told})"
 
 
 def _sliced(name: str) -> tuple[Path, int | slice | str]:
@@ -117,6 +141,13 @@ def _unpacked(path: Path) -> Iterator[Path]:
         yield plain
 
 
+def _refuse_by_name(path: Path, name: str) -> None:
+    """Raise DataError for files that have to be converted."""
+    for part, how in CONVERTED.items():
+        if name.startswith(part) or name.endswith(part):
+            raise DataError(f"{path}: {how}")
+
+
 def _refuse(path: Path, plain: Path, form: str) -> None:
     """Raise DataError for formats that ASE reads, but not rightly or not at all."""
     if plain.is_dir():
@@ -127,6 +158,16 @@ def _refuse(path: Path, plain: Path, form: str) -> None:
         raise DataError(
             f"{path}: a trajectory in the old format of ASE 3.8 and before; convert it with "
             f"python -m ase.io.trajectory {path}"
+        )
+    if form in WITHOUT_ENERGIES:
+        raise DataError(
+            f"{path}: read as {ioformats[form].description}, a format without energies: give "
+            f"{WITHOUT_ENERGIES[form]}"
+        )
+    if CP2K in start:
+        raise DataError(
+            f"{path}: an output of CP2K, which ASE does not read: write {ANOTHER}, from its "
+            "-pos-1.xyz, with cells and with the forces of its -frc-1.xyz"
         )
     if form in LAMMPS:
         header = next((row for row in start.split(b"\n") if row.startswith(b"ITEM: ATOMS")), b"")
