@@ -122,6 +122,7 @@ POSCAR = "x\n1.0\n 5 0 0\n 0 5 0\n 0 0 5\nAu\n1\nDirect\n0 0 0\n"
         ("rmd17.npz", "PK", "arrays of NumPy, .* times 0.0433641"),
         ("OUTCAR", "x\n", r"is it complete\? \(as VASP OUTCAR file, "),
     ],
+    ids=lambda value: value if len(value) < 13 else "",
 )
 def test_of_a_format_that_does_not_do_it_is_said_what_does(tmp_path, name, text, told):
     """It was called incomplete, or asked for what the format cannot hold."""
