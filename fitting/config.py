@@ -45,7 +45,7 @@ class Config:
         validation_share: share of the others that is validated on; None for a tenth, or less where
             measuring the errors of so many frames would take too long.
         seeds: of the weights, one model each; several are an ensemble. None given: as many models
-            as are continued from, or one for each core, at most four.
+            as are continued from, or one for each core, as far as memory suffices, at most four.
         minutes: that the training of all of them should take, from which ``training["steps"]``
             follows by timing a few steps, unless it is given.
         continue_from: file or folder of trained models to begin with, or None.
