@@ -143,6 +143,17 @@ def test_a_seed_is_the_same_alone_and_without_a_test_part(whole, parts, name):
     assert np.isnan(test_errors).all()
 
 
+@pytest.mark.usefixtures("without_xla")
+@pytest.mark.parametrize(("lanes", "seeds"), [(2, (0,)), (1, (0, 1))])
+def test_a_seed_s_time_is_that_of_one_lane(parts, monkeypatch, lanes, seeds):
+    def train_epochs(loop, state, *more):
+        return replace(state, losses=np.ones((1, 2)), seconds=6.0, compile_seconds=4.0)
+
+    monkeypatch.setattr("keras_models.fit.train_epochs", train_epochs)
+    for fitted in fit(*parts, replace(ROUTES["adam"], lanes=lanes), seeds):
+        assert fitted.seconds == {"train": 3.0, "compile": 2.0}
+
+
 @pytest.mark.parametrize(
     ("name", "stop", "left"),
     [
