@@ -58,7 +58,7 @@ class KerasCalculator(Calculator):
     Args:
         models: a model, the path of a saved one, a folder of them, a pattern such as
             "runs/*.keras", or a sequence of these: the same equation with the same widths, such as
-            the seeds of one experiment, or on edge lists models of the same elements and cutoff.
+            the seeds of one experiment; on edge lists, for the same elements and cutoff, too.
         elements: symbols that the models know; only needed for models that do not say this, which
             were saved without it (:mod:`keras_models.saving`) or not at all.
         references: {symbol: eV} to add for each atom to what models on edge lists say, in float64;

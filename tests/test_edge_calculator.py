@@ -12,7 +12,7 @@ from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_s
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 from conftest import STATISTICS, graphs_alone
-from contract.models import build, shaken
+from contract.models import CUTOFF, build, shaken, training
 
 from keras_models import catalogue
 from keras_models.calculator import KerasCalculator
@@ -290,6 +290,31 @@ def test_arguments_that_do_not_fit_are_refused(model):
     with pytest.raises(ValueError, match="no energies of atoms"):
         atom_energies_of(old)
     assert "stress" not in KerasCalculator(old, "Au", atoms=6).implemented_properties
+
+
+def test_models_of_one_cutoff_and_other_layers_are_no_ensemble(model):
+    """Their shapes would else meet in TensorFlow, and in some only where atoms are many."""
+    widths = ((4, 7, 1), (1, 5, 4))
+    wider = catalogue.build(
+        "eq2_neighbours", training(), widths, None, {"cutoff": CUTOFF}, 0, "float64"
+    )
+    says = r"models 1 and 3 differ in layer atom_mlp_hidden_1, layer atom_mlp_output$"
+    with pytest.raises(CalculatorSetupError, match=says):
+        KerasCalculator([model, model, wider])
+    with pytest.raises(CalculatorSetupError, match=r"1 and 2 differ in layer .* and \d+ more"):
+        KerasCalculator([model, build("eq3_neighbours")])
+
+
+def test_references_are_those_of_the_file_and_of_all_models_or_none(model, tmp_path):
+    path = tmp_path / "m.keras"
+    save_model(model, path, list(REFERENCES), REFERENCES)
+    for other in ({**REFERENCES, "Au": 1.0}, {"Au": REFERENCES["Au"]}, {}):
+        with pytest.raises(CalculatorSetupError, match="references= cannot change"):
+            KerasCalculator(path, references=other)
+    with pytest.raises(CalculatorSetupError, match="only some models"):
+        KerasCalculator([path, model])
+    calculator = KerasCalculator([path, model], references={**REFERENCES, "Cu": 2.0})
+    assert calculator.ensemble.references[0] == REFERENCES
 
 
 @pytest.mark.usefixtures("without_xla")
