@@ -23,7 +23,7 @@ from keras_models.chunks import PAIRS, in_chunks
 from keras_models.edges import bucket, join_padded, slots_of, takes_edges, with_edges
 from keras_models.extrapolation import with_excess
 from keras_models.gradient import energy_and_forces
-from keras_models.neighbours import SKIN, VerletList, edges, into_cell
+from keras_models.neighbours import SKIN, VerletList, centred, edges, into_cell
 from keras_models.opening import Ensemble
 from keras_models.prediction import predict
 from keras_models.rounds import InRounds, Sums
@@ -125,8 +125,7 @@ class ClusterPotential:
         i, j = _pairs(len(x))
         vectors = x.take(j, axis=0) - x.take(i, axis=0)
         squares = np.einsum("pa,pa->p", vectors, vectors)
-        # Centred, as a distant origin would cost digits in float32.
-        x = x if self._origin_counts else _centred(x)
+        x = x if self._origin_counts else centred(x)
         found = _arrays(self.compiled(tf.constant(x[None].astype(self.dtype))))
         return Answer(
             found[-1].reshape(-1, len(x), 3),
@@ -160,10 +159,9 @@ class SlotPotential:
         # Never fewer than before, lest each neighbour that goes or comes be a new shape.
         need = bucket(max(1, int(np.bincount(i, minlength=n).max())))
         slots = self._slots[atoms] = max(need, self._slots.get(atoms, 0))
-        # Centred, as a distant origin would cost digits in float32.
         x = structure.positions
-        centred = Structure(_centred(x), structure.numbers, structure.cell, structure.pbc)
-        batch = with_neighbours([centred], [(i, j, shifts)], self.cutoff, slots, atoms, 1)
+        near = Structure(centred(x), structure.numbers, structure.cell, structure.pbc)
+        batch = with_neighbours([near], [(i, j, shifts)], self.cutoff, slots, atoms, 1)
         energies, forces, *excess = _arrays(self.compiled(tensors_of(batch, self.dtype)))
         lengths = np.linalg.norm(x[j] - x[i] + shifts, axis=1)
         return Answer(
@@ -237,7 +235,7 @@ class EdgePotential:
         if self.neighbours.update(structure, self._divided if large else edges):
             self._prepare(structure, large)
         # Wrapped and centred, as a distant image or origin would cost digits in float32.
-        x = _centred(structure.positions + self._wrap)
+        x = centred(structure.positions + self._wrap)
         found = self.in_rounds(x, self.neighbours.edges) if large else self._at_once(x)
         energies = found.energies + self._offset
         return Answer(
@@ -289,11 +287,6 @@ class EdgePotential:
             part = with_edges(structure, found, self.cutoff, self._slots)
             self._fixed = tensors_of(join_padded([part], self.cutoff), self.dtype)
             del self._fixed["positions"]
-
-
-def _centred(x: np.ndarray) -> np.ndarray:
-    """Positions relative to their mean, with the bits of x - x.mean(axis=0)."""
-    return x - np.add.reduce(x) / len(x)
 
 
 @functools.lru_cache(maxsize=1)
