@@ -274,6 +274,16 @@ def test_structures_without_an_answer_are_refused(traced, predictor, model, rng)
         assert (found == pytest.approx(energy, abs=1e-9)) is (pbc is False)
 
 
+def test_a_refused_structure_is_not_answered_with_the_last_one_s_numbers(calculator, rng):
+    good, bad = given(shaken("cluster", rng), calculator), Atoms("Cu2", [[0, 0, 0], [2.5, 0, 0]])
+    good.get_potential_energy()
+    assert calculator.extrapolation is not None
+    for ask in (calculator.calculate, lambda atoms: calculator.get_property("energy", atoms)):
+        with pytest.raises(CalculatorSetupError, match="does not know Cu"):
+            ask(bad)
+        assert calculator.extrapolation is None and not calculator.results
+
+
 def test_arguments_that_do_not_fit_are_refused(model):
     old = catalogue.build("eq2", STATISTICS)
     for models, arguments, says in (
