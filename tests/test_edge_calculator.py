@@ -268,10 +268,14 @@ def test_structures_without_an_answer_are_refused(traced, predictor, model, rng)
                 predictor([atoms])
     # A flat cell that no one repeats does not matter; and nothing is left of what was refused.
     energy = given(Atoms("Au2", x), traced).get_potential_energy()
-    for cell, pbc in ((flat, False), (flat, [True, True, False])):
-        atoms = Atoms("Au2", x, cell=cell, pbc=pbc)
-        found = given(atoms, traced).get_potential_energy()
+    plane = [[5.0, 0, 0], [0, 5, 0], [5, 5, 0]]
+    slab = [True, True, False]
+    for cell, pbc in ((flat, False), (plane, False), (flat, slab), (plane, slab)):
+        atoms = given(Atoms("Au2", x, cell=cell, pbc=pbc), traced)
+        found = atoms.get_potential_energy()
         assert (found == pytest.approx(energy, abs=1e-9)) is (pbc is False)
+        with pytest.raises(PropertyNotImplementedError, match="no volume"):
+            atoms.get_stress()
 
 
 def test_a_refused_structure_is_not_answered_with_the_last_one_s_numbers(calculator, rng):
