@@ -341,3 +341,15 @@ def test_predicted_in_chunks_with_references_and_without(model, rng):
     np.testing.assert_allclose(with_references[0], energies + added, rtol=0, atol=1e-9)
     for a, b in zip(with_references[1], forces, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_predictions_that_are_none_are_nan_throughout_and_no_other_structure_s(model):
+    """An unknown element, and two atoms on one point, each with a pair out of reach."""
+    x = np.array([[0.0, 0, 0], [2.5, 0, 0], [20, 0, 0], [22.5, 0, 0]])
+    same = x.copy()
+    same[1] = same[0]
+    structures = [Atoms("Au4", x), Atoms("CuAu3", x), Atoms("Au4", same), Atoms("Au4", x)]
+    for k, found in enumerate(zip(*StructurePredictor(model, chunk=4)(structures), strict=True)):
+        for part in found:
+            assert np.isfinite(part).all() if k in (0, 3) else np.isnan(part).all()
