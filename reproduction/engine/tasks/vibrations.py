@@ -9,20 +9,27 @@ from analysis.vibrations import frequencies, lowest_minimum, minimum_near
 from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
 from reproduction.engine.tasks.trained import calculator, emt
+from reproduction.errors import ReproductionError
 
 STARTS = 20  # test frames from which EMT's lowest minimum is searched
 
 
-def run(job: Job) -> list[RunResult]:
-    """Compute each model's frequencies at its own minimum, the one next to EMT's lowest."""
+def run(job: Job) -> list[RunResult | ReproductionError]:
+    """Compute each model's frequencies at its own minimum, the one next to EMT's lowest.
+
+    In the place of a model without a minimum there, the reason.
+    """
     lowest = lowest_minimum(evenly_chosen(job.test, STARTS), emt())
     reference = frequencies(lowest)
     return [_one(job, seed, lowest, reference) for seed in job.seeds]
 
 
-def _one(job: Job, seed: int, lowest, reference: np.ndarray) -> RunResult:
+def _one(job: Job, seed: int, lowest, reference: np.ndarray) -> RunResult | ReproductionError:
     begin = time.process_time()
-    found = frequencies(minimum_near(lowest, calculator(job, seed)))
+    try:
+        found = frequencies(minimum_near(lowest, calculator(job, seed)))
+    except ArithmeticError as error:
+        return ReproductionError(f"seed {seed}: {error}")
     off = found - reference
     metrics = {
         ("", "frequency_max_error"): float(np.abs(off).max()),
