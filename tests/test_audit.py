@@ -99,8 +99,8 @@ def test_a_wrong_statistic_is_caught():
     evidence = Evidence.read(ROOT / "results", EXPERIMENTS)
     total, faults = pages.wrong_statistics(evidence, numbers)
     assert total > 100 and not faults
-    key = (ROW, "test", "energy_rmse")
-    _, faults = pages.wrong_statistics(evidence, {**numbers, key: {0: 1.0, 1: 2.0}})
+    key, again = ((row, "test", "energy_rmse") for row in (ROW, "beyond/eq2-trajectories"))
+    _, faults = pages.wrong_statistics(evidence, {**numbers, again: {0: 1.0, 1: 2.0}})
     assert [fault.split(":")[0] for fault in faults] == [" ".join(key)] * 2
 
 

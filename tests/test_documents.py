@@ -293,7 +293,7 @@ def test_numbers_come_from_metrics_csv(tmp_path):
     written = documents.write(tmp_path, blocks(changed))
     names = {path.name for path in written}
     assert {"README.md", "table4.md", "appendix-b.md", "claims.md"} <= names
-    assert "table1.md" not in names
+    assert "table2.md" not in names
     for name in ("README.md", "docs/results/table4.md"):
         assert new in text_of(tmp_path / name) and new not in text_of(ROOT / name)
     assert documents.write(tmp_path, blocks(changed)) == []
