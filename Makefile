@@ -44,7 +44,7 @@ quick: setup
 
 test: setup
 	@scripts/browser.sh
-	@$(PY) -m pytest -q -n auto --dist loadfile
+	@$(PY) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 report: setup
 	@$(PY) scripts/08_report.py

@@ -1,5 +1,6 @@
 """Jobs for processes, in a module that is quick to import, and what tests need to watch them."""
 
+import contextlib
 import json
 import os
 import signal
@@ -33,6 +34,16 @@ def is_killed(other: Path, link) -> None:
     """Job: is killed as soon as the other one is at work."""
     wait_for(other.with_suffix(".pid").is_file)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def at_work(link) -> int:
+    """Job: number of processes, itself among them, that do jobs for the same program."""
+    found, parent = 0, f"\nPPid:\t{os.getppid()}\n"
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_sibling = parent in (process / "status").read_text()
+            found += is_sibling and b"fitting.worker" in (process / "cmdline").read_bytes()
+    return found
 
 
 def alive(pid: int) -> bool:

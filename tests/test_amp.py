@@ -60,6 +60,7 @@ def trained(clusters, slab, tmp_path_factory):
 
 
 @needs_amp
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("name", ["au6", "pt8au2"])
 def test_amp_and_its_twin_are_the_same(trained, name):
     """Fingerprints to 1e-8; energies and forces, by Amp's trained weights, to 1e-6."""
@@ -288,7 +289,13 @@ def test_process_ends_with_its_parent(clusters, tmp_path):
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=training.ROOT
     )
     child = int(parent.stdout.readline())
-    time.sleep(2.0)
+    # Amp is at work, and no longer starting.
+    for _ in range(300):
+        if (tmp_path / "amp-log.txt").is_file():
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("Amp did not start")
     parent.kill()
     parent.wait()
     for _ in range(100):

@@ -29,12 +29,13 @@ def checkout(tmp_path_factory):
 
 @pytest.fixture
 def doctored(checkout):
-    """Changes files of the checkout until the test ends."""
+    """Changes files of the checkout until the test ends, given as (name, before, after)."""
     old = {}
 
-    def doctor(name: str, before: str, after: str) -> list[str]:
-        old[name] = (checkout / name).read_bytes()
-        edit(checkout / name, before, after)
+    def doctor(*changes: tuple[str, str, str]) -> list[str]:
+        for name, before, after in changes:
+            old[name] = (checkout / name).read_bytes()
+            edit(checkout / name, before, after)
         part = pages.audit(checkout)
         assert not part.good and "not what" in part.sentence
         return part.faults
@@ -50,25 +51,25 @@ def test_committed_pages_are_what_the_numbers_give(checkout):
     assert part.sentence.startswith("Pages are what the numbers give")
 
 
-def test_a_doctored_readme_number_is_caught_twice(doctored):
-    """By the generator, and by reading the number back."""
+def test_doctored_pages_are_caught(doctored):
+    """A number of the README twice: by the generator, and by reading the number back."""
     number = next(
         cell for row, _, cell in pages.cells_of_readme((ROOT / "README.md").read_text())
     ).split()[0]
-    faults = doctored("README.md", f"| {number} ±", "| 0.123 ±")
-    assert len(faults) == 2 and all(fault.startswith("README.md") for fault in faults)
-    assert "0.123" in faults[1]
-
-
-def test_a_table_without_its_markers_is_caught(doctored):
-    faults = doctored("docs/results/table4.md", "<!-- table4:begin -->", "")
-    assert faults == ["no page has the block table4"]
-
-
-def test_other_doctored_pages_are_caught(doctored):
-    assert doctored("docs/results/claims.md", "**Not reproduced.**", "**Reproduced.**")
-    (fault, *_) = doctored("results/report.html", "± ", "±  ")
-    assert fault.startswith("docs/results/claims.md")
+    faults = doctored(
+        ("README.md", f"| {number} ±", "| 0.123 ±"),
+        ("docs/results/table4.md", "<!-- table4:begin -->", ""),
+        ("docs/results/claims.md", "**Not reproduced.**", "**Reproduced.**"),
+        ("results/report.html", "± ", "±  "),
+    )
+    read_back, no_block, *made_again = faults
+    assert read_back.startswith("README.md, ") and "0.123" in read_back
+    assert no_block == "no page has the block table4"
+    assert "0.123" in made_again[0] and [fault.split(":")[0] for fault in made_again] == [
+        "README.md",
+        "docs/results/claims.md",
+        "results/report.html",
+    ]
 
 
 def test_an_edited_number_changes_the_pages(doctored):
@@ -77,7 +78,7 @@ def test_an_edited_number_changes_the_pages(doctored):
         for x in (ROOT / "results/metrics.csv").read_text().splitlines()
         if x.startswith(f"{ROW},2,test,energy_rmse,")
     )
-    faults = doctored("results/metrics.csv", line, f"{ROW},2,test,energy_rmse,0.03,eV")
+    faults = doctored(("results/metrics.csv", line, f"{ROW},2,test,energy_rmse,0.03,eV"))
     assert any(fault.startswith("docs/results/table4.md") for fault in faults)
 
 

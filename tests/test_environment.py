@@ -129,3 +129,26 @@ def test_docker_leaves_out_what_is_made_here():
     assert ".venv*" in left_out and ".git" in left_out
     for name in ("data", "runs", "quick", "dist"):
         assert f"/{name}/" in ignored and name in left_out
+
+
+def test_without_a_browser_the_checks_before_a_merge_fail(tmp_path):
+    """`make test` goes on and says what is skipped."""
+    for name in ("mktemp", "rm"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")  # no root, who would install it
+    (tmp_path / "id").chmod(0o755)
+
+    def call(*arguments):
+        command = [shutil.which("sh"), ROOT / "scripts/browser.sh", *arguments]
+        environment = {"PATH": str(tmp_path)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    optional, needed = call(), call("needed")
+    assert optional.returncode == 0 and "the browser test is skipped" in optional.stderr
+    assert needed.returncode == 1 and needed.stderr.startswith("no Chromium; on Debian")
+    (tmp_path / "chromium").symlink_to("/bin/true")
+    assert call("needed").returncode == 0
+    commands = (ROOT / ".ci/run").read_text().splitlines()
+    assert "set -eu" in commands and commands.index("scripts/browser.sh needed") < commands.index(
+        "make test"
+    )

@@ -94,7 +94,7 @@ def test_eq7_as_printed_is_the_same_for_every_atom_and_no_better_than_zero(au6, 
     assert np.sqrt(((forces - au6.forces) ** 2).mean()) > size * (1 - 1e-9)
 
 
-@pytest.mark.parametrize("name", ["eq6", "eq7", "eq8", "eq9", "graph_network"])
+@pytest.mark.parametrize("name", ["eq9", "graph_network"])
 def test_learning_happens(name, au6):
     settings = FitSettings(name, AdamSettings(epochs=80, learning_rate=3e-3))
     (found,) = fit(au6[:300], None, settings)

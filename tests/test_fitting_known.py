@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ase.io import read, write
 from conftest import graphs_alone
-from own_data import frames_of_two_elements, own_config, own_file
+from own_data import atoms_of, frames_of_two_elements, own_config, own_file
 from test_fitting_words import evaluation
 
 from data_gen.frames import Frames, composition
@@ -35,10 +35,10 @@ def done(tmp_path_factory):
     return folder / "run", config
 
 
-def on_other_frames(done, chosen, tmp_path, monkeypatch, capsys):
+def on_other_frames(done, chosen, tmp_path, monkeypatch, capsys, more=()):
     """A finished training again, with other test frames: its folder, and what was said."""
     folder, config = done
-    write(tmp_path / "test.extxyz", [read(config.files[0], k) for k in chosen])
+    write(tmp_path / "test.extxyz", [*(read(config.files[0], k) for k in chosen), *more])
     shutil.copytree(folder / "models", tmp_path / "again/models")
     shutil.copytree(folder / "curves", tmp_path / "again/curves")
     (tmp_path / "again/.unused").touch()
@@ -82,6 +82,20 @@ def test_where_all_test_frames_are_trained_on_no_test_part_is_left(
     assert "All 3 frames to test on are trained or validated on" in said
     assert "test" not in json.loads((folder / "metrics.json").read_text())["errors"]
     assert "the frames trained on" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_another_zero_of_the_test_frames_is_told_after_training(
+    done, tmp_path, monkeypatch, capsys
+):
+    """By 100 eV/atom, as a model of eight steps is off by some, too."""
+    frames = frames_of_two_elements(80)
+    new = [atoms_of(frames, k) for k in range(60, 80)]
+    for atoms in new:
+        atoms.calc.results["energy"] += 100.0 * len(atoms)
+    folder, said = on_other_frames(done, [], tmp_path, monkeypatch, capsys, new)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for text in (said, page):
+        assert "Nearly all of it is one shift" in " ".join(text.split())
 
 
 def test_nothing_is_said_of_test_frames_that_are_new():

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from own_jobs import alive, is_killed, wait_for, waits
+from own_jobs import alive, at_work, is_killed, wait_for, waits
 
 from fitting import commands
 from fitting.errors import TrainingFailed
@@ -35,6 +35,12 @@ def test_a_killed_process_ends_it_and_the_others_keep_their_state(tmp_path):
     assert threads["TF_NUM_INTRAOP_THREADS"] == threads["OMP_NUM_THREADS"] == "1"
     assert (1, 0.5, "waiting") in shown
     assert not alive(int(kept.with_suffix(".pid").read_text()))
+
+
+def test_no_more_processes_are_there_at_once_than_asked_for():
+    """Memory may be short: --workers 1."""
+    jobs = [Job(f"job {k}", at_work, ()) for k in range(3)]
+    assert run(jobs, 1, lambda *_: None, print, Asked()) == [1, 1, 1]
 
 
 def raises(error, link):

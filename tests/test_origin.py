@@ -125,9 +125,3 @@ def test_scripts_take_no_foreign_data(made, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "its atoms are Au6" in " ".join(done.stdout.split())
     assert drawn.read_bytes() == before
-
-
-def test_no_file_is_named_as_another_dataset(tmp_path):
-    done = script("01_generate_data.py", tmp_path, "--name", "au6", "--output", "pt8au2")
-    assert done.returncode == 2 and "is the file of another dataset" in done.stderr
-    assert not list(tmp_path.rglob("*.traj"))

@@ -1,6 +1,7 @@
 """results/predictions/: what its files say they are, they are."""
 
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +53,26 @@ def test_a_rows_file_holds_predictions_that_give_its_errors(row):
             # A few of the frames: none is more off than the worst of all.
             worst = METRICS.values(row, split, f"{kind}_max")[keep.SEED]
             assert found[f"{kind}_max"] <= worst * (1 + 1e-4), name
+
+
+def test_a_file_that_is_written_again_is_read_again(tmp_path):
+    """And what was read of it is nobody's to change."""
+    row = "table4/eq2"
+    own = FILES[keep.file_name(row)]
+    for path in (own, FILES[str(load(own.name)["reference"])]):
+        (tmp_path / "predictions").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "predictions")
+    first = keep.read_predictions(tmp_path, row)
+    first.predicted["energy"]["test"] += 1.0
+    with pytest.raises(ValueError, match="read-only"):
+        first.frames["energy"]["test"] += 1
+    arrays = load(own.name)
+    again = keep.read_predictions(tmp_path, row).predicted["energy"]["test"]
+    np.testing.assert_array_equal(again, arrays["energy_test"])
+    arrays["energy_test"] += 2.0
+    keep._write(tmp_path / "predictions" / own.name, **arrays)
+    again = keep.read_predictions(tmp_path, row).predicted["energy"]["test"]
+    np.testing.assert_array_equal(again, arrays["energy_test"])
 
 
 def test_numbers_of_other_runs_are_named_and_forces_of_some_frames_are_not():

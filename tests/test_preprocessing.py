@@ -86,11 +86,17 @@ def test_equals_its_slow_twin(name, kind, train, numbers, rng):
         assert predict(model, x[None])[0, 0] == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.fixture(scope="module")
+def standardised(train):
+    """Models of their own, as they get weights of others."""
+    return {name: build_anew(name, "standardised", train) for name in MODELS}
+
+
 @pytest.mark.parametrize(("name", "kind"), EVERY)
-def test_treatments_are_other_functions(name, kind, train, rng):
+def test_treatments_are_other_functions(name, kind, train, standardised, rng):
     """The twins would agree, too, if an option reached neither."""
     x = cluster(rng, 6)[None]
-    model, standard = build(name, kind, train), build_anew(name, "standardised", train)
+    model, standard = build(name, kind, train), standardised[name]
     standard.set_weights(model.get_weights())
     assert abs(predict(model, x) - predict(standard, x)).item() > 1e-3
 

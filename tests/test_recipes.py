@@ -46,9 +46,15 @@ def problem_of(experiment, parts, seed=0):
     return fit._problem_of(entry, settings)(entry, model, derived)
 
 
+@pytest.fixture(scope="module")
+def problems(parts):
+    """{row: its problem} of :data:`BUILDS`, for tests that leave the models as they are."""
+    return {experiment.id: problem_of(experiment, parts) for experiment in BUILDS}
+
+
 @pytest.mark.parametrize("experiment", BUILDS, ids=lambda e: e.id)
-def test_a_rows_model_has_its_widths_and_its_activation(experiment, parts):
-    model = problem_of(experiment, parts).model
+def test_a_rows_model_has_its_widths_and_its_activation(experiment, problems):
+    model = problems[experiment.id].model
     dense = [layer for layer in model.layers if hasattr(layer, "kernel")]
     output = [layer for layer in dense if layer.name.endswith("_output")]
     assert output and all(layer.activation.__name__ == "linear" for layer in output)
@@ -70,10 +76,10 @@ def test_a_rows_model_has_its_widths_and_its_activation(experiment, parts):
 
 
 @pytest.mark.parametrize("experiment", BUILDS, ids=lambda e: e.id)
-def test_a_rows_loss_is_scaled_as_it_says(experiment, parts):
+def test_a_rows_loss_is_scaled_as_it_says(experiment, parts, problems):
     """Standardised targets, or the weights of the row; by the training part."""
     train, _ = parts
-    problem = problem_of(experiment, parts)
+    problem = problems[experiment.id]
     objective, _ = problem.objective()
     if experiment.loss_weights is not None:
         assert objective.weights == experiment.loss_weights

@@ -103,7 +103,7 @@ def test_seeds_are_grouped_by_lanes(tmp_path):
 
 
 def test_a_lone_seed_has_the_bits_of_its_group(au6, folder):
-    """Lanes that are not asked for are stood in for."""
+    """Lanes that are not asked for are stood in for. By XLA: else a lane's place changes bits."""
     wide = replace(EQ2, lanes=2)
     both, lone = Store(folder / "both"), Store(folder / "lone")
     do(Work(wide, (0, 1)), au6, both, ignore)

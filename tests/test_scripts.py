@@ -89,7 +89,7 @@ def test_missing_data_says_which_script_makes_it(tmp_path):
 
 def test_data_of_other_settings_is_not_overwritten(tmp_path):
     small = ("--name", "au6", "--steps", "500")
-    assert process("01_generate_data.py", *small, folder=tmp_path)[0] == 0
+    assert run_script("01_generate_data.py", *small, folder=tmp_path)[0] == 0
     before = (tmp_path / "data/au6.traj").read_bytes()
     status, _, err = run_script("01_generate_data.py", *small[:3], "600", folder=tmp_path)
     assert status == 2 and "steps = 500, not 600" in err
@@ -101,7 +101,7 @@ def test_data_of_other_settings_is_not_overwritten(tmp_path):
 def test_a_failed_experiment_makes_the_exit_status_1(folder):
     """The report script names it, too, after all others."""
     Store(folder / "runs").write_failure("table4/eq2", 3, "the loss is not finite")
-    status, out, _ = process("08_report.py", folder=folder)
+    status, out, _ = run_script("08_report.py", folder=folder)
     assert status == 1 and "table4/eq2 seed 3: the loss is not finite" in out
 
 
@@ -110,7 +110,7 @@ def test_a_failure_of_no_row_is_named_and_no_more(folder):
     kept = Store(folder / "runs")
     kept.write_failure("table4/eq2", 7, "the loss is not finite")
     kept.write_failure("table4/gone", 0, "no such model")
-    status, out, _ = process("08_report.py", folder=folder)
+    status, out, _ = run_script("08_report.py", folder=folder)
     assert status == 0
     assert "failed, but not part of any row: table4/eq2 seed 7: the loss is not finite" in out
     assert "failed, but not part of any row: table4/gone seed 0: no such model" in out
@@ -121,7 +121,7 @@ def test_failures_of_rows_that_are_left_out_are_forgotten(folder):
     kept = Store(folder / "runs")
     kept.write_failure("table1/behler-5-5", 0, "Amp is not installed")
     kept.write_failure("table4/eq2", 0, "no memory")
-    process("02_behler_baseline.py", "--amp", "stored", folder=folder)
+    run_script("02_behler_baseline.py", "--amp", "stored", folder=folder)
     assert list(kept.failures()) == [("table4/eq2", 0)]
 
 

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from conftest import graphs_alone
 
 from keras_models.settings import AdamSettings
 from reproduction.engine.run_one import Work, do
@@ -26,7 +27,8 @@ ROW = replace(
 def trained(au6, tmp_path_factory):
     """Runs of two seeds."""
     folder = tmp_path_factory.mktemp("seal")
-    assert do(Work(ROW, (0, 1)), au6, Store(folder), lambda *_: None) == {}
+    with graphs_alone():
+        assert do(Work(ROW, (0, 1)), au6, Store(folder), lambda *_: None) == {}
     return folder
 
 
@@ -130,6 +132,7 @@ def test_another_seeds_run_is_named(store):
     assert "belongs to table4/eq2, seed 0, not to table4/eq2, seed 1" in damaged(store, "run.json")
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_a_damaged_run_is_made_again_and_no_other(store, au6):
     truncate(store.run_folder(ROW.id, 1) / "arrays.npz")
     work, outcome = plan([ROW], store, {"au6": au6.checksum()})

@@ -34,11 +34,43 @@ def test_without_standard_error_and_in_ascii():
     assert run(code, "2>&-", PYTHONIOENCODING="ascii") == (0, "1 ? True 2\n", "")
 
 
-def test_another_backend_of_keras_is_told():
-    code = "from keras_models.backend import keras; print(keras.config.backend())"
-    status, out, err = run(code, KERAS_BACKEND="torch")
-    assert (status, out) == (0, "tensorflow\n")
+# 64 MB again and again: pages are cleared once.
+IMPORTED = """
+from keras_models.backend import keras, tf
+import numpy as np, resource
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+first = faults(); np.ones(1 << 23); between = faults()
+for _ in range(9): np.ones(1 << 23)
+print(between - first > 9_000, faults() - between < 1_000)
+from fitting.seeds import use_one_thread
+use_one_thread()
+threading = tf.config.threading
+print(threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads())
+print(keras.config.backend())
+"""
+
+
+@pytest.fixture(scope="module")
+def imported():
+    """What a process says that begins with another backend of Keras."""
+    status, out, err = run(IMPORTED, KERAS_BACKEND="torch", NUMPY_MADVISE_HUGEPAGE="0")
+    assert status == 0, err
+    return out.splitlines(), err
+
+
+def test_another_backend_of_keras_is_told(imported):
+    (*_, backend), err = imported
+    assert backend == "tensorflow"
     assert err == "keras_models: KERAS_BACKEND=torch is not used, but tensorflow\n"
+
+
+def test_freed_memory_is_kept_for_the_next_array(imported):
+    assert imported[0][0] == "True True"
+
+
+def test_a_training_of_own_data_has_one_thread(imported):
+    """Bits depend on it."""
+    assert imported[0][1] == "1 1"
 
 
 def test_keras_on_another_backend_already_is_refused(monkeypatch):
@@ -53,15 +85,3 @@ def test_a_users_matplotlibrc_changes_no_figure(tmp_path):
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nlines.linewidth: 9\nfont.size: 30\n")
     plain, styled = run(code), run(code, MATPLOTLIBRC=str(tmp_path))
     assert plain == styled and plain[0] == 0 and "text.usetex False" in plain[1]
-
-
-def test_freed_memory_is_kept_for_the_next_array():
-    """64 MB again and again: pages are cleared once."""
-    code = (
-        "import keras_models.backend, numpy as np, resource\n"
-        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
-        "first = faults(); np.ones(1 << 23); between = faults()\n"
-        "for _ in range(9): np.ones(1 << 23)\n"
-        "print(between - first > 9_000, faults() - between < 1_000)"
-    )
-    assert run(code, NUMPY_MADVISE_HUGEPAGE="0")[1] == "True True\n"

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fitting.commands import config_of, train_parser
 from reproduction.engine.leaves import leaf_id
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.store import RunResult, Store
@@ -188,6 +189,28 @@ def test_own_training_is_a_leaf(planned, monkeypatch):
     path = planned.folder / "own.extxyz"
     shutil.copy(ROOT / "examples/au12.extxyz", path)
     assert planned.do("run", *leaf) == 1
+
+
+def test_own_training_is_by_the_script_with_the_settings_of_its_line(planned, monkeypatch):
+    fake_training(monkeypatch)
+    commands_run, fake = [], training.subprocess.run
+    monkeypatch.setattr(
+        training.subprocess,
+        "run",
+        lambda command, **_: commands_run.append(command) or fake(command),
+    )
+    marker = planned.folder / "marker.json"
+    assert planned.do("run", "--only", "sweep/own", "--seeds", "0", "--leaf", str(marker)) == 0
+    ((python, script, *argv),) = commands_run
+    assert (python, script) == (sys.executable, str(ROOT / "scripts/train.py"))
+    arguments = train_parser().parse_args(argv)
+    data = OwnData(planned.folder, planned.folder / "data", False)
+    (row,) = read_rows(planned.path, data, only="sweep/own")
+    assert config_of(arguments) == training.config_of(row, 0)
+    assert config_of(arguments).seeds == (0,) and config_of(arguments).steps == 30
+    assert arguments.out == training.folder_of(planned.home, row, 0)
+    # A leaf has one core.
+    assert arguments.workers == 1
 
 
 def test_own_training_that_fails_leaves_its_words(planned, monkeypatch):

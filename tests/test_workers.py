@@ -16,6 +16,7 @@ from small_runs import EQ2, FLOOR
 
 from data_gen import dataset
 from keras_models.settings import AdamSettings
+from reproduction.engine import schedule
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import Work
 from reproduction.engine.schedule import Listener, Outcome, run
@@ -63,6 +64,35 @@ def test_a_failure_a_dead_worker_and_ctrl_c_touch_nothing_else(au6, folder):
     assert "process died" in outcome.failed[killed.name]
     assert kept.read(mad.id, 0) is None
     assert kept.checkpoint(long.id, (1,)).is_file() and kept.read(long.id, 1) is None
+
+
+def worker_that_tells_its_threads(connection, folder):
+    """In a process of its own: the work of a worker is to say how many threads TensorFlow has."""
+
+    def do(*_):
+        from keras_models.backend import tf
+
+        threading = tf.config.threading
+        return {
+            "intra": threading.get_intra_op_parallelism_threads(),
+            "inter": threading.get_inter_op_parallelism_threads(),
+        }
+
+    schedule.do, schedule.load_dataset = do, lambda *_: None
+    schedule._worker(connection, folder, folder)
+
+
+def test_a_worker_computes_with_one_thread(tmp_path):
+    """Bits depend on it."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    arguments = (theirs, str(tmp_path))
+    worker = context.Process(target=worker_that_tells_its_threads, args=arguments, daemon=True)
+    worker.start()
+    ours.send(Work(FLOOR, (0,)))
+    assert ours.recv() == ("done", {"intra": 1, "inter": 1})
+    ours.send(None)
+    worker.join()
 
 
 def test_kill_9_leaves_finished_runs_and_no_orphans(au6, folder):

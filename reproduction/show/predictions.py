@@ -19,6 +19,7 @@ the smallest RMSE.
 ``results/data/<dataset>.npz`` contains energies along the trajectory and a few frames.
 """
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -160,24 +161,40 @@ def sweep(folder: Path) -> None:
             path.unlink()
 
 
+def _read(path: Path) -> dict[str, np.ndarray]:
+    about = path.stat()
+    return _arrays(path, about.st_ino, about.st_mtime_ns)
+
+
+# Every note on single frames reads its row again; a table is made of many.
+@functools.lru_cache(maxsize=512)
+def _arrays(path: Path, inode: int, changed_ns: int) -> dict[str, np.ndarray]:
+    """Arrays of a file, to be read only; kept for as long as it is the same file."""
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    for array in arrays.values():
+        array.setflags(write=False)
+    return arrays
+
+
 def read_predictions(folder: Path, experiment: str) -> Predictions | None:
     """Read a row's predictions from a results folder; None if they are missing."""
     path = folder / "predictions" / file_name(experiment)
     if not path.is_file():
         return None
-    with np.load(path) as stored:
-        arrays = dict(stored)
-    beside = path.with_name(str(arrays.pop("reference")))
+    arrays = _read(path)
+    beside = path.with_name(str(arrays["reference"]))
     if not beside.is_file():
         return None
-    found = Predictions({}, {}, {})
-    with np.load(beside) as stored:
-        for kind in TYPES:
-            found.frames[kind] = {split: stored[f"{kind}_{split}_frames"] for split in SPLITS}
-        for name, predicted in arrays.items():
-            kind, split = name.split("_")
-            found.predicted.setdefault(kind, {})[split] = predicted.astype(float)
-            found.reference.setdefault(kind, {})[split] = stored[name].astype(float)
+    found, stored = Predictions({}, {}, {}), _read(beside)
+    for kind in TYPES:
+        found.frames[kind] = {split: stored[f"{kind}_{split}_frames"] for split in SPLITS}
+    for name, predicted in arrays.items():
+        if name == "reference":
+            continue
+        kind, split = name.split("_")
+        found.predicted.setdefault(kind, {})[split] = predicted.astype(float)
+        found.reference.setdefault(kind, {})[split] = stored[name].astype(float)
     return found
 
 

@@ -14,6 +14,7 @@ from reproduction.show import claims
 from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import Spread, compare, spread
 from reproduction.show.predictions import REFERENCE
+from reproduction.show.readings import Distance, Setting, distances
 from reproduction.show.reported import reported
 from reproduction.show.rules import TOLERANCE, Key, energy, force
 
@@ -45,11 +46,13 @@ class Results:
         committed: the numbers of results/.
         changed: {source: change}: as if it had come out otherwise, to see a sentence fail.
         asked: all sources that were asked for, in order.
+        found: {name of a setting: distances of its readings}, which take longest.
     """
 
     committed: Evidence
     changed: Mapping[Source, Change] = field(default_factory=dict)
     asked: dict[Source, None] = field(default_factory=dict)
+    found: dict[str, dict[str, Distance]] = field(default_factory=dict)
 
     def take(self, source: Source, values) -> np.ndarray:
         """The values of a source, with note taken of it, and changed where it is to be."""
@@ -99,6 +102,12 @@ class Results:
         """All means are within a factor of each other."""
         means = [self.mean(*key) for key in keys]
         return max(means) <= factor * min(means)
+
+    def distances(self, setting: Setting) -> dict[str, Distance]:
+        """From the printed numbers, of all readings that have been run, by name."""
+        if setting.name not in self.found:
+            self.found[setting.name] = distances(self.evidence, setting)
+        return self.found[setting.name]
 
     # numbers of the report
 

@@ -33,7 +33,7 @@ from reproduction.sections.unprinted_moved import as_moved, moved
 from reproduction.sections.unprinted_slab import LINES, OWN, SHOWN
 from reproduction.sections.unprinted_slab import row_of as slab_row
 from reproduction.show.claims import CANNOT_BE_TOLD, IN_PART, NOT_REPRODUCED, verdict
-from reproduction.show.readings import Setting, closest, distances, told_apart
+from reproduction.show.readings import Setting, closest, told_apart
 from sentences.results import BY_NUMBER, E, F, Results
 
 BOTH = ("train", "test")
@@ -41,22 +41,22 @@ WITH_C2 = tuple(name for name, (_, options) in READINGS.items() if options["c2"]
 
 
 def _total(r: Results, setting: Setting, name: str) -> float:
-    return distances(r.evidence, setting)[name].total.mean
+    return r.distances(setting)[name].total.mean
 
 
 def _told(r: Results, setting: Setting, a: str, b: str) -> bool:
-    found = distances(r.evidence, setting)
+    found = r.distances(setting)
     return told_apart(found[a].total, found[b].total)
 
 
 def _sum(r: Results, height: float, split: str) -> float:
     """Of a start of the slab, with frame 0 in the training part."""
-    return getattr(distances(r.evidence, SLAB)[f"{height} time"], split).mean
+    return getattr(r.distances(SLAB)[f"{height} time"], split).mean
 
 
 def told_by_amp(r: Results) -> bool:
     """Whether Amp's training errors tell the two slabs apart."""
-    found = distances(r.evidence, AMPS_SLAB)
+    found = r.distances(AMPS_SLAB)
     return told_apart(found["own"].train, found["moved"].train)
 
 

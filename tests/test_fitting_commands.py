@@ -1,0 +1,28 @@
+"""Arguments of the training's command: each is a setting of its own."""
+
+import pytest
+
+from fitting.commands import config_of, train_parser
+from fitting.config import Config
+
+FILES = ("a.xyz", "b.xyz@::2")
+
+
+@pytest.mark.parametrize(
+    ("argv", "settings"),
+    [
+        ([], {}),
+        (["--test", "c.xyz", "d.xyz"], {"test": ("c.xyz", "d.xyz")}),
+        (["--energy-key", "E"], {"energy_key": "E"}),
+        (["--forces-key", "F"], {"forces_key": "F"}),
+        (["--split", "random"], {"split": "random"}),
+        (["--minutes", "2.5"], {"minutes": 2.5}),
+        (["--steps", "9"], {"minutes": None, "training": {"steps": 9}}),
+        (["--seeds", "2"], {"seeds": (0, 1)}),
+        (["--model", "eq2_neighbours"], {"model": {"name": "eq2_neighbours"}}),
+        (["--continue-from", "m.keras"], {"continue_from": "m.keras"}),
+    ],
+)
+def test_an_argument_is_the_setting_of_its_name(argv, settings):
+    found = config_of(train_parser().parse_args([*FILES, *argv]))
+    assert found == Config(files=FILES, **settings)
