@@ -148,7 +148,6 @@ def test_a_seed_is_the_same_alone_and_without_a_test_part(whole, parts, name):
     assert np.isnan(test_errors).all()
 
 
-@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize(("lanes", "seeds"), [(2, (0,)), (1, (0, 1))])
 def test_a_seed_s_time_is_that_of_one_lane(parts, monkeypatch, lanes, seeds):
     def train_epochs(loop, state, *more):
