@@ -7,13 +7,14 @@ export PYTHON AMP
 	lock compare archive workflow-env check-slurm check-workflow
 
 help:
+	@echo "make setup       .venv with all packages, about a minute; the others do it first"
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
 	@echo "                 AMP=stored leaves Amp's rows, the slowest, as they are committed"
 	@echo "make quick       the same, small, into quick/: does it run here?"
 	@echo "make test        unit tests"
 	@echo "make report      tables, verdicts, README and results/report.html from the runs there"
 	@echo "make figures     figures from the results that are there"
-	@echo "make benchmark   speed, as ratios measured in one run"
+	@echo "make benchmark   speed, as ratios measured in one run; ARGS=--keep stores it in results/"
 	@echo "make lint        ruff, hadolint"
 	@echo "make audit       are the committed numbers what their predictions and this machine give?"
 	@echo "                 ARGS='--minutes 20', ARGS='--rows table4/eq4', ARGS=--help"
@@ -52,9 +53,9 @@ figures: setup
 	@$(PY) scripts/07_figures.py
 
 benchmark: setup
-	@$(PY) scripts/benchmark.py
-	@$(PY) scripts/benchmark_behler.py
-	@$(PY) scripts/benchmark_scale.py
+	@$(PY) scripts/benchmark.py $(ARGS)
+	@$(PY) scripts/benchmark_behler.py $(ARGS)
+	@$(PY) scripts/benchmark_scale.py $(ARGS)
 
 lint: setup
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.calculator import CalculatorSetupError
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
@@ -30,7 +31,7 @@ class NveRun:
         reference: (k,) eV, with the reference's energy.
         n_atoms: N.
         ended: "all steps done", or the time at which the structure became unphysical.
-        seconds: wall-clock time of the steps.
+        seconds: processor time of the steps.
     """
 
     own: np.ndarray
@@ -57,7 +58,7 @@ def run_nve(
 
     The initial velocities are drawn from the Maxwell-Boltzmann distribution at 1,000 K; the motion
     of the centre of mass is removed, and the kinetic energy restored. The run ends early if two
-    atoms are closer than 1.5 Å or farther apart than 15 Å.
+    atoms are closer than 1.5 Å or farther apart than 15 Å, or where the potential has no answer.
 
     Args:
         start: a cluster; not changed.
@@ -67,22 +68,31 @@ def run_nve(
         steps: number of steps, rounded down to full recording intervals.
         seed: of the initial velocities.
         progress: called at every recording.
+
+    Raises:
+        CalculatorSetupError: the potential refuses the start.
     """
     atoms, judged = start.copy(), start.copy()
     atoms.calc, judged.calc = potential, reference
     thermalize_momenta(atoms, TEMPERATURE_K, rng=np.random.default_rng(seed))
     Stationary(atoms)
     verlet = VelocityVerlet(atoms, TIMESTEP_FS * units.fs)
-    own, true, ended, spent = [], [], "all steps done", 0.0
+    own, true, ended, spent, answered = [], [], "all steps done", 0.0, True
+    # A potential that refuses the start is an error.
+    atoms.get_forces()
     for done in range(0, steps + 1, RECORD):
         if done:
-            begin = time.perf_counter()
-            verlet.run(RECORD)
-            spent += time.perf_counter() - begin
+            begin = time.process_time()
+            # Refused on the way are NaN, atoms on one point, and what is far outside a training.
+            try:
+                verlet.run(RECORD)
+            except CalculatorSetupError:
+                answered = False
+            spent += time.process_time() - begin
         elapsed = done * TIMESTEP_FS / 1000
         distances = atoms.get_all_distances()[np.triu_indices(len(atoms), 1)]
         # "not" also catches NaN.
-        if not (distances.min() > CLOSEST_A and distances.max() < FARTHEST_A):
+        if not (answered and distances.min() > CLOSEST_A and distances.max() < FARTHEST_A):
             ended = f"unphysical after {elapsed:.2f} ps"
             break
         judged.positions = atoms.positions

@@ -25,7 +25,7 @@ class Relaxations:
         atoms: at the minima, with the potential as calculator.
         calls: total number of calls of the potential.
         converged: number of relaxations that reached the force limit.
-        seconds: total wall-clock time.
+        seconds: processor time of them all.
     """
 
     atoms: list[Atoms]
@@ -84,12 +84,12 @@ def relax_all(starts: Sequence[Atoms], calculator, progress: Progress = silent) 
     first = starts[0].copy()
     first.calc = calculator
     first.get_forces()
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = []
     for k, start in enumerate(starts, start=1):
         found.append(relaxed(start, calculator))
         progress(k / len(starts), f"minimum {k}/{len(starts)}")
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     atoms, calls, converged = zip(*found, strict=True)
     return Relaxations(list(atoms), sum(calls), sum(converged), seconds)
 

@@ -25,8 +25,17 @@ def lowest_minimum(starts: Sequence[Atoms], calculator) -> Atoms:
 
 
 def minimum_near(start: Atoms, calculator) -> Atoms:
-    """The minimum reached from one start, with the calculator attached."""
-    return relaxed(start, calculator, FMAX, MOST_STEPS)[0]
+    """The minimum reached from one start, with the calculator attached.
+
+    Raises:
+        ArithmeticError: none is reached.
+    """
+    atoms, _, converged = relaxed(start, calculator, FMAX, MOST_STEPS)
+    if not converged:
+        raise ArithmeticError(
+            f"no minimum (forces below {FMAX:g} eV/Å) is reached in {MOST_STEPS:,} steps"
+        )
+    return atoms
 
 
 def frequencies(atoms: Atoms) -> np.ndarray:

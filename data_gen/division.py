@@ -14,6 +14,8 @@ from data_gen.frames import Frames, is_isolated
 SEED = 2019
 # Each kind of frames is cut into so many contiguous blocks.
 BLOCKS = 20
+# Of the test part among all frames, and of the validation block among the others.
+SHARE = 0.1
 KINDS = ("blocks", "random")
 
 
@@ -54,8 +56,8 @@ class Division:
 def divide(
     frames: Frames,
     kind: str = "blocks",
-    test: float = 0.1,
-    validation: float = 0.1,
+    test: float = SHARE,
+    validation: float = SHARE,
     config_types: Sequence[str | None] | None = None,
     seed: int = SEED,
 ) -> Division:
@@ -67,8 +69,9 @@ def divide(
 
     Args:
         frames: all of them.
-        kind: "blocks": contiguous ones, a 20th of a ``config_type`` each. "random": single
-            frames in an order drawn with the seed, without respect to the ``config_type``.
+        kind: "blocks": contiguous ones, a 20th of a ``config_type`` each, or less for a validation
+            share below :data:`SHARE`. "random": single frames in an order drawn with the seed,
+            without respect to the ``config_type``.
         test: share of the test part; 0 for none.
         validation: share of the training part that is held out as validation block, rounded down;
             less if that would take frames that must be trained on.
@@ -97,6 +100,10 @@ def divide(
         )
     blocks = _blocks(others, kind, types, seed)
     tested, rest = _spread(blocks, test)
+    # A smaller block is of as many places, not of fewer.
+    cuts = round(SHARE / validation) if validation else 1
+    if kind == "blocks" and cuts > 1:
+        rest = [part for block in rest for part in np.array_split(block, min(cuts, len(block)))]
     held, trained = _spread(rest, validation)
     train = np.array([*kept, *_joined(trained), *_joined(held)], dtype=int)
     n_held = min(int(validation * len(train)), len(train) - len(kept))

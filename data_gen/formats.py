@@ -4,6 +4,8 @@ import bz2
 import contextlib
 import gzip
 import lzma
+import math
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,16 +15,41 @@ from typing import NamedTuple
 import ase.db
 import ase.io
 from ase import Atoms
-from ase.io.formats import UnknownFileTypeError, filetype, string2index
+from ase.data import atomic_numbers
+from ase.io.formats import UnknownFileTypeError, filetype, ioformats, string2index
 
+from data_gen import extxyz
 from data_gen.errors import DataError
 
 COMPRESSION = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 DATABASES = ("db", "json")
 LAMMPS = ("lammps-dump-text", "lammps-dump-binary")
 AS_NAMED = {"do_not_split_by_at_sign": True}
+# Formats without energies, and what to give instead.
+ANOTHER = "extended XYZ with energy=..., in eV"
+VASP = f"OUTCAR or vasprun.xml of the run, or {ANOTHER}"
+WITHOUT_ENERGIES = {
+    "vasp": VASP,
+    "vasp-xdatcar": VASP,
+    "proteindatabank": ANOTHER,
+    "cif": ANOTHER,
+    "gromacs": ANOTHER,
+    "lammps-data": ANOTHER,
+}
+# Files that ASE does not read, by the beginning or end of their names, and how to convert them.
+CONVERTED = {
+    "ML_AB": "VASP's ML_AB is no format of ASE: give OUTCAR or vasprun.xml of the runs, or convert "
+    "it, as by mlff write-extxyz of pymlff (github.com/utf/pymlff)",
+    ".npz": "arrays of NumPy, whose names and units are not known: write a frame of ASE for each "
+    "structure, with a SinglePointCalculator for its energy, in eV, and forces, in eV/Å, as "
+    "extended XYZ (kcal/mol, as of rMD17 and sGDML, times 0.0433641)",
+}
+# What outputs of CP2K, which ASE does not read, have near their beginning.
+CP2K = b"CP2K|"
 # The first bytes of trajectories as ASE wrote them until version 3.8.
 OLD_TRAJECTORY = b"PickleTrajectory"
+# An element with a kind of it, such as Fe1 or O_w.
+KIND = re.compile(rf"(?:{'|'.join(sorted(atomic_numbers, key=len, reverse=True))})(?=[\d_-])")
 
 
 class FileOfFrames(NamedTuple):
@@ -57,22 +84,34 @@ def read_file(name: str | Path) -> FileOfFrames:
         )
     if path.is_file() and not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
+    form = ""
     try:
         with _unpacked(path) as plain:
+            _refuse_by_name(path, plain.name)
             form = filetype(str(plain))
             _refuse(path, plain, form)
+            notes = _notes(path, plain, form, chosen)
             frames, indices = _read(path, plain, form, chosen)
-            notes = _notes(path, plain, form)
     except DataError:
         raise
     except UnknownFileTypeError as error:
         raise DataError(f"{path}: not a format that ASE can read ({error})") from None
     except Exception as error:  # ASE's readers may raise any exception for a bad file.
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise DataError(f"{path}: cannot be read, is it complete? ({reason})") from None
+        raise DataError(f"{path}: {_reason(error, form)}") from None
     if not frames:
-        raise DataError(f"{name}: no frames")
+        raise DataError(f"{name}: no frames, read as {ioformats[form].description}")
     return FileOfFrames(path, frames, indices, notes)
+
+
+def _reason(error: Exception, form: str) -> str:
+    """Why a file cannot be read, of a format if it is known."""
+    label = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
+    element = KIND.match(label)
+    if element and label not in atomic_numbers:
+        return f"{label} is no element: write {element[0]}, and its kinds into another column"
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    what = f"as {ioformats[form].description}, " if form in ioformats else ""
+    return f"cannot be read, is it complete? ({what}{told})"
 
 
 def _sliced(name: str) -> tuple[Path, int | slice | str]:
@@ -102,6 +141,13 @@ def _unpacked(path: Path) -> Iterator[Path]:
         yield plain
 
 
+def _refuse_by_name(path: Path, name: str) -> None:
+    """Raise DataError for files that have to be converted."""
+    for part, how in CONVERTED.items():
+        if name.startswith(part) or name.endswith(part):
+            raise DataError(f"{path}: {how}")
+
+
 def _refuse(path: Path, plain: Path, form: str) -> None:
     """Raise DataError for formats that ASE reads, but not rightly or not at all."""
     if plain.is_dir():
@@ -113,6 +159,16 @@ def _refuse(path: Path, plain: Path, form: str) -> None:
             f"{path}: a trajectory in the old format of ASE 3.8 and before; convert it with "
             f"python -m ase.io.trajectory {path}"
         )
+    if form in WITHOUT_ENERGIES:
+        raise DataError(
+            f"{path}: read as {ioformats[form].description}, a format without energies: give "
+            f"{WITHOUT_ENERGIES[form]}"
+        )
+    if CP2K in start:
+        raise DataError(
+            f"{path}: an output of CP2K, which ASE does not read: write {ANOTHER}, from its "
+            "-pos-1.xyz, with cells and with the forces of its -frc-1.xyz"
+        )
     if form in LAMMPS:
         header = next((row for row in start.split(b"\n") if row.startswith(b"ITEM: ATOMS")), b"")
         known = {b"element", b"mass"} & set(header.split())
@@ -121,6 +177,15 @@ def _refuse(path: Path, plain: Path, form: str) -> None:
             f"{path}: a LAMMPS dump has {lacks}; write its frames as extended XYZ, with elements "
             "and with the potential energies of the log"
         )
+
+
+def _notes(path: Path, plain: Path, form: str, chosen: int | slice | str) -> list[str]:
+    if form != "extxyz":
+        return []
+    stop = chosen.stop if isinstance(chosen, slice) else None
+    most = stop if stop is not None and stop >= 0 else math.inf
+    with open(plain, encoding="utf-8", errors="replace") as file:
+        return extxyz.check(path, file, most)
 
 
 def _read(
@@ -159,16 +224,3 @@ def _rows(plain: Path, selection: str = "") -> list[Atoms]:
             atoms.info.update({**row.data, **row.key_value_pairs})
             found.append(atoms)
     return found
-
-
-def _notes(path: Path, plain: Path, form: str) -> list[str]:
-    if form != "extxyz":
-        return []
-    with open(plain, encoding="utf-8", errors="replace") as file:
-        frames = sum("Lattice=" in line and "pbc=" not in line for line in file)
-    if not frames:
-        return []
-    return [
-        f"{path}: Lattice without pbc (frames: {frames}) is read as periodic, as ASE does; write "
-        'pbc="F F F" into the file if it is not'
-    ]

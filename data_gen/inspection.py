@@ -16,6 +16,7 @@ from data_gen.dataset import NO_SPREAD
 from data_gen.distances import Distances
 from data_gen.errors import DataError
 from data_gen.frames import ISOLATED_A, Frames, composition, is_isolated
+from data_gen.levels import warn_of_levels
 from data_gen.reading import Reading
 
 # Positions and cells of copies differ by no more than this, Å.
@@ -26,6 +27,8 @@ OUTLIER_SPREADS = 50.0
 LARGE_FORCE, LARGE_FORCE_TIMES, ORDINARY_FORCE = 1000.0, 100.0, 30.0
 # Frames whose forces are all 0 are doubted from so many and from this share of the frames on.
 FEWEST_ZERO, MOST_ZERO = 2, 0.1
+# Atoms without forces are doubted from so many frames of the same atoms on.
+FEWEST_FIXED = 3
 # Outliers are not sought among differences that any calculation has, eV per atom.
 SMALLEST_SPREAD = 1e-4
 # Two atoms closer than this share of the sum of their covalent radii are named.
@@ -109,7 +112,9 @@ def inspect(reading: Reading) -> Inspection:
     warnings = [
         *_warn_of_copies(reading, first),
         *_warn_of_energies(reading, residuals, spread),
+        *warn_of_levels(reading, distances),
         *_warn_of_forces(reading, largest),
+        *_warn_of_fixed(reading),
         *_warn_of_distances(reading, distances),
         *_warn_of_isolated(reading),
         *units.signs(frames, distances, work),
@@ -265,6 +270,28 @@ def _warn_of_forces(reading: Reading, largest: np.ndarray) -> list[str]:
     if len(outliers) > NAMED:
         found.append(f"frames with as large forces, besides: {len(outliers) - NAMED}")
     return found
+
+
+def _warn_of_fixed(reading: Reading) -> list[str]:
+    """Atoms without any force in all frames of the same atoms, where others have forces."""
+    alike: dict[bytes, list[int]] = {}
+    for k in np.flatnonzero(reading.frames.with_forces & (reading.frames.sizes > 1)):
+        alike.setdefault(reading.frames.structures[k].numbers.tobytes(), []).append(k)
+    found = []
+    for members in alike.values():
+        fixed = ~np.any([reading.frames.forces[k].any(axis=1) for k in members], axis=0)
+        if len(members) >= FEWEST_FIXED and fixed.any() and not fixed.all():
+            found.append((len(members), np.flatnonzero(fixed), reading.origins[members[0]]))
+    if not found:
+        return []
+    count, atoms, first = max(found, key=lambda one: one[0])
+    names = ", ".join(map(str, atoms[:NAMED])) + (" ..." if len(atoms) > NAMED else "")
+    others = f", and so in frames of {len(found) - 1} other kinds" if found[1:] else ""
+    return [
+        f"atoms that have no force at all: {len(atoms)} in each of {count} frames like {first} "
+        f"(counted from 0: {names}){others}: if constraints were applied to forces, give those "
+        "without"
+    ]
 
 
 def _warn_of_distances(reading: Reading, distances: Distances) -> list[str]:

@@ -41,7 +41,8 @@ NO_FORCES = ("positions", "momenta", "velocities", "vel", "velo", "magmoms", "in
 CP2K = {"i", "time", "E"}
 TO_HARTREE = (
     "is an energy of CP2K, in Hartree: multiply it by 27.2114 and write energy=..., in eV, into "
-    "the file"
+    "the file; with Lattice=... and pbc=..., as the cell is not in it; forces are in "
+    "...-frc-1.xyz, in Hartree/bohr (times 51.4221)"
 )
 # What a frame says of its stress or virial is not read.
 STRESS = ("stress", "virial")
@@ -53,14 +54,19 @@ class Labels(NamedTuple):
     """Energies or forces of all frames.
 
     Attributes:
-        key: the name that they have in the files; several, with commas, if frames differ.
+        names: the name that they have in each of n frames; empty where there are none.
         values: energies (n,), eV, or n arrays (N_k, 3), eV/Å, NaN where there are none.
         notes: what a user should know of the choice, in sentences.
     """
 
-    key: str
+    names: tuple[str, ...]
     values: Any
     notes: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The name that they have in the files; several, with commas, if frames differ."""
+        return ", ".join(name for name in dict.fromkeys(self.names) if name)
 
 
 def choose_energies(
@@ -106,24 +112,28 @@ def choose_energies(
             raise DataError(
                 f"{origin.path}: energies are not finite (NaN or infinite) in frame {origin.index}"
             )
-    taken = [name for name, _ in chosen]
+    taken = tuple(name for name, _ in chosen)
     notes += [*_several(taken), *_not_taken(everything, chosen)]
     energies = np.array([value for _, value in chosen], dtype=float)
-    return Labels(", ".join(dict.fromkeys(taken)), energies, tuple(notes))
+    return Labels(taken, energies, tuple(notes))
 
 
 def choose_forces(
-    frames: Sequence[Atoms], origins: Sequence[Any], key: str | None = None, energy_key: str = ""
+    frames: Sequence[Atoms],
+    origins: Sequence[Any],
+    key: str | None = None,
+    energy_names: Sequence[str] = (),
 ) -> Labels:
     """Forces of all frames, eV/Å, as far as they are there; constraints are not applied.
 
     Args:
         frames: as ASE reads them.
         origins: path and index of each frame, for messages.
-        key: name of the forces. By default, that which most frames have of those that are named as
-            the energies are, and of :data:`FORCES`; the first of these if several are as frequent.
-            "forces" that are all 0 belong to no other energies than "energy".
-        energy_key: name of the energies.
+        key: name of the forces. By default, among frames whose energies have the same name, that
+            which most of them have, of those that are named as the energies are, and of
+            :data:`FORCES`; the first of these if several are as frequent. "forces" that are all 0
+            belong to no other energies than "energy".
+        energy_names: name of the energy of each frame.
 
     Raises:
         DataError: no frame has forces of the given name, those of a usual name have not three
@@ -133,15 +143,8 @@ def choose_forces(
     found = [
         _forces(values, len(frame), key) for values, frame in zip(everything, frames, strict=True)
     ]
-    stem = energy_key.split(", ")[0].lower()
-    partners = [stem.replace("energy", word) for word in ("forces", "force")] if stem else []
-    names = [key] if key else list(dict.fromkeys([*partners, *FORCES]))
-    notes = []
-    if not key and stem not in ("energy", "free_energy") and _are_zero(frames, everything):
-        names.remove("forces")
-        notes.append("forces, which are 0 in all frames, are not taken (--forces-key)")
-    name = max(names, key=lambda name: sum(name in one for one in found))
-    missing = sum(name not in one for one in found)
+    names, notes = _names_of_forces(frames, everything, found, key, energy_names)
+    missing = sum(choice[0] not in one for choice, one in zip(names, found, strict=True))
     if key and missing == len(frames):
         odd = _odd(everything[0], frames[0], [key])
         arrays = ", ".join(_of_three_columns(everything, frames)) or "positions only"
@@ -149,24 +152,22 @@ def choose_forces(
             f"{origins[0].path}: no forces named {key}{f' ({odd})' if odd else ''}; "
             f"arrays of three columns are {arrays}"
         )
-    taken, values = "", []
-    for frame, origin, one in zip(frames, origins, found, strict=True):
-        if name in one:
-            taken, value = one[name]
-            if not np.isfinite(value).all():
-                raise DataError(
-                    f"{origin.path}: forces are not finite (NaN or infinite) in frame "
-                    f"{origin.index}"
-                )
-            values.append(value)
-        else:
-            if odd := _odd(
-                everything[len(values)], frame, [name] if missing < len(frames) else names
-            ):
+    taken, values = [], []
+    for k, (frame, origin, one) in enumerate(zip(frames, origins, found, strict=True)):
+        name, value = one.get(names[k][0], ("", None))
+        if value is None:
+            asked = names[k] if missing == len(frames) else names[k][:1]
+            if odd := _odd(everything[k], frame, asked):
                 raise DataError(
                     f"{origin.path}: in frame {origin.index} {odd}, not three for each atom"
                 )
-            values.append(np.full((len(frame), 3), np.nan))
+            value = np.full((len(frame), 3), np.nan)
+        elif not np.isfinite(value).all():
+            raise DataError(
+                f"{origin.path}: forces are not finite (NaN or infinite) in frame {origin.index}"
+            )
+        taken.append(name)
+        values.append(value)
     if missing == len(frames):
         others = ", ".join(_of_three_columns(everything, frames))
         notes.append(
@@ -182,7 +183,40 @@ def choose_forces(
             f"stress or virial, in {stress} of {len(frames)} frames, is neither trained on nor "
             "compared"
         )
-    return Labels(taken, tuple(values), tuple(notes))
+    return Labels(tuple(taken), tuple(values), tuple(notes))
+
+
+def _names_of_forces(
+    frames: Sequence[Atoms],
+    everything: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping],
+    key: str | None,
+    energy_names: Sequence[str],
+) -> tuple[list[list[str]], list[str]]:
+    """Names that the forces of each frame may have, in small letters, the chosen one first; notes.
+
+    Frames whose energies have one name have forces of one name.
+    """
+    if key:
+        return [[key]] * len(frames), []
+    groups: dict[str, list[int]] = {}
+    for k in range(len(frames)):
+        name = energy_names[k].lower() if energy_names else ""
+        groups.setdefault("energy" if name == "free_energy" else name, []).append(k)
+    chosen: list[list[str]] = [[]] * len(frames)
+    notes = []
+    for energy, group in groups.items():
+        partners = [energy.replace("energy", word) for word in ("forces", "force")]
+        names = list(dict.fromkeys([*partners, *FORCES] if energy else FORCES))
+        own = ([frames[k] for k in group], [everything[k] for k in group])
+        if energy != "energy" and _are_zero(*own):
+            names.remove("forces")
+            where = f" with {energy_names[group[0]]}" if len(groups) > 1 else ""
+            notes.append(f"forces, which are 0 in all frames{where}, are not taken (--forces-key)")
+        best = max(names, key=lambda name: sum(name in found[k] for k in group))
+        for k in group:
+            chosen[k] = [best, *(name for name in names if name != best)]
+    return chosen, notes
 
 
 def _are_zero(frames: Sequence[Atoms], everything: Sequence[Mapping[str, Any]]) -> bool:

@@ -1,5 +1,6 @@
 """What a result depends on besides code and data, and its time: processor, versions, cores."""
 
+import contextlib
 import math
 import os
 import platform
@@ -8,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
+MEMORY, LIMITS = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def processor() -> str:
@@ -29,6 +31,24 @@ def cores() -> int:
         return max(1, min(found, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # there is none, or it is "max"
         return found
+
+
+def free_memory() -> float:
+    """Bytes that programs can have yet, by the system and the container; infinite if not known."""
+    found = [math.inf]
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        found.append(1024 * _entries(MEMORY)["MemAvailable:"])
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        limit, used = (float((LIMITS / f"memory.{x}").read_text()) for x in ("max", "current"))
+        # Files that were read are forgotten when memory is needed.
+        found.append(limit - used + _entries(LIMITS / "memory.stat")["inactive_file"])
+    return max(0.0, min(found))
+
+
+def _entries(path: Path) -> dict[str, float]:
+    """Names and numbers that a file has line by line."""
+    rows = (line.split() for line in path.read_text().splitlines())
+    return {row[0]: float(row[1]) for row in rows}
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

@@ -95,7 +95,7 @@ def read_frames(
         if not one.numbers.all():
             raise DataError(f"{origin.path}: frame {origin.index} has atoms of no element (X)")
     energies = choose_energies(atoms, origins, energy_key)
-    forces = choose_forces(atoms, origins, forces_key, energies.key)
+    forces = choose_forces(atoms, origins, forces_key, energies.names)
     frames = _checked(files, atoms, energies.values, forces.values)
     return Reading(
         frames,

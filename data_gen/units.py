@@ -119,7 +119,8 @@ def signs(frames: Frames, distances: Distances, done: Work) -> list[str]:
         done: as of :func:`work`.
     """
     found = []
-    if done.can_be_trusted and not 0.7 < done.ratio < 1.4:
+    fit = done.can_be_trusted and 0.7 < done.ratio < 1.4
+    if done.can_be_trusted and not fit:
         cause = _cause(done.ratio, frames)
         found.append(
             f"energy differences of successive frames are {done.ratio:.3g} times the work of "
@@ -136,16 +137,17 @@ def signs(frames: Frames, distances: Distances, done: Work) -> list[str]:
     if rms and np.median(rms) > ORDINARY_RMS:
         found.append(
             f"the RMS of forces is {np.median(rms):.3g} eV/Å in an ordinary frame, which is much"
-            + _units_of_forces(float(np.median(rms)))
+            + _units_of_forces(float(np.median(rms)), fit)
         )
     return found
 
 
-def _units_of_forces(rms: float) -> str:
+def _units_of_forces(rms: float, energies_fit: bool) -> str:
     """In what units forces of that size would be usual ones; empty if in none."""
     low, high = USUAL_RMS
     fit = [f"{unit} ({x:.4g} eV/Å)" for unit, x in FORCES.items() if low < rms * x < high]
-    return f": they may be in {' or '.join(fit)}" if fit else ""
+    both = ", and energies, which fit them, in the same unit" if energies_fit else ""
+    return f": they may be in {' or '.join(fit)}{both}" if fit else ""
 
 
 def _cause(ratio: float, frames: Frames) -> str:

@@ -1,4 +1,4 @@
-"""Predicted against true E, and F, of every model: training blue, test red, as in Figure 3."""
+"""Predicted against true E, and F, of the models of some tables: as in Figure 3."""
 
 from pathlib import Path
 

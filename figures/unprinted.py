@@ -6,7 +6,7 @@ import numpy as np
 
 from figures.style import COLOURS, GREY, SMALL, TEST, WIDTH, plt, save
 from reproduction.sections import EXPERIMENTS
-from reproduction.sections.unprinted import SETTINGS
+from reproduction.sections.unprinted import BY_RULE, SETTINGS
 from reproduction.show.evidence import Evidence
 from reproduction.show.readings import Setting, distances
 
@@ -39,11 +39,13 @@ def draw(results: Path) -> list[Path]:
     ]
     figure.legend(
         handles,
-        ["training errors, by which a reading is chosen", "test errors"],
+        ["training errors", "test errors"],
         loc="outside lower center",
         ncols=2,
         fontsize=8,
-        title="Mean ± standard deviation over seeds. Bold: the reading that our tables have.",
+        title="Mean ± standard deviation over seeds. Bold: the reading that our tables have,\n"
+        f"chosen by training errors ({', '.join(s.label.split(':')[0] for s in BY_RULE)}, the "
+        "first panel) or assumed.",
     )
     figure.legends[-1].get_title().set_fontsize(8)
     figure.suptitle("What the report left unprinted: readings and its numbers", fontsize=10)

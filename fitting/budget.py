@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from data_gen.frames import Frames
+from fitting.predicting import in_shapes
 from fitting.progress import Bars, Here, stoppable
 from fitting.workers import Job, run
 from keras_models import catalogue
@@ -37,6 +38,9 @@ MOST_TIMED = 2000
 FEWEST, MOST = 200, 1_000_000
 # Frames with which a model is built, for the time that it takes with all.
 FEW, MANY = 8, 50
+# Of the minutes, measurements on the validation block take no more than this share, unless it has
+# few frames; and the last layer is not solved where that takes more than the second.
+MEASURED, SOLVED, FEW_HELD = 0.1, 0.2, 20
 # As shares of the compilation of a step: of predictions, and of the last layer's solution.
 PREDICT, SOLVE = 0.65, 0.95
 # As shares of a step, for a batch of predictions.
@@ -67,6 +71,11 @@ class Work:
     solved: int = 1
     stages: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def rounds(self) -> int:
+        """How many trainings a process does, one after another."""
+        return math.ceil(self.models / self.at_once)
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -80,6 +89,7 @@ class Speed:
         shapes: number of shapes.
         batch: frames of a batch, on average.
         directions: of the last layer's solution, see :mod:`keras_models.optimise.last_layer`.
+        predicted_shapes: number of shapes of predictions.
     """
 
     launch: float
@@ -89,15 +99,37 @@ class Speed:
     shapes: int = 1
     batch: float = 32.0
     directions: int = 1
+    predicted_shapes: int = 1
 
     def steps_within(self, seconds: float, work: Work) -> int:
         """Number of steps of each model with which all is done in some seconds.
 
         At least :data:`FEWEST` steps, as fewer would hardly train.
         """
-        rounds = math.ceil(work.models / work.at_once)
         left = seconds - self.seconds(0, work)
-        return min(MOST, max(FEWEST, int(left / rounds / self.step)))
+        return min(MOST, max(FEWEST, int(left / work.rounds / self.step)))
+
+    def held_within(self, seconds: float, work: Work) -> int:
+        """Number of frames of a validation block whose measurements take few of some seconds.
+
+        At least :data:`FEW_HELD` and at most those that there are.
+        """
+        each = self._measurements(1) * self.step
+        most = int(MEASURED * seconds / (work.rounds * each))
+        return min(work.held, max(FEW_HELD, most))
+
+    def solution(self, work: Work) -> float:
+        """Seconds of the solution of the last layers, without compilation."""
+        return work.rounds * self._solutions(work) * self.step
+
+    def _measurements(self, held: int) -> float:
+        """Duration of all measurements on some frames, in steps."""
+        return PREDICTION * held / self.batch * len(points_of(FEWEST))
+
+    def _solutions(self, work: Work) -> float:
+        """Duration of the solution of a model's last layer, in steps."""
+        predictions = PREDICTION * work.held * (1 + len(RIDGES))
+        return (work.frames * self.directions + predictions) / self.batch * work.solved
 
     def seconds(self, steps: int, work: Work) -> float:
         """About how long it takes to train and to evaluate all models, and to write the folder.
@@ -105,23 +137,22 @@ class Speed:
         Compilations of functions other than the step, and what these take, are in proportion to
         those of the step; second order is counted with one evaluation an iteration.
         """
-        rounds = math.ceil(work.models / work.at_once)
-        batches, held = (n / self.batch for n in (work.frames, work.held))
+        batches = work.frames / self.batch
         compilations, runs = float(self.shapes), 0.0
         if work.held:
             compilations += PREDICT
-            runs += PREDICTION * held * len(points_of(FEWEST))
+            runs += self._measurements(work.held)
         for stride, iterations in work.stages:
             compilations += 1.0
             runs += iterations * batches / stride
         if work.held and work.solved:
             compilations += SOLVE * work.solved
-            one = batches * self.directions + PREDICTION * held * (1 + len(RIDGES))
-            runs += one * work.solved
+            runs += self._solutions(work)
         training = self.build + compilations * self.compile + (steps + runs) * self.step
         shown = PREDICTION * work.shown / self.batch
-        evaluation = OPEN + PREDICT * self.compile + shown * self.step
-        return rounds * (self.launch + training) + work.models * evaluation + PAGE
+        compilations = PREDICT * self.predicted_shapes
+        evaluation = OPEN + compilations * self.compile + shown * self.step
+        return work.rounds * (self.launch + training) + work.models * evaluation + PAGE
 
 
 def measure_speed(
@@ -178,6 +209,7 @@ def measure_speed(
         len(loop.shapes),
         len(data) / -(-len(data) // loop.batch_size),
         directions_of(_last_weights(model), int(data.known.sum())) if data.known.any() else 1,
+        len(in_shapes(data.counts)[2]),
     )
 
 
@@ -186,14 +218,15 @@ def _built(
 ) -> tuple[keras.Model, Mapping[str, float], float]:
     """A model for some of the frames, with references, and the seconds that it takes for all.
 
-    The seconds are on a line through those for two numbers of frames.
+    The seconds are those of the first time, for few frames, when TensorFlow has to start, and more
+    for each further frame, by those of two numbers of frames afterwards.
     """
     if start:
         begin = clock()
         known = Pretrained.load(start)
         return known.model, known.references, clock() - begin
     times, numbers = [], [s.numbers for s in train.structures]
-    for count in (FEW, MANY):
+    for count in (FEW, FEW, MANY):
         some = _some(train, count)
         begin = clock()
         model = catalogue.build(
@@ -206,10 +239,10 @@ def _built(
             settings.dtype_used,
         )
         times.append((len(some), clock() - begin))
-    (n, first), (m, second) = times
-    each = max(0.0, second - first) / max(1, m - n)
+    (n, start), (_, few), (m, many) = times
+    each = max(0.0, many - few) / max(1, m - n)
     references = reference_energies(numbers, train.energies)
-    return model, references, second + each * max(0, len(train) - m)
+    return model, references, start + each * (len(train) - n)
 
 
 def _some(frames: Frames, count: int) -> Frames:

@@ -51,7 +51,10 @@ def train_parser() -> argparse.ArgumentParser:
         "side by side; 1 gives the fastest potential)",
     )
     p.add_argument(
-        "--workers", type=int, metavar="N", help="models trained at once (default: one a core)"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="models trained at once (default: one a core, as far as memory suffices)",
     )
     p.add_argument("--model", metavar="NAME", help="of those on edge lists (default: by the data)")
     p.add_argument("--config", type=Path, metavar="FILE", help="settings, JSON or TOML")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from data_gen.division import KINDS
+from data_gen.division import KINDS, SHARE
 from data_gen.files import sha256, write_text
 from fitting.errors import FittingError
 from fitting.show import plain
@@ -26,7 +26,6 @@ OF_MODEL = ("name", "widths", "activation", "options", "dtype")
 # The validation block follows from the split.
 OF_TRAINING = tuple(f.name for f in fields(EdgeSettings) if f.name != "validation")
 SWITCHES = tuple(f.name for f in fields(EdgeSettings) if isinstance(f.default, bool))
-SHARE = 0.1
 # Settings whose differences are told first, and how many are.
 FIRST = ("files", "test", "continue_from", "model.name", "seeds", "minutes", "training.steps")
 TOLD = 3
@@ -43,9 +42,10 @@ class Config:
         energy_key, forces_key: where the labels are; None to look for them.
         split: "blocks", contiguous ones, or "random" frames; what is tested and validated on.
         test_share: share of ``files`` that is tested on, unless ``test`` is given.
-        validation_share: share of the others that is validated on.
+        validation_share: share of the others that is validated on; None for a tenth, or less where
+            measuring the errors of so many frames would take too long.
         seeds: of the weights, one model each; several are an ensemble. None given: as many models
-            as are continued from, or one for each core, at most four.
+            as are continued from, or one for each core, as far as memory suffices, at most four.
         minutes: that the training of all of them should take, from which ``training["steps"]``
             follows by timing a few steps, unless it is given.
         continue_from: file or folder of trained models to begin with, or None.
@@ -64,7 +64,7 @@ class Config:
     forces_key: str | None = None
     split: str = KINDS[0]
     test_share: float = SHARE
-    validation_share: float = SHARE
+    validation_share: float | None = None
     seeds: tuple[int, ...] = ()
     minutes: float | None = MINUTES
     continue_from: str | None = None
@@ -87,6 +87,8 @@ class Config:
             raise FittingError(f"split is {' or '.join(KINDS)}, not {self.split!r}")
         for name in ("test_share", "validation_share"):
             share = getattr(self, name)
+            if name == "validation_share" and share is None:
+                continue
             if not _is_number(share) or not 0 <= share < 1:
                 raise FittingError(f"{name} is a number from 0 to below 1, not {share!r}")
         whole = all(isinstance(k, int) and 0 <= k <= LARGEST_SEED for k in self.seeds)

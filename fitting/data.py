@@ -1,19 +1,24 @@
 """A user's files as parts to train on, to validate on and to test on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from data_gen.division import divide
+from data_gen.division import SHARE, divide
 from data_gen.errors import DataError
 from data_gen.frames import Frames
 from data_gen.inspection import inspect
 from data_gen.reading import Reading, read_frames
-from fitting.config import Config
+from fitting.config import Config, path_of
+from fitting.show import short_names
 
 NOT_VALIDATED = (
     "nothing is validated: the weights of the last step are kept, and whether fewer steps would "
     "have been better is not known; give more frames, or a larger validation_share"
 )
+
+# Errors of fewer frames are called rough.
+FEW = 10
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,23 @@ class Part:
         return Part(name, self.frames, self.names, self.labels)
 
 
+class Material(NamedTuple):
+    """What parts are made of.
+
+    Attributes:
+        everything: all frames of the files to train on.
+        config_types: of each of these frames, or None.
+        test: frames of other files, or None.
+        seen, notes: see :class:`Data`.
+    """
+
+    everything: Part
+    config_types: tuple[str | None, ...]
+    test: Part | None
+    seen: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Data:
     """All parts.
@@ -54,6 +76,8 @@ class Data:
         seen: lines on what was read.
         notes: warnings and choices, one sentence each.
         split: what was done to get the parts, in one sentence.
+        config: settings that they were divided by.
+        material: what they were made of.
     """
 
     train: Part
@@ -62,6 +86,8 @@ class Data:
     seen: tuple[str, ...]
     notes: tuple[str, ...]
     split: str
+    config: Config = field(repr=False)
+    material: Material = field(repr=False)
 
     @property
     def trained(self) -> Frames:
@@ -73,6 +99,12 @@ class Data:
         """Share of the validation block, such that rounding down gives its frames."""
         held = len(self.validation.frames) if self.validation else 0
         return (held + 0.5) / (held + len(self.train.frames)) if held else 0.0
+
+    def with_validation(self, share: float | None) -> "Data":
+        """The same frames with another share of the validation block; the test part remains."""
+        if _share(share) == _share(self.config.validation_share):
+            return self
+        return _divided(self.material, replace(self.config, validation_share=share))
 
 
 def joined(parts: Sequence[Part]) -> Frames:
@@ -87,35 +119,44 @@ def load(config: Config) -> Data:
         DataError: a file cannot be read or used.
     """
     keys = (config.energy_key, config.forces_key)
+    paths = short_names(map(path_of, (*config.files, *config.test)))
     reading = read_frames(config.files, *keys)
-    everything = part_of("all", reading)
+    everything = part_of("all", reading, paths)
     inspection = inspect(reading)
     inspection.require_trainable()
     seen, notes = tuple(inspection.text().splitlines()), inspection.warnings
-    division = divide(
-        reading.frames,
-        config.split,
-        0.0 if config.test else config.test_share,
-        config.validation_share,
-        reading.config_types,
-    )
-    first = len(division.train) - division.held
-    train, held, test = division.train[:first], division.train[first:], division.test
-    split, other = f"{division.text()}.", None
+    other = None
     if config.test:
-        reading = read_frames(config.test, *keys)
-        other = part_of("test", reading)
-        inspection = inspect(reading)
+        tested = read_frames(config.test, *keys)
+        other = part_of("test", tested, paths)
+        inspection = inspect(tested)
         seen = (*seen, "to test on:", *inspection.text().splitlines())
         notes = (*notes, *(f"to test on: {warning}" for warning in inspection.warnings))
         _refuse_new_elements(other.frames, everything.frames)
+    return _divided(Material(everything, reading.config_types, other, seen, notes), config)
+
+
+def _divided(material: Material, config: Config) -> Data:
+    everything, config_types, other, seen, notes = material
+    division = divide(
+        everything.frames,
+        config.split,
+        0.0 if other else config.test_share,
+        _share(config.validation_share),
+        config_types,
+    )
+    first = len(division.train) - division.held
+    train, held, test = division.train[:first], division.train[first:], division.test
+    tested = len(other.frames) if other else len(test)
+    split = f"{division.text()}."
+    if other:
         how = "contiguous blocks" if config.split == "blocks" else "frames drawn at random"
         split = (
             f"{first} frames to train on, {len(held)} to validate ({how}), and "
-            f"{len(reading)} of other files to test."
+            f"{tested} of other files to test."
         )
-    if not len(held):
-        seen, notes = (*seen, f"{'warning':<12} {NOT_VALIDATED}"), (*notes, NOT_VALIDATED)
+    for note in [*([] if len(held) else [NOT_VALIDATED]), *_few(len(held), tested)]:
+        seen, notes = (*seen, f"{'warning':<12} {note}"), (*notes, note)
     return Data(
         everything[train].called("train"),
         everything[held].called("validation") if len(held) else None,
@@ -123,7 +164,26 @@ def load(config: Config) -> Data:
         seen,
         notes,
         split,
+        config,
+        material,
     )
+
+
+def _few(held: int, tested: int) -> list[str]:
+    """That errors are rough, in a sentence, if they are of few frames."""
+    counts = {"to validate on": held, "to test on": tested}
+    few = [f"{n} {what}" for what, n in counts.items() if 0 < n < FEW]
+    if not few:
+        return []
+    return [
+        f"frames are few, {' and '.join(few)}: their errors are rough, and those of other frames "
+        "may be larger; give more, or frames of another run as --test"
+    ]
+
+
+def _share(given: float | None) -> float:
+    """Share of the validation block, by default that of most data."""
+    return SHARE if given is None else given
 
 
 def _refuse_new_elements(test: Frames, train: Frames) -> None:
@@ -134,12 +194,18 @@ def _refuse_new_elements(test: Frames, train: Frames) -> None:
         )
 
 
-def part_of(name: str, reading: Reading) -> Part:
-    """All frames of a reading."""
-    labels = {
-        "config_type": tuple(x or "none" for x in reading.config_types),
-        "file": tuple(o.path.name for o in reading.origins),
-    }
-    names = tuple(f"{o.path.name}, frame {o.index}" for o in reading.origins)
+def part_of(name: str, reading: Reading, paths: Mapping[str, str]) -> Part:
+    """All frames of a reading.
+
+    Args:
+        name: of the part.
+        reading: frames, with their files.
+        paths: what each file is called, see :func:`fitting.show.short_names`.
+    """
+    files = tuple(paths[str(o.path)] for o in reading.origins)
+    labels = {"config_type": tuple(x or "none" for x in reading.config_types), "file": files}
+    names = tuple(
+        f"{file}, frame {o.index}" for file, o in zip(files, reading.origins, strict=True)
+    )
     several = {kind: found for kind, found in labels.items() if len(set(found)) > 1}
     return Part(name, reading.frames, names, several)

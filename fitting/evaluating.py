@@ -8,14 +8,14 @@ from rich.console import Console
 
 from data_gen.inspection import inspect
 from data_gen.reading import read_frames
-from fitting.config import checksum
+from fitting.config import checksum, path_of
 from fitting.data import part_of
 from fitting.errors import FittingError
 from fitting.evaluation import Potential, evaluate
 from fitting.known import excess, own_errors, places, trained_on
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
-from fitting.show import NEW
+from fitting.show import NEW, short_names, titled
 from fitting.words import of_known_frames, of_places, of_spread, worse_than_nothing
 
 
@@ -47,9 +47,10 @@ def evaluate_files(
         raise FittingError(f"there is no model {model}")
     if folder.exists() and any(folder.iterdir()):
         raise FittingError(f"{folder} is not empty: give a new folder as --out, or delete it")
-    sums = {f"SHA-256 of {Path(name).name}": checksum(str(name)) for name in (*files, model)}
+    called = short_names((*files, model))
+    sums = {f"SHA-256 of {short}": checksum(name) for name, short in called.items()}
     reading = read_frames(files, energy_key, forces_key)
-    part = part_of("all", reading)
+    part = part_of("all", reading, short_names(path_of(str(name)) for name in files))
     inspection = inspect(reading)
     console.print(inspection.text(), markup=False)
     potential = Potential(model)
@@ -69,10 +70,9 @@ def evaluate_files(
     alarms = worse_than_nothing(last, own_errors(potential.parts))
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)
-    names = ", ".join(Path(f).name for f in files)
     return write_results(
         folder,
-        title=f"{Path(model).name} on {names}",
+        title=f"{Path(model).name} on {titled(files)}",
         lead=f"{len(part.frames):,} frames, by {', '.join(whole.names)}.",
         words=words,
         parts=parts,

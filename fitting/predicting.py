@@ -14,8 +14,8 @@ from keras_models.neighbours import edges
 from keras_models.prediction import StructurePredictor
 from keras_models.reference import sums_of_references
 
-# Frames whose edge lists are in memory at once.
-BLOCK = 1024
+# Frames whose edge lists are in memory at once, and of a batch.
+BLOCK, CHUNK = 1024, 32
 # Shapes of batches, and the share of padding for which one more is not worth its compilation.
 SHAPES, PADDING = 3, 0.5
 
@@ -33,7 +33,7 @@ class InFewShapes:
     """
 
     def __init__(
-        self, model: keras.Model, references: Mapping[str, float] | None = None, chunk: int = 32
+        self, model: keras.Model, references: Mapping[str, float] | None = None, chunk: int = CHUNK
     ) -> None:
         self.model, self.references, self.chunk = model, references, chunk
         self.compiled, self._slots = StructurePredictor(model).compiled, 0
@@ -66,11 +66,26 @@ class InFewShapes:
         self._slots = slots_of(found, self._slots)
         parts = [with_edges(*of, cutoff, self._slots) for of in found]
         counts = np.array([[len(p.numbers), len(p.rows)] for p in parts])
-        size = frames_per_batch(counts, self.chunk, ATOMS)
-        batches = batches_of_epoch(counts, size, seed=0, epoch=0)
-        needs = np.array([counts[chosen].sum(axis=0) for chosen in batches])
-        shapes = choose_shapes(needs, SHAPES, PADDING)
-        for chosen, need in zip(batches, needs, strict=True):
-            atoms, rows = map(bucket, fit_shape(shapes, need))
+        size, batches, shapes = in_shapes(counts, self.chunk)
+        for chosen in batches:
+            atoms, rows = map(bucket, fit_shape(shapes, counts[chosen].sum(axis=0)))
             joined = join([parts[k] for k in chosen], cutoff, atoms, rows, size + 1)
             yield chosen, tensors_of(joined, dtype)
+
+
+def in_shapes(
+    counts: np.ndarray, chunk: int = CHUNK
+) -> tuple[int, list[np.ndarray], list[tuple[int, int]]]:
+    """Batches of frames and shapes for all of them.
+
+    Args:
+        counts: (n, 2), atoms and rows of all frames.
+        chunk: largest number of frames of a batch.
+
+    Returns:
+        Largest number of frames of a batch, indices of each batch, atoms and rows of each shape.
+    """
+    size = frames_per_batch(counts, chunk, ATOMS)
+    batches = batches_of_epoch(counts, size, seed=0, epoch=0)
+    needs = np.array([counts[chosen].sum(axis=0) for chosen in batches])
+    return size, batches, choose_shapes(needs, SHAPES, PADDING)

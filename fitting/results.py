@@ -30,11 +30,11 @@ def provenance() -> dict[str, str]:
     return {**versions(PACKAGES), "processor": processor()}
 
 
-def use_of(folder: Path) -> str:
-    """Code that uses the models of a folder."""
+def use_of(folder: str | Path) -> str:
+    """Code that uses the models of a folder, from where the command was run."""
     return (
         "from keras_models.calculator import KerasCalculator\n\n"
-        f'atoms.calc = KerasCalculator("{Path(folder).name}")\n'
+        f"atoms.calc = KerasCalculator({json.dumps(str(folder), ensure_ascii=False)})\n"
         "print(atoms.get_potential_energy())"
     )
 

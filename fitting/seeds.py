@@ -15,6 +15,7 @@ from fitting.config import Config
 from fitting.progress import Bars, Here, stoppable
 from fitting.results import PACKAGES
 from fitting.settings import model_of, pretrained, starting_models
+from fitting.show import short_names
 from fitting.workers import Job, run
 from keras_models.backend import tf
 from keras_models.checkpoints import save_arrays
@@ -84,7 +85,7 @@ def train_seed(training: Training, seed: int, link) -> None:
     """
     config, settings = training.config, training.settings
     checkpoint = training.folder / UNFINISHED / f"seed{seed}.npz"
-    starts = starting_models(config)
+    starts, names = starting_models(config), short_names(config.read)
     start = pretrained(starts[config.seeds.index(seed) % len(starts)]) if starts else None
     fitted = fit_edges(
         training.trained,
@@ -101,7 +102,7 @@ def train_seed(training: Training, seed: int, link) -> None:
         training.model(seed),
         seed=seed,
         baseline=training.baseline,
-        config=asdict(replace(config, model=model_of(config)).moved(lambda name: Path(name).name)),
+        config=asdict(replace(config, model=model_of(config)).moved(lambda name: names[name])),
         counts=fitted.counts,
         isolated=fitted.info["isolated"],
         last_layer=fitted.info["last_layer"],

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fitting.budget import FEWEST, Work, measure_speed_together
+from data_gen.division import SHARE
+from fitting.budget import FEWEST, MEASURED, SOLVED, Work, measure_speed_together
 from fitting.config import OF_TRAINING, Config
 from fitting.data import Data
 from fitting.errors import FittingError
 from fitting.progress import QUIET, duration
+from fitting.starting import shift_of
 from keras_models import catalogue
 from keras_models.batch import cutoff_of
 from keras_models.building import dtype_of
@@ -48,6 +50,9 @@ def completed(
 ) -> tuple[Config, EdgeFitSettings]:
     """Settings with all that is chosen from the data; steps of the minutes, if none are given.
 
+    Of many large frames, fewer may be validated on than ``data`` has: see
+    :meth:`Data.with_validation <fitting.data.Data.with_validation>`.
+
     Args:
         config: settings, with checksums.
         data: its data.
@@ -61,9 +66,14 @@ def completed(
         FittingError: settings make no sense, or are not those of ``before``.
     """
     begin = time.monotonic() if begin is None else begin
+    if before:
+        config = _with_choices_of(before, config)
     starts = starting_models(config)
     if starts:
-        _refuse_new_elements(pretrained(starts[0]), data)
+        start = pretrained(starts[0])
+        _refuse_new_elements(start, data)
+        for line in () if before else shift_of(start, data.train.frames):
+            console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
     chosen = default_settings(data.train.frames)
     if not config.seeds:
         config = replace(config, seeds=_default_seeds(before, len(starts), workers, console))
@@ -86,17 +96,17 @@ def completed(
         model=model if starts else whole_model(model, chosen),
         training={**training, **config.training},
     )
-    if full.steps is None and before:
-        full = full.with_steps(before.steps)
     if full.steps is None:
         if full.minutes is None:
             raise FittingError("neither minutes nor steps of training are given: give one of them")
-        full = full.with_steps(_steps_in_time(full, data, console, workers, begin))
+        full = _in_time(full, config, data, console, workers, begin)
+    if full.validation_share is None:
+        full = replace(full, validation_share=SHARE)
     if "warm_up" not in config.training:
         # In short trainings the learning rate rises faster.
         warm_up = min(full.training["warm_up"], full.steps // 4)
         full = replace(full, training={**full.training, "warm_up": warm_up})
-    settings = settings_of(full, data)
+    settings = settings_of(full, data.with_validation(full.validation_share))
     if before and before.differences(full):
         go_on = f", with --continue-from {finished} to go on with its models" if finished else ""
         raise FittingError(
@@ -104,6 +114,23 @@ def completed(
             f"--out{go_on}, or delete the folder"
         )
     return full, settings
+
+
+def _with_choices_of(before: Config, config: Config) -> Config:
+    """The settings, with a folder's where they say nothing.
+
+    What was chosen remains: cores, --workers and this program's defaults may be others now.
+    """
+    model = {**before.model, **config.model}
+    began = bool(before.continue_from) == bool(config.continue_from)
+    if not began or model.get("name") != before.model.get("name"):
+        # It has other options; that it is another model is told with all that differs.
+        model = config.model
+    elif before.model.get("options"):
+        model["options"] = {**before.model["options"], **config.model.get("options", {})}
+    training = {**before.training, **config.training}
+    share = before.validation_share if config.validation_share is None else config.validation_share
+    return replace(config, model=model, training=training, validation_share=share)
 
 
 def check_settings(config: Config) -> None:
@@ -230,35 +257,63 @@ def settings_of(config: Config, data: Data) -> EdgeFitSettings:
         raise FittingError(f"settings of the training: {error}") from None
 
 
-def _steps_in_time(config: Config, data: Data, console: Console, workers: int, begin: float) -> int:
-    """Number of steps that fit into the minutes that are left after timing a few."""
+def _in_time(
+    config: Config, given: Config, data: Data, console: Console, workers: int, begin: float
+) -> Config:
+    """The settings with what fits into the minutes that are left after timing a few steps.
+
+    The number of steps; and if it is not given, a smaller validation block, and whether the last
+    layer is solved, where these would take much of the minutes.
+    """
     settings = settings_of(config.with_steps(1000), data)
     start = next(iter(starting_models(config)), None)
-    work = _work(config, data, settings, workers)
+    work = _work(config, data, workers)
     all_seconds = 60.0 * config.minutes
     speed = measure_speed_together(data.train.frames, settings, start, work, all_seconds, console)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False)
+
+    held = speed.held_within(all_seconds, work)
+    if held < work.held and config.validation_share is None:
+        share = math.ceil(1e4 * held / (work.frames + work.held)) / 1e4
+        config = replace(config, validation_share=share)
+        now = _work(config, data.with_validation(share), workers)
+        say(
+            f"{now.held:,} frames are validated on instead of {work.held:,}, as these would take "
+            f"more than {100 * MEASURED:.0f} % of the minutes; the others are trained on "
+            "(validation_share)"
+        )
+        work = now
+    if "solve_last_layer" not in given.training and (
+        (seconds := speed.solution(work)) > SOLVED * all_seconds
+    ):
+        config = replace(config, training={**config.training, "solve_last_layer": False})
+        work = replace(work, solved=0)
+        say(
+            f"The last layer is not solved, which would take {duration(seconds)} "
+            "(training.solve_last_layer)"
+        )
     spent = time.monotonic() - begin
     steps = speed.steps_within(all_seconds - spent, work)
     seconds = spent + speed.seconds(steps, work)
     for_each = f" for each of {work.models} models" if work.models > 1 else ""
     at_once = f", {work.at_once} side by side" if work.at_once > 1 else ""
-    console.print(
+    say(
         f"{1000 * speed.step:.1f} ms a step: {steps:,} steps{for_each}{at_once}; done about "
-        f"{duration(seconds)} after the start, evaluation included",
-        markup=False,
+        f"{duration(seconds)} after the start, evaluation included"
     )
     if seconds > LONGER * all_seconds:
-        rest = duration(seconds - steps * speed.step * math.ceil(work.models / work.at_once))
-        console.print(
+        rest = duration(seconds - steps * speed.step * work.rounds)
+        say(
             f"That is longer than the {config.minutes:g} min asked for: all but the steps takes "
             f"{rest} (compilation, the last layer, evaluation), and fewer than {FEWEST} steps "
-            f"would hardly train{', --seeds 1 takes less' if work.models > 1 else ''}",
-            markup=False,
+            f"would hardly train{', --seeds 1 takes less' if work.models > 1 else ''}"
         )
-    return steps
+    return config.with_steps(steps)
 
 
-def _work(config: Config, data: Data, settings: EdgeFitSettings, workers: int) -> Work:
+def _work(config: Config, data: Data, workers: int) -> Work:
     """What there is to do besides the steps."""
     parts = (data.train, data.validation, data.test)
     train, held, test = (len(part.frames) if part else 0 for part in parts)
@@ -269,8 +324,8 @@ def _work(config: Config, data: Data, settings: EdgeFitSettings, workers: int) -
         min(train, SHOWN) + held + test,
         models,
         min(models, workers),
-        settings.training.solve_last_layer * (2 if starting_models(config) else 1),
-        settings.training.stages,
+        config.training["solve_last_layer"] * (2 if starting_models(config) else 1),
+        _tuples(config.training["stages"]),
     )
 
 

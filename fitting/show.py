@@ -1,6 +1,8 @@
 """How numbers, settings and names are written on the page, in figures and on the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,27 @@ import numpy as np
 # Parts of the frames of an evaluation: those that the model was trained or validated on, or not.
 KNOWN, NEW = "known", "new"
 PARTS = {"all": "all frames", KNOWN: "the frames trained on", NEW: "the new frames"}
+# So many files are named in a title.
+TITLED = 3
+
+
+def short_names(paths: Iterable[str | Path]) -> dict[str, str]:
+    """The shortest ends of paths by which they differ: {"runs/1/OUTCAR": "1/OUTCAR", ...}."""
+    parts = {str(path): Path(path).parts for path in paths}
+    found: dict[str, str] = {}
+    for n in range(1, max(map(len, parts.values()), default=0) + 2):
+        ends = Counter(own[-n:] for own in set(parts.values()))
+        for name, own in parts.items():
+            if name not in found and ends[own[-n:]] == 1:
+                found[name] = str(Path(*own[-n:]))
+    return {name: found[name] for name in parts}
+
+
+def titled(paths: Sequence[str | Path]) -> str:
+    """Names of files in a title: the first ones, and how many more there are."""
+    names = list(short_names(paths).values())
+    more = f" and {len(names) - TITLED} more" if len(names) > TITLED else ""
+    return ", ".join(names[:TITLED]) + more
 
 
 def milli(value: float, unit: str) -> str:

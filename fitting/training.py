@@ -17,7 +17,7 @@ from rich.console import Console
 from data_gen.files import sweep
 from data_gen.locks import Held, held
 from data_gen.machine import cores
-from fitting import page
+from fitting import memory, page
 from fitting.config import NAME, Config, read_config, write_config
 from fitting.data import Data, Part, joined, load
 from fitting.errors import FittingError
@@ -27,8 +27,15 @@ from fitting.page import totals
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
 from fitting.seeds import CURVES, UNFINISHED, Training, train_seeds, use_one_thread
-from fitting.settings import SHOWN, check_settings, completed, model_of, starting_models
-from fitting.show import KNOWN, plain
+from fitting.settings import (
+    MOST_MODELS,
+    SHOWN,
+    check_settings,
+    completed,
+    model_of,
+    starting_models,
+)
+from fitting.show import KNOWN, plain, short_names, titled
 from fitting.words import (
     errors_when_solved,
     of_last_layers,
@@ -63,7 +70,8 @@ def train(
         folder: for all that is made; new, empty or of the same training.
         console: for messages and progress.
         workers: largest number of seeds that are trained at once, in processes of one thread;
-            by default one for each core. The models do not depend on it.
+            by default one for each core, as far as memory suffices. The models do not depend on
+            it.
         begin: when the minutes of the settings began, by time.monotonic; by default now.
 
     Raises:
@@ -78,7 +86,6 @@ def train(
     if not config.files:
         raise FittingError("there are no files to train on: name at least one")
     use_one_thread()
-    workers = workers or cores()
     check_settings(config)
     # First of all, lest a lock be left in a folder of something else.
     _before(folder)
@@ -89,6 +96,11 @@ def train(
     with _alone(folder):
         before = _before(folder)
         finished = folder if before and (folder / page.NAME).is_file() else None
+        if not (workers or finished):
+            models = len((before or config).seeds) or MOST_MODELS
+            cutoff = _cutoff(config, before)
+            workers = memory.at_once(data.trained, cutoff, models, cores(), console)
+        workers = workers or cores()
         config, settings = completed(config, data, before, console, workers, finished, begin)
         if finished:
             console.print(f"This training is finished: see {folder / page.NAME}", markup=False)
@@ -96,6 +108,7 @@ def train(
         if before:
             console.print(f"Going on with the training in {folder}", markup=False)
         write_config(config, folder / NAME)
+        data = data.with_validation(config.validation_share)
         options = plain(model_of(config).get("options", {}))
         console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
         training = _training(folder, config, settings, data)
@@ -106,6 +119,12 @@ def train(
         train_seeds(training, workers, console)
         console.print("Evaluating", markup=False)
         return _conclude(folder, config, data, console)
+
+
+def _cutoff(config: Config, before: Config | None) -> float | None:
+    """The cutoff of neighbours that is given or was chosen, if it is known yet."""
+    models = (config.model, before.model if before else {})
+    return next((m["options"]["cutoff"] for m in models if "cutoff" in m.get("options", {})), None)
 
 
 def _training(folder: Path, config: Config, settings: EdgeFitSettings, data: Data) -> Training:
@@ -148,10 +167,9 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
     alarms = [*of_tested_frames(known), *worse_than_nothing(found[-1], own)]
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)
-    name = ", ".join(Path(f).name for f in config.files)
     page_path = write_results(
         folder,
-        title=f"A potential trained on {name}",
+        title=f"A potential trained on {titled(config.files)}",
         lead=data.split,
         words=words,
         parts=found,
@@ -214,13 +232,14 @@ def _training_table(about: Sequence[Mapping]) -> dict[str, str]:
 def _settings_table(config: Config) -> dict[str, str]:
     own = model_of(config)
     model = {"model": own["name"], **own, **own.get("options", {})}
+    names = short_names(config.read)
     entries = {
-        "files": [Path(f).name for f in config.files],
-        "tested on": [Path(f).name for f in config.test] or "a part of the files",
+        "files": [names[f] for f in config.files],
+        "tested on": [names[f] for f in config.test] or "a part of the files",
         "divided by": config.split,
         "seeds": config.seeds,
         "minutes": config.minutes,
-        "begun with": config.continue_from and Path(config.continue_from).name,
+        "begun with": names.get(config.continue_from),
         **{name: value for name, value in model.items() if name not in ("name", "options")},
         **config.training,
     }
@@ -228,7 +247,8 @@ def _settings_table(config: Config) -> dict[str, str]:
 
 
 def _provenance_table(config: Config) -> dict[str, str]:
-    sums = {f"SHA-256 of {Path(name).name}": found for name, found in config.sha256.items()}
+    names = short_names(config.sha256)
+    sums = {f"SHA-256 of {names[name]}": found for name, found in config.sha256.items()}
     return {**sums, **provenance()}
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import random
 from collections.abc import Callable
 
 import numpy as np
@@ -45,9 +46,17 @@ def dtype_of(model: keras.Model) -> str:
 
 
 def build_seeded(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
-    """Call a builder so that the initial weights depend only on ``seed``."""
+    """Call a builder so that the initial weights depend only on ``seed``.
+
+    The global generators of ``random`` and NumPy, which Keras seeds, are left as they were.
+    """
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
     keras.utils.set_random_seed(seed)
-    return builder()
+    try:
+        return builder()
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
 
 
 def flat_weights(model: keras.Model) -> np.ndarray:

@@ -4,6 +4,7 @@
 >>> atoms.calc = KerasCalculator("results/models/eq2-gradient/seed0.keras")
 """
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -26,7 +27,7 @@ from keras_models.extrapolation import OUTSIDE, WARN, Extrapolation
 from keras_models.neighbours import SKIN
 from keras_models.opening import open_ensemble
 from keras_models.potential import Answer, EdgePotential, SlotPotential, potential_of
-from keras_models.virial import stress_of
+from keras_models.virial import stress_of, volume_of
 
 # Largest excess that Behler's model is asked about.
 LIMIT = 1.0
@@ -58,7 +59,7 @@ class KerasCalculator(Calculator):
     Args:
         models: a model, the path of a saved one, a folder of them, a pattern such as
             "runs/*.keras", or a sequence of these: the same equation with the same widths, such as
-            the seeds of one experiment, or on edge lists models of the same elements and cutoff.
+            the seeds of one experiment; on edge lists, for the same elements and cutoff, too.
         elements: symbols that the models know; only needed for models that do not say this, which
             were saved without it (:mod:`keras_models.saving`) or not at all.
         references: {symbol: eV} to add for each atom to what models on edge lists say, in float64;
@@ -148,6 +149,8 @@ class KerasCalculator(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Compute ``results``; see the class for properties and exceptions."""
+        # A structure that is refused must not be answered with what was said of the last one.
+        self.results, self._spread, self.extrapolation = {}, {}, None
         if atoms is not None:
             self.atoms = self._copy(atoms)
         self._refuse_what_has_no_answer(properties)
@@ -193,7 +196,9 @@ class KerasCalculator(Calculator):
         if answer.atom_energies is not None:
             results["energies"] = mean(answer.atom_energies)
         if answer.virials is not None and self.atoms.cell.any(axis=1).all():
-            results["stress"] = stress_of(mean(answer.virials), np.array(self.atoms.cell))
+            # Without periodicity, the vectors may be in one plane: then there is no stress.
+            with contextlib.suppress(ValueError):
+                results["stress"] = stress_of(mean(answer.virials), np.array(self.atoms.cell))
         self.results, self._spread = results, spread
 
     def _measure_extrapolation(self, answer: Answer) -> None:
@@ -231,7 +236,7 @@ class KerasCalculator(Calculator):
         atoms, bound = self.atoms, self.ensemble.atoms
         if not self.has_energy and not set(properties) <= {"forces"}:
             raise self._no_energy()
-        if "stress" in properties and atoms.cell.rank < 3:
+        if "stress" in properties and not volume_of(np.array(atoms.cell)) > 0:
             raise PropertyNotImplementedError("the cell has no volume: there is no stress")
         if not len(atoms):
             raise CalculatorSetupError("there are no atoms")

@@ -148,7 +148,8 @@ def frames_per_batch(counts: np.ndarray, batch_size: int, batch_atoms: int) -> i
         batch_size: largest number of frames.
         batch_atoms: largest number of atoms, unless a single frame has more.
     """
-    for size in range(min(batch_size, len(counts)), 1, -1):
+    # A frame has at least one atom.
+    for size in range(min(batch_size, batch_atoms, len(counts)), 1, -1):
         rows = _strata(counts, size, np.arange(len(counts)))
         if np.where(rows < 0, 0, counts[rows, 0]).max(axis=1).sum() <= batch_atoms:
             return size

@@ -16,7 +16,7 @@ import numpy as np
 
 from data_gen.frames import Structure
 from keras_models.backend import keras
-from keras_models.neighbours import edges
+from keras_models.neighbours import centred, edges
 from keras_models.rows import in_rows, slots_for
 
 # Ratio of successive sizes of padded batches: at most 20 % of a batch are padding.
@@ -34,7 +34,7 @@ class EdgeBatch(NamedTuple):
     exactly the cutoff distance, so that they add nothing and their gradients are zero, not NaN.
 
     Attributes:
-        positions: (A, 3), Å.
+        positions: (A, 3), Å; of each structure relative to their mean.
         numbers: (A,), atomic numbers; 0 for padding.
         sample: (A,), index of the structure that an atom belongs to.
         sizes: (S,), number of atoms of each structure; 0 for padding.
@@ -86,7 +86,7 @@ def with_edges(
     """One structure as a batch of its own, with i, j and shifts that are known already."""
     atoms = len(structure.numbers)
     return EdgeBatch(
-        np.array(structure.positions, float),
+        centred(np.array(structure.positions, float)),
         np.array(structure.numbers, np.int32),
         np.zeros(atoms, np.int32),
         np.array([atoms], np.int32),

@@ -91,9 +91,9 @@ class Fitted:
         model: with the final weights.
         predictions: "energy" (n,) in eV and "force" (n, N, 3) in eV/Å as far as the model predicts
             them, each for the training part and, if there is one, the test part.
-        curves: errors (RMSE) during training: "curve_energy" and "curve_force" (points, 2) for
-            training and test part, at "curve_epochs" or "curve_seconds"; with Adam also "losses",
-            one per epoch.
+        curves: errors (RMSE) during training: "curve_energy", unless energies have a weight of 0,
+            and "curve_force" (points, 2) for training and test part, at "curve_epochs" or
+            "curve_seconds"; with Adam also "losses", one per epoch.
         counts: "parameters"; with Adam "epochs", else "iterations" and "evaluations" of loss and
             gradient.
         seconds: "train", without compilation and measurements, and "compile": processor time, the
@@ -272,32 +272,41 @@ def _adam(problems, settings, seeds, checkpoint, report) -> list[Fitted | Diverg
     report(0.0, "compiling")
     state = train_epochs(loop, state, [seeds[lane] for lane in lanes], on_epoch)
     return [
-        _of_lane(problem, state, lane, seed, len(problems))
+        _of_lane(problem, state, lane, seed, len(lanes))
         for lane, (problem, seed) in enumerate(zip(problems, seeds, strict=True))
     ]
 
 
 def _of_lane(problem: Problem, state: TrainingState, lane: int, seed: int, of: int):
-    """Result of one lane, or Diverged."""
+    """Result of one of so many lanes, or Diverged."""
     losses = state.losses[:, lane]
     if not (np.isfinite(losses).all() and np.isfinite(state.theta[lane]).all()):
         bad = int(np.argmax(~np.isfinite(losses))) + 1
         return Diverged(f"seed {seed}: the loss is not finite in epoch {bad}")
     set_flat_weights(problem.trained, state.theta[lane])
+    problem.finish()
+    curves = _curves(problem, state.curve[:, lane])
     return Fitted(
         seed,
         problem.model,
         problem.predictions(),
-        {
-            "losses": losses,
-            "curve_epochs": state.curve_epochs,
-            **{f"curve_{n}": state.curve[:, lane, k] for k, n in enumerate(problem.outputs)},
-        },
+        {"losses": losses, "curve_epochs": state.curve_epochs, **curves},
         {"parameters": problem.model.count_params(), "epochs": len(losses)},
         {"train": state.seconds / of, "compile": state.compile_seconds / of},
         "all epochs done",
         _info(problem),
     )
+
+
+def _curves(problem: Problem, errors: np.ndarray) -> dict[str, np.ndarray]:
+    """Errors (points, outputs, training and test part) during training, by output."""
+    weights = problem.parts.weights
+    # With an energy weight of 0 the constant of E is arbitrary until the end of the training.
+    return {
+        f"curve_{name}": errors[:, k]
+        for k, name in enumerate(problem.outputs)
+        if name != "energy" or weights is None or weights[0]
+    }
 
 
 @dataclass
@@ -358,17 +367,11 @@ def _second_order(problem, settings, seed, checkpoint, report) -> Fitted | Diver
         return Diverged(f"seed {seed}: {error}")
     set_flat_weights(trained, state.x)
     problem.finish()
-    # With an energy weight of 0 the constant of E is arbitrary until the end of the training.
-    curves = {
-        f"curve_{name}": progress.curve[:, k]
-        for k, name in enumerate(problem.outputs)
-        if name != "energy" or problem.parts.weights is None or problem.parts.weights[0]
-    }
     return Fitted(
         seed,
         problem.model,
         problem.predictions(),
-        {"curve_seconds": progress.curve_seconds, **curves},
+        {"curve_seconds": progress.curve_seconds, **_curves(problem, progress.curve)},
         {
             "parameters": trained.count_params(),
             "iterations": state.iterations,

@@ -145,10 +145,11 @@ def fit_edges(
     """Train a model on energies and, as far as they are known, forces.
 
     Reference energies are subtracted in float64: those of isolated atoms among the frames trained
-    on, or else least squares, to which the model's own constants are added in the end. The
-    validation block has no influence on the steps; of the weights whose errors are measured on it,
-    the best are kept, and then their last layer is solved. Those of a model to begin with are kept
-    where they, their last layer solved as well, are better.
+    on, or else least squares, to which the model's own constants are added in the end; with an
+    energy weight of 0 they are then fitted again, to what the model leaves. The validation block
+    has no influence on the steps; of the weights whose errors are measured on it, the best are
+    kept, and then their last layer is solved. Those of a model to begin with are kept where they,
+    their last layer solved as well, are better.
 
     Args:
         train: training part, with the validation block at its end.
@@ -239,6 +240,8 @@ def fit_edges(
     seconds = state.seconds + newton.method.seconds + time.process_time() - begin
     set_flat_weights(model, chosen)
     references = {e: x + references[e] for e, x in loop.lone_energies(chosen).items()}
+    if not training.energy_weight:
+        references = _refitted(references, model, first, isolated)
     curve = _curve(state, newton)
     return EdgeFitted(
         seed,
@@ -272,6 +275,14 @@ def fit_edges(
             "start": plain(solutions[1].before) if start else None,
         },
     )
+
+
+def _refitted(references, model, frames: Frames, isolated) -> dict[str, float]:
+    """References of elements without an isolated atom, shifted by least squares to the energies."""
+    off = frames.energies - StructurePredictor(model, references)(frames.structures)[0]
+    numbers = [s.numbers for s in frames.structures]
+    shifts = reference_energies(numbers, off, dict.fromkeys(isolated, 0.0))
+    return {e: x + shifts.get(e, 0.0) for e, x in references.items()}
 
 
 def _told(report, kept: Checkpoint | None, keep: bool, done: float, text: str, *states) -> None:

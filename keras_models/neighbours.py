@@ -15,9 +15,17 @@ SKIN = 0.5
 
 def into_cell(structure: Structure) -> np.ndarray:
     """What brings the atoms of a structure into its cell along periodic directions, (N, 3) Å."""
-    cell = complete_cell(np.array(structure.cell, float))
+    periodic = np.array(structure.pbc, bool)
+    # What other vectors there may be, in the plane of these, too, does not matter.
+    cell = complete_cell(np.where(periodic[:, None], structure.cell, 0.0))
     cells = np.floor(np.linalg.solve(cell.T, np.asarray(structure.positions, float).T).T)
-    return -(cells * np.asarray(structure.pbc)) @ cell
+    return -(cells * periodic) @ cell
+
+
+def centred(x: np.ndarray) -> np.ndarray:
+    """Positions (N, 3) Å relative to their mean: a distant origin would cost digits in float32."""
+    # The bits of x - x.mean(axis=0), in less time.
+    return x - np.add.reduce(x) / max(1, len(x))
 
 
 class VerletList:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
+from typing import Any
 
 from ase.data import chemical_symbols
 
@@ -73,14 +74,13 @@ def open_ensemble(
         known.append(_known(model, about, given))
     if not opened:
         raise ValueError("no model was given")
-    if len({_kind(model) for model in opened}) > 1:
-        raise ValueError(
-            "the models of an ensemble must be one equation with the same widths, activation and "
-            "statistics of the training part; on edge lists, with the same elements, cutoff and "
-            "precision"
-        )
+    _refuse_different(opened)
     if len({(k["elements"], k["atoms"]) for k in known}) > 1:
         raise ValueError("the models of an ensemble must be of the same elements and atoms")
+    if len({k["references"] is None for k in known}) > 1:
+        raise ValueError(
+            "only some models of the ensemble have reference energies: save the others with theirs"
+        )
     first = known[0]
     return Ensemble(
         tuple(opened), first["elements"], first["atoms"], tuple(k["references"] for k in known)
@@ -147,7 +147,13 @@ def _known(model: keras.Model, about: Mapping, given: Mapping) -> dict:
             'the models do not say which elements they know: give elements=("Au",) or the like'
         )
     if takes_edges(model):
-        references = about.get("references", given["references"])
+        own, references = about.get("references"), given["references"]
+        if own and references is not None and any(references.get(e) != x for e, x in own.items()):
+            raise ValueError(
+                f"{model.name} was saved with reference energies, which references= cannot "
+                "change: leave the argument out"
+            )
+        references = references if own is None else own
         missing = elements - set(references) if references is not None else ()
         if missing:
             raise ValueError(f"no reference energy of {_names(missing)}")
@@ -183,13 +189,40 @@ def _atoms(model, about, given, elements) -> int | None:
     return found
 
 
-def _kind(model: keras.Model):
-    """What models of one ensemble have in common."""
+def _refuse_different(models: Sequence[keras.Model]) -> None:
+    """Raise ValueError if models are no ensemble."""
+    first, *others = map(_kind, models)
+    for k, other in enumerate(others, start=2):
+        names = [name for name in first | other if first.get(name) != other.get(name)]
+        if names:
+            more = f" and {len(names) - 3} more" if names[3:] else ""
+            raise ValueError(
+                "the models of an ensemble must be one equation with the same widths, activation "
+                "and statistics of the training part; on edge lists, with the same elements, "
+                f"cutoff, precision and layers: models 1 and {k} differ in "
+                f"{', '.join(names[:3])}{more}"
+            )
+
+
+def _kind(model: keras.Model) -> dict[str, Any]:
+    """What models of one ensemble have in common, by name."""
     if takes_edges(model):
         # Their standardisations depend on their first weights.
-        return cutoff_of(model), dtype_of(model), elements_of(model)
+        return {
+            "cutoff": cutoff_of(model),
+            "precision": dtype_of(model),
+            "elements": elements_of(model),
+            **{f"layer {x.name}": [tuple(w.shape) for w in x.weights] for x in model.layers},
+        }
     # Statistics and activations are in the layers' configurations, not in the weights.
-    return json.dumps(model.get_config(), sort_keys=True, default=str)
+    return {
+        **{f"layer {x.name}": _as_text(x.get_config()) for x in model.layers},
+        "configuration": _as_text(model.get_config()),
+    }
+
+
+def _as_text(config: Mapping) -> str:
+    return json.dumps(config, sort_keys=True, default=str)
 
 
 def _open(path) -> tuple[keras.Model, dict]:

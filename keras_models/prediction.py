@@ -136,8 +136,13 @@ class StructurePredictor:
             found = self.compiled(weights, tensors_of(batch, dtype))
             e, f, v = (part.numpy().astype(float) for part in found)
             sizes = batch.sizes[batch.sizes > 0]
+            parts = np.split(f[: sizes.sum()], np.cumsum(sizes)[:-1])
+            for k, of_structure in enumerate(parts):
+                # Repulsion is infinite, and what is out of reach has forces.
+                if not (np.isfinite(e[k]) and np.isfinite(of_structure).all()):
+                    e[k] = v[k] = of_structure[:] = np.nan
             energies.append(e[: len(sizes)])
-            forces += np.split(f[: sizes.sum()], np.cumsum(sizes)[:-1])
+            forces += parts
             virials.append(v[: len(sizes)])
         energies = np.concatenate(energies)
         if self.references is not None:

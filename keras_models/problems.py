@@ -16,6 +16,7 @@ import numpy as np
 from data_gen.dataset import Dataset, Statistics
 from keras_models.backend import keras, tf
 from keras_models.behler import (
+    SlopeIntercept,
     fingerprint_objective,
     network,
     network_energies,
@@ -254,6 +255,15 @@ class OnFingerprints(Problem):
         if self.with_forces:
             return self.along_the_way()
         return behler_predictions(self.model, self.parts.both)
+
+    def finish(self) -> None:
+        """If only forces were trained, shift the energies of atoms to the mean training energy."""
+        if self.parts.weights[0]:
+            return
+        off = (self.parts.train.energies - self.along_the_way()["energy"][0]).mean()
+        for layer in self.trained.layers:
+            if isinstance(layer, SlopeIntercept):
+                layer.intercept.assign_add([off / len(self.parts.train.numbers)])
 
 
 def behler_predictions(model: keras.Model, parts: tuple[Dataset, ...]) -> Predictions:

@@ -16,6 +16,8 @@ from keras_models.virial import energies_forces_and_virials
 
 # Structures at a time in which the standardisations are measured.
 CHUNK = 32
+# Chunks, evenly spaced, in which moments are measured, at most: more frames tell nothing more.
+MANY = 64
 # Chunks in which the size of the untrained model's forces is measured.
 FEW = 8
 # Smallest standard deviation to divide by, as a fraction of the largest.
@@ -72,6 +74,8 @@ class Measure:
         cutoff: of neighbours, Å.
 
     Attributes:
+        batches: the training part in chunks.
+        some: those in which moments are measured; ranges are of all.
         lone: standardised invariants of an atom without neighbours, whose invariants are 0.
     """
 
@@ -83,12 +87,13 @@ class Measure:
             tensors_of(batch, keras.config.floatx())
             for batch in edge_batches(train.structures, cutoff, CHUNK, slots=1)
         ]
+        self.some = self.batches[:: -(-len(self.batches) // MANY)]
 
     def moments(self, tensors) -> list[tuple[np.ndarray, np.ndarray]]:
         """Mean and mean square (W,) of each tensor (A, ..., W) over all else, without padding."""
         model, count = keras.Model(self.nest, dict(enumerate(tensors))), 0
         first, second = ([0.0] * len(tensors) for _ in range(2))
-        for x in self.batches:
+        for x in self.some:
             real = x["numbers"].numpy() > 0
             count += real.sum()
             for k, value in model(x).items():
@@ -125,7 +130,7 @@ class Measure:
     def of_pairs(self, tensor) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation (W,) of a tensor (P, W) over all pairs, without padding."""
         model, found = keras.Model(self.nest, tensor), []
-        for x in self.batches:
+        for x in self.some:
             # With one slot a row, rows are pairs.
             real = x["numbers"].numpy()[x["rows"].numpy()] > 0
             found.append(model(x).numpy().astype(float)[real])

@@ -12,6 +12,9 @@ from keras_models.gradient import outputs_of
 from keras_models.rows import by_rows
 from keras_models.sums import SumOfStructure
 
+# Volumes below this share of the product of a cell's lengths are rounding.
+FLAT = 1e-8
+
 
 def energies_forces_and_virials(model: keras.Model, weights, inputs):
     """Energies, forces and virials by one backward pass.
@@ -61,13 +64,19 @@ def atom_energies_of(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, last.input[0], name=f"atoms_of_{model.name}")
 
 
+def volume_of(cell: np.ndarray) -> float:
+    """Volume of a cell (3, 3) Å, in Å^3; 0 if but for rounding its vectors are in one plane."""
+    volume = abs(np.linalg.det(cell))
+    return float(volume) if volume > FLAT * np.prod(np.linalg.norm(cell, axis=1)) else 0.0
+
+
 def stress_of(virial: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """Stress (6,) in eV/Å^3, in ASE's order and sign, from a virial (3, 3) eV and cell (3, 3) Å.
 
     Raises:
         ValueError: the cell has no volume.
     """
-    volume = abs(np.linalg.det(cell))
+    volume = volume_of(cell)
     if not volume > 0:
         raise ValueError("a cell without volume has no stress")
     return full_3x3_to_voigt_6_stress(-(virial + virial.T) / 2.0 / volume)

@@ -3,6 +3,7 @@
 import argparse
 import json
 from dataclasses import replace
+from datetime import date
 
 from rich.console import Console
 
@@ -10,7 +11,7 @@ from data_gen.dataset import Dataset
 from data_gen.dynamics import run_dynamics
 from data_gen.files import write_text
 from reproduction.engine.experiment import DataSource
-from reproduction.engine.provenance import ROOT
+from reproduction.engine.provenance import ROOT, provenance
 
 
 def first_frames(source: DataSource, frames: int) -> Dataset:
@@ -30,9 +31,10 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def conclude(results: dict, name: str, keep: bool, out: Console) -> None:
-    """Write results/<name> if ``keep`` is set; otherwise print how to do so."""
+    """Write results/<name> with its provenance if ``keep`` is set; else print how to do so."""
     path = ROOT / "results" / name
     if keep:
+        results = results | {"date": f"{date.today()}", "provenance": provenance()}
         write_text(path, json.dumps(results, indent=1) + "\n")
         out.print(f"written to {path.relative_to(ROOT)}")
     else:

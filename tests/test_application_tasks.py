@@ -73,6 +73,25 @@ def test_vibrations_row_is_off_by_the_model_s_frequencies(au6, tmp_path, doubled
     assert results[0].info["ended"] == "12 modes"
 
 
+def test_vibrations_row_is_none_where_a_model_has_no_minimum(au6, tmp_path, monkeypatch):
+    """Frequencies halfway to one would be of no state; other seeds go on."""
+
+    class Hill(Pushes):
+        implemented_properties = ["energy", "forces"]  # noqa: RUF012
+
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            self.results["energy"] = -0.5 * (self.results["forces"] ** 2).sum()
+
+    models = [Hill(), Scaled(factor=2.0)]
+    monkeypatch.setattr(vibrations, "STARTS", 2)
+    monkeypatch.setattr(vibrations, "calculator", lambda job, seed: models[seed])
+    row = replace(job("beyond/vibrations", au6, tmp_path), seeds=(0, 1))
+    failed, found = vibrations.run(row)
+    assert str(failed) == "seed 0: no minimum (forces below 0.0001 eV/Å) is reached in 1,000 steps"
+    assert isinstance(failed, ReproductionError) and found.info["ended"] == "12 modes"
+
+
 def test_uncertainty_row_starts_at_its_temperature(au6, tmp_path, monkeypatch):
     monkeypatch.setattr(uncertainty, "STEPS", 500)
     monkeypatch.setattr(uncertainty, "ensemble", lambda job: Off())

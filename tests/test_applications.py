@@ -6,6 +6,7 @@ import asap3
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.calculator import CalculatorSetupError
 from ase.units import _amu, _c, _e, fs
 
 from analysis.dynamics import drift_and_wander, run_nve
@@ -106,6 +107,26 @@ def test_nve_ends_when_two_atoms_meet(au6):
             self.results["forces"] = -self.results["forces"]
 
     assert run_nve(first(au6), Pulls(), asap3.EMT(), 2000).ended.startswith("unphysical")
+
+
+def test_nve_ends_where_a_potential_refuses_unless_it_is_the_start(au6):
+    """As KerasCalculator does, between two recordings."""
+
+    class Refuses(Pushes):
+        left = 120
+
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            self.left -= 1
+            if self.left < 0:
+                raise CalculatorSetupError("positions are not finite")
+            self.results["forces"] *= 0.0
+
+    potential = Refuses()
+    found = run_nve(first(au6), potential, asap3.EMT(), 2000)
+    assert found.ended == "unphysical after 0.15 ps" and found.steps == 100
+    with pytest.raises(CalculatorSetupError, match="not finite"):
+        run_nve(first(au6), potential, asap3.EMT(), 2000)
 
 
 def test_drift_and_wander_by_hand():

@@ -12,7 +12,7 @@ from checks.audit import errors, pages, tolerances, trajectory
 from checks.audit.report import Part
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
-from reproduction.sections import EXPERIMENTS
+from reproduction.sections import CLAIMS, EXPERIMENTS
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import compare
 
@@ -100,8 +100,8 @@ def test_a_wrong_statistic_is_caught():
     evidence = Evidence.read(ROOT / "results", EXPERIMENTS)
     total, faults = pages.wrong_statistics(evidence, numbers)
     assert total > 100 and not faults
-    key = (ROW, "test", "energy_rmse")
-    _, faults = pages.wrong_statistics(evidence, {**numbers, key: {0: 1.0, 1: 2.0}})
+    key, again = ((row, "test", "energy_rmse") for row in (ROW, "beyond/eq2-trajectories"))
+    _, faults = pages.wrong_statistics(evidence, {**numbers, again: {0: 1.0, 1: 2.0}})
     assert [fault.split(":")[0] for fault in faults] == [" ".join(key)] * 2
 
 
@@ -129,3 +129,21 @@ def test_arguments_that_make_no_sense(tmp_path):
     for arguments in (["--workers", "0"], ["--folder", str(tmp_path)]):
         with pytest.raises(ReproductionError):
             command.main(arguments)
+
+
+def test_statistics_are_of_the_rows_that_verdicts_rest_on():
+    """Of repetitions on several trajectories, where there are any."""
+    evidence = Evidence.read(ROOT / "results", EXPERIMENTS)
+    numbers, repeated = errors.read_numbers(ROOT / "results/metrics.csv"), 0
+    for key in {key for claim in CLAIMS for key in claim.needs}:
+        own = evidence.judged(*key)
+        assert pages.judged(numbers, key) == list(own.values())
+        repeated += own != evidence.metrics.by_seed(*key)
+    assert repeated > 20
+
+
+def test_committed_energies_are_emts_but_for_those_of_files():
+    names = {path.stem for path in (ROOT / "results/data").glob("*.npz")}
+    assert {"au6", "pt8au2", "au12"} <= names
+    total, faults = trajectory.wrong_emt(ROOT / "results")
+    assert total > 20 and not faults

@@ -97,9 +97,11 @@ def test_a_far_away_origin_does_not_cost_digits(atoms):
     assert atoms.get_potential_energy() == pytest.approx(near, abs=1e-5)
 
 
-def test_coordinates_stay_where_they_are_for_a_model_that_cares(atoms):
-    """The report's network on raw coordinates."""
-    model = build(name="graph_network", centre=False)
+@pytest.mark.parametrize("mean", [5.5, -2e4])
+def test_coordinates_stay_where_they_are_for_a_model_that_cares(atoms, mean):
+    """The report's network on raw coordinates, whatever its mean energy."""
+    statistics = replace(STATISTICS, energy_mean=mean)
+    model = build(name="graph_network", centre=False, statistics=statistics)
     atoms.calc = KerasCalculator(model, **AU6)
     expected = predict(model, atoms.positions[None])[0, 0]
     assert atoms.get_potential_energy() == pytest.approx(expected, rel=1e-12)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from made_evidence import SEEDS, A, B, evidence_of, of, status
 
 from reproduction.engine import provenance
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
 from reproduction.show import claims
-from reproduction.show.checks import AsGood, AsPrinted, AtLeast, AtMost, Gap, Lower, Times
+from reproduction.show.checks import AsGood, AsPrinted, Gap, Lower
 from reproduction.show.claims import (
     CANNOT_BE_TOLD,
     IN_PART,
@@ -19,39 +19,16 @@ from reproduction.show.claims import (
     NOT_TESTABLE,
     REPRODUCED,
     STATUSES,
-    Claim,
     verdict,
     verdicts,
 )
 from reproduction.show.evidence import Evidence, Metrics, Value
+from reproduction.show.limits import AtLeast, AtMost, Times
 from reproduction.show.metrics import NOT_RUN, UNITS
 from reproduction.show.reported import reported
 from reproduction.show.rules import Key, energy, first_rules
 
 TESTABLE = [claim for claim in CLAIMS if claim.checks]
-# Five seeds about 15 % apart, as Table 4's are; their mean logarithm is 0.
-SEEDS = np.exp(0.15 * stats.zscore(stats.norm.ppf([0.1, 0.3, 0.5, 0.7, 0.9]), ddof=1))
-
-
-def evidence_of(means: dict[Key, float], spread=SEEDS) -> Evidence:
-    """Made-up numbers: each mean times each of the spread's factors, a seed each."""
-    values = (
-        Value(*key[:1], k, *key[1:], mean * factor)
-        for key, mean in means.items()
-        for k, factor in enumerate(spread)
-    )
-    return Evidence(Metrics(values), EXPERIMENTS)
-
-
-def status(claim: Claim, means: dict[Key, float], spread=SEEDS) -> str:
-    return verdict(claim, evidence_of(means, spread)).status
-
-
-def of(*checks) -> Claim:
-    return Claim(0, "made-up", "0", "words", "rule", "it were not made up", checks)
-
-
-A, B = energy("table4/eq2"), energy("table4/eq4")
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
@@ -133,12 +110,13 @@ def test_printed_numbers_within_the_tolerance_either_way():
     key = energy("section6/gnn")
     one = np.ones(1)
     for value, expected in (
-        (0.2 * 1.49, REPRODUCED),
-        (0.2 / 1.49, REPRODUCED),
-        (0.2 * 1.51, IN_PART),
-        (0.2 / 2.49, IN_PART),
-        (0.2 * 2.51, NOT_REPRODUCED),
-        (0.2 / 2.51, NOT_REPRODUCED),
+        # 0.2 is what 0.15 to 0.25 are printed as.
+        (0.25 * 1.49, REPRODUCED),
+        (0.15 / 1.49, REPRODUCED),
+        (0.25 * 1.51, IN_PART),
+        (0.15 / 2.49, IN_PART),
+        (0.25 * 2.51, NOT_REPRODUCED),
+        (0.15 / 2.51, NOT_REPRODUCED),
     ):
         assert status(claim, {key: value}, one) == expected
 
@@ -254,16 +232,22 @@ def test_verdicts_rest_on_several_trajectories_where_there_are_any():
     rows = [Value("table4/eq2", k, "test", "energy_rmse", 0.02) for k in range(5)]
     more = [Value("beyond/eq2-trajectories", k, "test", "energy_rmse", v) for k, v in again.items()]
     baselines = [
-        Value("beyond/trivial-appendix-b-trajectories", k, "test", "energy_rmse", 1.0 + k)
-        for k in range(5)
+        Value("beyond/trivial-table4-trajectories", k, "test", "energy_rmse", 1.0 + k)
+        for k in range(10)
     ]
     evidence = Evidence(Metrics([*rows, *more, *baselines]), EXPERIMENTS)
     assert evidence.judged(*A) == again
-    assert evidence.trivial(*A) == [1.0, 2.0, 3.0]  # seed 7 is on the third trajectory
+    assert evidence.trivial(*A) == [1.0, 2.0, 8.0]
     alone = Evidence(Metrics(rows), EXPERIMENTS)
     assert set(alone.judged(*A).values()) == {0.02}
     found = verdict(of(AtMost(A, 0.015)), evidence)
     assert found.status == REPRODUCED and "0.012 ± 0.001" in found.numbers
+
+
+def test_seeds_of_one_trajectory_are_never_taken_for_independent():
+    for row in EXPERIMENTS.values():
+        if row.repeats:
+            assert len(row.seeds) == len(row.trajectories), row.id
 
 
 def test_changed_rules_say_so_and_what_the_old_one_gave():
@@ -327,6 +311,9 @@ def test_half_of_the_conditions_make_a_part():
         assert status(of(*checks), {A: 0.5}) == expected
 
 
+TABLE4, TABLE5 = (f"table{k}/Table {k}'s numbers" for k in (4, 5))
+
+
 def test_verdicts_change_with_metrics_csv(tmp_path):
     """From a file to the README's table, by one number."""
     source = provenance.ROOT / "results/metrics.csv"
@@ -348,9 +335,9 @@ def test_verdicts_change_with_metrics_csv(tmp_path):
         assert len(shown.rows) == len(CLAIMS)
         assert [row[3] for row in shown.rows] == [one.status for one in found[-1].values()]
     before, after = found
-    assert after["table4/eq3-fails"].status != before["table4/eq3-fails"].status
-    assert after["table4/numbers"].numbers != before["table4/numbers"].numbers
-    assert after["table5/numbers"] == before["table5/numbers"]
+    assert after["table4/Eq. 3 fails"].status != before["table4/Eq. 3 fails"].status
+    assert after[TABLE4].numbers != before[TABLE4].numbers
+    assert after[TABLE5] == before[TABLE5]
 
 
 def test_counts_add_up():

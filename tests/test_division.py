@@ -46,6 +46,16 @@ def test_blocks_are_contiguous_and_spread():
     assert "162 frames to train on, 18 to validate and 20 to test: contiguous" in found.text()
 
 
+def test_a_small_validation_block_is_of_as_many_places():
+    """Of one run at the end of a trajectory little would be known."""
+    data = frames(*1000 * ["Au2"])
+    whole_one, few = divide(data), divide(data, validation=0.01)
+    held = np.sort(few.train[len(few.train) - few.held :])
+    assert few.held == 9 and [length for _, length in runs(held)] == [4, 5]
+    assert held[0] < 500 < held[-1] and whole(few, 1000)
+    np.testing.assert_array_equal(few.test, whole_one.test)
+
+
 @pytest.mark.parametrize("kind", ["blocks", "random"])
 @pytest.mark.parametrize(
     ("n", "test", "validation"), [(7, 0.1, 0.1), (61, 0.3, 0.2), (500, 0, 0.1)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pair_potential import SHORT
 
+from keras_models import edge_data
 from keras_models.edge_data import (
     PADDING,
     batches_from,
@@ -48,6 +49,22 @@ def test_batches_hold_every_frame_once_and_are_alike(rng, size):
     limited = frames_per_batch(counts, size, 300)
     atoms = [counts[b, 0].sum() for e in range(9) for b in batches_of_epoch(counts, limited, 0, e)]
     assert max(atoms) <= 300 and (limited == size or limited > 5)
+
+
+def test_batches_of_all_frames_are_sought_from_the_atoms_that_they_may_have(rng, monkeypatch):
+    """Each try is a sort: from all frames on, it would take minutes."""
+    tried = []
+    original = edge_data._strata
+    monkeypatch.setattr(
+        edge_data, "_strata", lambda *args: tried.append(args[1]) or original(*args)
+    )
+    counts = np.stack([rng.integers(1, 4, 500), rng.integers(0, 90, 500)], axis=1)
+    size = frames_per_batch(counts, len(counts), 40)
+    assert tried[0] == 40 and tried == [*range(40, size - 1, -1)]
+    atoms, larger = (
+        max(counts[b, 0].sum() for b in batches_of_epoch(counts, k, 0, 0)) for k in (size, 41)
+    )
+    assert atoms <= 40 < larger
 
 
 def test_few_shapes_hold_batches_of_all_sizes(rng):

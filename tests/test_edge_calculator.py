@@ -12,7 +12,7 @@ from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_s
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 from conftest import STATISTICS, graphs_alone
-from contract.models import build, shaken
+from contract.models import CUTOFF, build, shaken, training
 
 from keras_models import catalogue
 from keras_models.calculator import KerasCalculator
@@ -268,10 +268,24 @@ def test_structures_without_an_answer_are_refused(traced, predictor, model, rng)
                 predictor([atoms])
     # A flat cell that no one repeats does not matter; and nothing is left of what was refused.
     energy = given(Atoms("Au2", x), traced).get_potential_energy()
-    for cell, pbc in ((flat, False), (flat, [True, True, False])):
-        atoms = Atoms("Au2", x, cell=cell, pbc=pbc)
-        found = given(atoms, traced).get_potential_energy()
+    plane = [[5.0, 0, 0], [0, 5, 0], [5, 5, 0]]
+    slab = [True, True, False]
+    for cell, pbc in ((flat, False), (plane, False), (flat, slab), (plane, slab)):
+        atoms = given(Atoms("Au2", x, cell=cell, pbc=pbc), traced)
+        found = atoms.get_potential_energy()
         assert (found == pytest.approx(energy, abs=1e-9)) is (pbc is False)
+        with pytest.raises(PropertyNotImplementedError, match="no volume"):
+            atoms.get_stress()
+
+
+def test_a_refused_structure_is_not_answered_with_the_last_one_s_numbers(calculator, rng):
+    good, bad = given(shaken("cluster", rng), calculator), Atoms("Cu2", [[0, 0, 0], [2.5, 0, 0]])
+    good.get_potential_energy()
+    assert calculator.extrapolation is not None
+    for ask in (calculator.calculate, lambda atoms: calculator.get_property("energy", atoms)):
+        with pytest.raises(CalculatorSetupError, match="does not know Cu"):
+            ask(bad)
+        assert calculator.extrapolation is None and not calculator.results
 
 
 def test_arguments_that_do_not_fit_are_refused(model):
@@ -292,6 +306,31 @@ def test_arguments_that_do_not_fit_are_refused(model):
     assert "stress" not in KerasCalculator(old, "Au", atoms=6).implemented_properties
 
 
+def test_models_of_one_cutoff_and_other_layers_are_no_ensemble(model):
+    """Their shapes would else meet in TensorFlow, and in some only where atoms are many."""
+    widths = ((4, 7, 1), (1, 5, 4))
+    wider = catalogue.build(
+        "eq2_neighbours", training(), widths, None, {"cutoff": CUTOFF}, 0, "float64"
+    )
+    says = r"models 1 and 3 differ in layer atom_mlp_hidden_1, layer atom_mlp_output$"
+    with pytest.raises(CalculatorSetupError, match=says):
+        KerasCalculator([model, model, wider])
+    with pytest.raises(CalculatorSetupError, match=r"1 and 2 differ in layer .* and \d+ more"):
+        KerasCalculator([model, build("eq3_neighbours")])
+
+
+def test_references_are_those_of_the_file_and_of_all_models_or_none(model, tmp_path):
+    path = tmp_path / "m.keras"
+    save_model(model, path, list(REFERENCES), REFERENCES)
+    for other in ({**REFERENCES, "Au": 1.0}, {"Au": REFERENCES["Au"]}, {}):
+        with pytest.raises(CalculatorSetupError, match="references= cannot change"):
+            KerasCalculator(path, references=other)
+    with pytest.raises(CalculatorSetupError, match="only some models"):
+        KerasCalculator([path, model])
+    calculator = KerasCalculator([path, model], references={**REFERENCES, "Cu": 2.0})
+    assert calculator.ensemble.references[0] == REFERENCES
+
+
 @pytest.mark.usefixtures("without_xla")
 def test_predicted_in_chunks_with_references_and_without(model, rng):
     """By the one predictor for all models, too, which knows no references."""
@@ -302,3 +341,15 @@ def test_predicted_in_chunks_with_references_and_without(model, rng):
     np.testing.assert_allclose(with_references[0], energies + added, rtol=0, atol=1e-9)
     for a, b in zip(with_references[1], forces, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_predictions_that_are_none_are_nan_throughout_and_no_other_structure_s(model):
+    """An unknown element, and two atoms on one point, each with a pair out of reach."""
+    x = np.array([[0.0, 0, 0], [2.5, 0, 0], [20, 0, 0], [22.5, 0, 0]])
+    same = x.copy()
+    same[1] = same[0]
+    structures = [Atoms("Au4", x), Atoms("CuAu3", x), Atoms("Au4", same), Atoms("Au4", x)]
+    for k, found in enumerate(zip(*StructurePredictor(model, chunk=4)(structures), strict=True)):
+        for part in found:
+            assert np.isfinite(part).all() if k in (0, 3) else np.isnan(part).all()

@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 from contract.models import shaken
 
+from keras_models.batch import tensors_of
 from keras_models.edges import bucket, edge_batches, edge_list, join, join_padded
 from keras_models.neighbours import VerletList, edges
 
@@ -76,6 +77,18 @@ def test_a_padded_edge_list(rng, slots):
     ):
         with pytest.raises(ValueError, match=r"do not fit|need a padding"):
             join(parts, 5.0, **shape)
+
+
+def test_a_distant_origin_costs_a_batch_no_digits_in_float32():
+    """With such batches models are standardised, trained and evaluated."""
+    found = []
+    for away in (0.0, 1e4):
+        structures = [shaken(name, np.random.default_rng(1)) for name in ("cluster", "slab")]
+        for k, s in enumerate(structures):
+            s.positions += away * (k + 1)
+        (batch,) = edge_batches(structures, 5.0, 2)
+        found.append(tensors_of(batch, "float32")["positions"])
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
 
 
 def pairs_within(structure, cutoff, found):

@@ -65,6 +65,27 @@ def test_ranges_are_those_of_the_training_part_whatever_the_weights(variant):
     assert (ranged(batch).numpy().max(axis=1) > 0.02).mean() > 0.25
 
 
+def test_moments_are_of_some_frames_and_ranges_of_all(monkeypatch):
+    """Chunks of one frame, of which every other one counts: frames 0 and 2."""
+    monkeypatch.setattr("keras_models.standardise.CHUNK", 1)
+    monkeypatch.setattr("keras_models.standardise.MANY", 2)
+    frames = training()
+    widths, options = SMALL["linear_eq4"]
+    of_all, of_some = (
+        catalogue.build("linear_eq4", chosen, widths, None, options, 0, "float64")
+        for chosen in (frames, frames[[0, 2]])
+    )
+    scaled = [
+        [x for x in model.layers if isinstance(x, Standardise)] for model in (of_all, of_some)
+    ]
+    assert len(scaled[0]) > 3
+    for a, b in zip(*scaled, strict=True):
+        np.testing.assert_allclose(a.std, b.std, rtol=1e-12)
+    x = tensors_of(join_padded([edge_list(frames.structures[1], CUTOFF)], CUTOFF), "float64")
+    outside = [keras.Model(m.input, excess_of(m))(x).numpy().max() for m in (of_all, of_some)]
+    assert outside[0] < 1e-9 < outside[1]
+
+
 @pytest.mark.parametrize("variant", EDGES)
 def test_an_atom_alone_is_known_where_the_training_has_one(variant):
     """A molecule far apart was called inside, with an arbitrary sum of references as its energy."""

@@ -1,7 +1,7 @@
 """Training a model by fit(): what it gives, how it is taken up again, and what it refuses."""
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from keras_models.settings import AdamSettings, QuasiNewtonSettings
 
 ADAM, NEWTON = AdamSettings(6, batch_size=8), QuasiNewtonSettings(((2, 10), (1, 6)))
 SMALL = ((4, 1), (1, 6, 4))
+PAIRS = [{"type": "G2", "element": "Au", "eta": eta, "offset": 0.0} for eta in (0.05, 4.0)]
 ROUTES = {
     "adam": FitSettings("eq2", ADAM, SMALL, lanes=2),
     "second order": FitSettings("eq2", NEWTON, SMALL),
@@ -147,6 +148,16 @@ def test_a_seed_is_the_same_alone_and_without_a_test_part(whole, parts, name):
     assert np.isnan(test_errors).all()
 
 
+@pytest.mark.parametrize(("lanes", "seeds"), [(2, (0,)), (1, (0, 1))])
+def test_a_seed_s_time_is_that_of_one_lane(parts, monkeypatch, lanes, seeds):
+    def train_epochs(loop, state, *more):
+        return replace(state, losses=np.ones((1, 2)), seconds=6.0, compile_seconds=4.0)
+
+    monkeypatch.setattr("keras_models.fit.train_epochs", train_epochs)
+    for fitted in fit(*parts, replace(ROUTES["adam"], lanes=lanes), seeds):
+        assert fitted.seconds == {"train": 3.0, "compile": 2.0}
+
+
 @pytest.mark.parametrize(
     ("name", "stop", "left"),
     [
@@ -167,7 +178,6 @@ def test_interrupted_and_resumed_is_uninterrupted(whole, parts, torn, tmp_path, 
     assert_same_bits(resumed, whole[name][0])
 
 
-@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("name", ROUTES)
 def test_a_checkpoint_of_another_stamp_is_not_resumed(parts, torn, tmp_path, name):
     path = shutil.copy(torn[name], tmp_path)
@@ -216,7 +226,22 @@ def test_a_seed_that_diverges_leaves_the_others_alone(whole, parts, monkeypatch,
     assert_same_bits(other, whole[name][1])
 
 
-@pytest.mark.usefixtures("without_xla")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        FitSettings("eq2", AdamSettings(2, batch_size=8), SMALL),
+        FitSettings("behler", QuasiNewtonSettings(((1, 2),)), (3,), options={"functions": PAIRS}),
+    ],
+    ids=["adam", "fingerprints"],
+)
+def test_forces_alone_leave_a_constant_to_the_mean_energy(parts, settings):
+    (fitted,) = fit(*parts, replace(settings, loss_weights=(0.0, 1.0)))
+    off = fitted.predictions["energy"][0] - parts[0].energies
+    assert abs(off.mean()) < 1e-5 < 0.1 < off.std()
+    # On the way it was arbitrary.
+    assert {"curve_force"} == fitted.curves.keys() & {"curve_energy", "curve_force"}
+
+
 def test_an_absurd_learning_rate_diverges(parts):
     settings = FitSettings("eq2", AdamSettings(3, batch_size=8, learning_rate=1e30), SMALL)
     (diverged,) = fit(*parts, settings)

@@ -10,7 +10,7 @@ from ase.data import chemical_symbols
 from conftest import graphs_alone
 from pair_potential import CUTOFF, SHIFTS, SHORT, TINY, labelled, settings, structure
 
-from data_gen.frames import Frames, Structure
+from data_gen.frames import Frames, Structure, composition
 from keras_models import catalogue
 from keras_models.backend import tf
 from keras_models.building import flat_weights
@@ -291,6 +291,27 @@ def test_an_isolated_atom_keeps_its_energy(frames):
     off = fitted.predictor()(data.structures[33:])[0] - data.energies[33:]
     off = np.sqrt(np.mean((off / data.sizes[33:]) ** 2))
     assert fitted.curves["curve_energy_per_atom"][-1, 1] == pytest.approx(off, rel=1e-9)
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_energies_without_a_weight_fit_in_the_end_but_for_isolated_atoms(frames):
+    """By the normal equations of least squares on E / N, of the part trained on, in float64."""
+    alone = Structure(np.zeros((1, 3)), np.array([78]), np.zeros((3, 3)), np.zeros(3, bool))
+    data = Frames(
+        (alone, *frames.structures),
+        np.array([-650.0, *frames.energies]),
+        (np.zeros((1, 3)), *frames.forces),
+    )
+    training = replace(SHORT, steps=3, energy_weight=0.0)
+    fitted = fit_edges(data, settings(training, dtype="float64"))
+    first = divided(data, training.validation)[0]
+    off = (first.energies - fitted.predictor()(first.structures)[0]) / first.sizes
+    shares = composition([s.numbers for s in first.structures], ["Au", "Pt"])
+    gold, platinum = (shares / first.sizes[:, None]).T @ off
+    assert abs(gold) < 1e-9 < 1.0 < abs(platinum) and fitted.references["Pt"] == -650.0
+    # Until then their constant was arbitrary.
+    assert np.isnan(fitted.curves["curve_energy_per_atom"]).all()
+    assert np.isfinite(fitted.curves["curve_force"]).all()
 
 
 @pytest.mark.usefixtures("without_xla")

@@ -1,6 +1,7 @@
 """Own data, from a file to a folder with a model: the same bits again, also after a kill."""
 
 import csv
+import html
 import json
 import os
 import shutil
@@ -176,7 +177,9 @@ def test_data_that_changed_are_refused(config, file, tmp_path):
 
 
 def test_the_calculator_and_the_evaluation_take_the_folder(config, done):
-    """What they say of the test part is what the folder has of it."""
+    """What they say of the test part is what the folder has of it, by the code on its page."""
+    code = f'atoms.calc = KerasCalculator("{done[0]}")'
+    assert code in html.unescape((done[0] / "report.html").read_text())
     test = load(config).test
     found = evaluate(done[0], test.frames, part="test", labels=test.labels)
     s = test.frames.structures[1]
@@ -240,10 +243,14 @@ def test_parts_do_not_overlap_and_are_all_of_the_file(config):
     held = int(data.validation_share * len(data.trained))
     assert held == len(data.validation.frames) == 5
     np.testing.assert_array_equal(data.trained.energies[-5:], data.validation.frames.energies)
-    assert data.notes == ()
+    (few,) = data.notes
+    assert few.startswith("frames are few, 5 to validate on and 6 to test on: their errors are")
+    assert data.seen[-1] == f"warning      {few}"
     blind = load(replace(config, validation_share=0.0))
-    assert "nothing is validated" in blind.notes[-1] and blind.notes[-1] in blind.seen[-1]
+    assert "nothing is validated" in blind.notes[0] and blind.notes[0] in blind.seen[-2]
+    assert "frames are few, 6 to test on:" in blind.notes[1]
     other = load(replace(config, test=config.files))
+    assert "frames are few, 6 to validate on:" in other.notes[-1]
     assert len(other.test.frames) == 60 == len(other.trained)
 
 

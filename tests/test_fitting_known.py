@@ -13,13 +13,14 @@ from conftest import graphs_alone
 from own_data import atoms_of, frames_of_two_elements, own_config, own_file
 from test_fitting_words import evaluation
 
-from data_gen.frames import Frames
+from data_gen.frames import Frames, composition
 from fitting import commands, seeds, settings, training
 from fitting.data import load
 from fitting.errors import FittingError
-from fitting.evaluation import Evaluation
+from fitting.evaluation import Evaluation, evaluate
 from fitting.known import own_errors
 from fitting.metrics import ENERGY, FORCE
+from fitting.starting import predicted, shift_of
 from fitting.words import of_tested_frames, worse_than_nothing
 from reproduction.engine.provenance import ROOT
 
@@ -238,11 +239,52 @@ def test_what_cannot_be_is_refused_before_data_are_read(done, tmp_path, monkeypa
             training.train(replace(config, **changed), tmp_path / "new")
 
 
+def test_energies_of_another_zero_are_named_before_going_on(done, tmp_path, capsys):
+    """Of each element; what the weights would have to learn is as far as they are from it."""
+    folder, config = done
+    start = settings.pretrained(folder / "models/seed3.keras")
+    frames = load(config).train.frames
+    found = predicted(start, frames)
+    own = evaluate(folder, frames)
+    np.testing.assert_allclose(found, own.energies, rtol=0, atol=1e-3)
+    counts = composition([s.numbers for s in frames.structures], ["Au", "Pt"])
+
+    def moved(gold, platinum, noise=0.0):
+        energies = found + counts @ [gold, platinum]
+        energies += noise * frames.sizes * np.resize([1.0, -1.0], len(frames))
+        return Frames(frames.structures, energies, frames.forces)
+
+    (said,) = shift_of(start, moved(0.3, 0.5))
+    assert said.endswith(
+        "subtract 0.3 eV for each Au and 0.5 eV for each Pt from the energies in the files"
+    )
+    assert re.search(r"one shift, 4\d\d meV/atom, beside a spread of \S+ meV/atom, as those", said)
+    assert shift_of(start, moved(0.02, 0.02)) == shift_of(start, moved(0.3, 0.5, noise=0.2)) == []
+    assert shift_of(start, moved(0.3, 0.5)[:3]) == []
+    with pytest.raises(FittingError, match=r"another zero .*: subtract -2 eV .*, or train anew"):
+        shift_of(start, moved(-2.0, -3.0))
+    # Before anything else is done.
+    file = tmp_path / "moved.extxyz"
+    atoms = read(config.files[0], ":")
+    for one in atoms:
+        one.calc.results["energy"] += 500.0 * len(one)
+    write(file, atoms)
+    again = replace(config, files=(str(file),), model={}, continue_from=str(folder))
+    data = load(again)
+    with pytest.raises(FittingError, match="another zero"):
+        settings.completed(again, data, None)
+    # Energies that fit, and those of a folder where it was said, are trained on.
+    fits = replace(again, files=config.files)
+    full, _ = settings.completed(fits, load(fits), None, commands.console())
+    assert "another zero" not in capsys.readouterr().out
+    assert settings.completed(again, data, replace(full, files=again.files))[0].steps == 8
+
+
 def test_another_training_in_the_folder_is_told_in_few_words(done, tmp_path):
     """After what is wrong with the new one itself; not by checksums."""
     folder, config = done
     path = own_file(tmp_path)
-    other = replace(config, files=(str(path),), training={"steps": 9}, model={}, seeds=(1,))
+    other = replace(config, files=(str(path),), training={"steps": 9, "clip": 2.0}, seeds=(1,))
     with pytest.raises(FittingError) as caught:
         training.train(other, folder)
     said = str(caught.value)
@@ -256,6 +298,9 @@ def test_another_training_in_the_folder_is_told_in_few_words(done, tmp_path):
     again = replace(config, files=(str(path),), model={}, continue_from=str(folder))
     with pytest.raises(FittingError, match="knows Au, Pt and not Ni: leave out"):
         training.train(again, folder)
+    # A model to begin with has its own settings, not the folder's.
+    with pytest.raises(FittingError, match=r"differs in continue_from \(none before"):
+        training.train(replace(config, model={}, continue_from=str(folder)), folder)
     # The same names with other contents.
     before = config.with_checksums()
     now = replace(before, sha256={config.files[0]: "0"})

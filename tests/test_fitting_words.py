@@ -1,15 +1,20 @@
 """What is said of a training's and an evaluation's numbers, and how numbers are written."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
-from own_data import frames_of_two_elements
+from own_data import frames_of_two_elements, own_file
 
 from data_gen.frames import Frames
-from fitting import plots
+from fitting import plots, training
+from fitting.config import Config
+from fitting.data import load
 from fitting.evaluation import Evaluation
 from fitting.known import FAR, INSIDE, NEAR, fingerprints, places
 from fitting.metrics import ENERGY, FORCE
-from fitting.show import beside, number, plain
+from fitting.show import beside, number, plain, short_names, titled
 from fitting.words import (
     errors_when_solved,
     of_known_frames,
@@ -212,6 +217,41 @@ def test_axes_of_parity_are_named_with_their_units(tmp_path, monkeypatch):
         plots._parity(tmp_path, [of], quantity)
     names = [figure.axes[0].get_xlabel() for figure in drawn]
     assert names == ["true relative E per atom / eV", "true F / (eV/Å)"]
+
+
+def test_files_of_one_name_are_told_apart():
+    """All of VASP's are called OUTCAR."""
+    names = short_names(["a/1/OUTCAR", "b/1/OUTCAR", Path("b/2/OUTCAR"), "x/y.xyz", "b/2/OUTCAR"])
+    assert list(names.values()) == ["a/1/OUTCAR", "b/1/OUTCAR", "2/OUTCAR", "y.xyz"]
+    assert set(names) == {"a/1/OUTCAR", "b/1/OUTCAR", "b/2/OUTCAR", "x/y.xyz"}
+    # One is the end of the other, or the same, or the folder that one is in.
+    assert short_names(["OUTCAR", "1/OUTCAR"]) == {"OUTCAR": "OUTCAR", "1/OUTCAR": "1/OUTCAR"}
+    assert short_names(["./a.xyz", "a.xyz", "."]) == {
+        "./a.xyz": "a.xyz",
+        "a.xyz": "a.xyz",
+        ".": ".",
+    }
+    assert short_names([]) == {}
+    assert titled(["q/a", "q/b", "q/c"]) == "a, b, c"
+    assert titled([f"{k}/OUTCAR" for k in range(9)]) == "0/OUTCAR, 1/OUTCAR, 2/OUTCAR and 6 more"
+
+
+def test_files_of_one_name_are_apart_in_tables(tmp_path):
+    """Their frames were one group, and of their checksums only the last was there."""
+    files = []
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        files.append(str(own_file(tmp_path / name)))
+    config = Config(files=tuple(files[:2]), test=(f"{files[2]}@:9",)).with_checksums()
+    data = load(config)
+    ends = {f"{name}/mine.extxyz" for name in "ab"}
+    assert set(data.train.labels["file"]) == ends and "file" not in data.test.labels
+    assert data.test.names[0] == "c/mine.extxyz, frame 0"
+    table = training._provenance_table(config)
+    assert {f"SHA-256 of {end}" for end in (*ends, "mine.extxyz@:9")} < set(table)
+    full = replace(config, model={"name": "linear_eq4"}, training={})
+    rows = training._settings_table(full)
+    assert rows["files"] == "a/mine.extxyz, b/mine.extxyz" and rows["tested on"] == "mine.extxyz@:9"
 
 
 @pytest.mark.parametrize(

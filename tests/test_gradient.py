@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from keras_models import catalogue
 from keras_models.backend import K, keras, tf
 from keras_models.building import flat_weights, set_flat_weights
+from keras_models.errors import Diverged
 from keras_models.gradient import gradient_objective
 from keras_models.initialise import pair_features, spread_over_scales
 from keras_models.layers import swish2
@@ -20,6 +21,7 @@ from keras_models.optimise.ssbroyden import (
     line_search,
     minimise,
 )
+from keras_models.optimise.stages import run_stages
 from keras_models.prediction import EnergyForcePredictor, predict
 from keras_models.settings import QuasiNewtonSettings
 
@@ -190,6 +192,27 @@ def test_minimise_finds_rosenbrock_s_minimum():
 def test_minimise_stops_where_nothing_goes_down():
     state = minimise(lambda x: (x @ x, 2 * x), QuasiNewtonState.start(np.zeros(3)), 10)
     assert state.stuck and state.iterations == 0
+
+
+def test_stages_without_a_way_down_end_where_they_began():
+    """A finite loss that no step lowers is no divergence; a loss of NaN is."""
+
+    def run(loss):
+        measured = []
+        state = run_stages(
+            ((2, 5), (1, 5)),
+            QuasiNewtonState.start(np.ones(3)),
+            0,
+            lambda stride, state: lambda x: (loss, np.ones(3)),
+            lambda state, stage: measured.append((stage, state.loss)),
+            lambda state, stage: None,
+        )
+        return state, measured
+
+    state, measured = run(3.0)
+    assert measured == [(0, 3.0), (1, 3.0)] and state.iterations == 0
+    with pytest.raises(Diverged, match="the loss is not finite"):
+        run(np.nan)
 
 
 def test_minimise_in_pieces_is_the_same(rng):

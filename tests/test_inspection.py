@@ -107,7 +107,10 @@ def test_units_that_are_wrong_are_noticed(copper, energy, force, length, words):
 def test_forces_that_are_large_in_all_frames_are_doubted_once(copper):
     """Not frame by frame; and no unit is guessed that does not fit."""
     (said,) = inspect(reading(scaled(copper, energy=1000.0, force=1000.0))).warnings
-    assert "which is much: they may be in meV/Å (0.001 eV/Å)" in said and "kcal" not in said
+    assert "which is much: they may be in meV/Å (0.001 eV/Å), and energies, which fit" in said
+    assert "kcal" not in said
+    said = inspect(reading(scaled(copper, force=1000.0))).warnings
+    assert said[-1].endswith("they may be in meV/Å (0.001 eV/Å)")
     (said,) = inspect(reading(scaled(copper, energy=1e5, force=1e5))).warnings
     assert said.endswith("in an ordinary frame, which is much")
     # An outlier among them is one.
@@ -142,6 +145,50 @@ def test_forces_that_are_zero_in_some_frames_are_counted(copper):
     forces = (0 * copper.forces[0], *copper.forces[1:])
     found = inspect(reading(Frames(copper.structures, copper.energies, forces))).warnings
     assert not any("forces are 0" in w for w in found)
+
+
+def test_atoms_without_any_force_are_counted(copper):
+    """As where constraints were applied to forces."""
+
+    def said(chosen, last=20, frames=copper):
+        forces = [f.copy() for f in frames.forces]
+        for f in forces[:last]:
+            f[chosen] = 0.0
+        found = inspect(reading(Frames(frames.structures, frames.energies, tuple(forces))))
+        return [w for w in found.warnings if "no force at all" in w]
+
+    (told,) = said([1, 2, 3, 5, 6, 7])
+    assert "no force at all: 6 in each of 20 frames like a.xyz, frame 0 (counted" in told
+    assert "1, 2, 3, 5, 6 ...)" in told and "if constraints were applied" in told
+    assert said([1], last=19) == said(slice(None)) == said([1], frames=copper[:2]) == []
+    # Frames of other atoms are looked at on their own.
+    gold = [s._replace(numbers=s.numbers + 50 * (k < 6)) for k, s in enumerate(copper.structures)]
+    gold = Frames(tuple(gold), copper.energies, copper.forces)
+    (told,) = said([4], last=6, frames=gold)
+    assert "no force at all: 1 in each of 6 frames like a.xyz, frame 0" in told
+
+
+def test_energies_of_two_levels_of_theory_are_noticed(copper):
+    """Of one composition; offsets that are as small as the spread cannot be told."""
+
+    def said(offsets, frames=copper):
+        moved = Frames(frames.structures, frames.energies + 8 * np.array(offsets), frames.forces)
+        return [w for w in inspect(reading(moved)).warnings if "in the same way" in w]
+
+    spread = copper.energies.std() / 8
+    half = np.array([1.5] * 8 + [0.0] * 12)
+    (told,) = said(half)
+    assert told.startswith("energies of Cu8 are in groups that are 1.")
+    assert "12 frames like a.xyz, frame 8 and 8 frames like a.xyz, frame 0: were all" in told
+    assert 10 * spread < 1.5 and said(0.0 * half) == said(half * 4 * spread / 1.5) == []
+    # A few are outliers, which are named one by one.
+    assert said(np.array([1.5] * 3 + [0.0] * 17)) == []
+    # Other structures have other energies, and so have other compositions.
+    wide = [s._replace(cell=1.2 * s.cell, positions=1.2 * s.positions) for s in copper.structures]
+    wide = Frames((*wide[:8], *copper.structures[8:]), copper.energies, copper.forces)
+    assert said(half, wide) == []
+    gold = [s._replace(numbers=s.numbers + 50 * (k < 8)) for k, s in enumerate(copper.structures)]
+    assert said(half, Frames(tuple(gold), copper.energies, copper.forces)) == []
 
 
 def test_the_work_of_forces_is_what_energies_lose(copper):

@@ -3,6 +3,7 @@
 import ase.io
 import numpy as np
 import pytest
+from ase import units
 from test_reading import F, dimer, written
 
 from data_gen.errors import DataError
@@ -52,6 +53,35 @@ def test_forces_of_another_shape_are_refused_by_name(tmp_path):
         read_frames([good, path])
 
 
+def test_forces_belong_to_the_energy_of_their_frame(tmp_path):
+    """Of files of different origin; also where each has what is left of another calculation."""
+    ours = written(tmp_path / "a.xyz", *3 * [({}, {}, {"energy": -2.0, "forces": F})])
+    theirs = written(tmp_path / "b.xyz", *2 * [({"REF_energy": -1.0}, {"REF_forces": 2 * F}, {})])
+    rest = ({"REF_energy": -1.0}, {"REF_forces": 2 * F, "force": 3 * F}, {})
+    free = ({}, {"force": 3 * F}, {"free_energy": -2.0, "forces": F})
+    both = written(tmp_path / "c.xyz", rest, free)
+    for files, factors in (([ours, theirs], [1, 1, 1, 2, 2]), ([both, ours], [2, 1, 1, 1, 1])):
+        reading = read_frames(files)
+        for force, factor in zip(reading.frames.forces, factors, strict=True):
+            np.testing.assert_array_equal(force, factor * F)
+    assert read_frames([ours, theirs]).forces_key == "forces, REF_forces"
+    # Forces of one energy alone leave the others' frames without.
+    bare = written(tmp_path / "d.xyz", ({"REF_energy": -1.0}, {"my_force": F}, {}))
+    reading = read_frames([ours, bare])
+    assert reading.frames.with_forces.tolist() == [True] * 3 + [False]
+    assert (
+        reading.notes[-1] == "forces are missing in 1 of 4 frames"
+        and reading.forces_key == "forces"
+    )
+    # What a calculator left behind in some files is not taken there.
+    stale = ({"REF_energy": -1.0}, {}, {"forces": 0 * F})
+    reading = read_frames([ours, written(tmp_path / "e.xyz", stale)])
+    assert reading.frames.with_forces.tolist() == [True] * 3 + [False]
+    assert "forces, which are 0 in all frames with REF_energy, are not taken (--forces-key)" in (
+        reading.notes
+    )
+
+
 CP2K = """2
  i = {k:8}, time = {t:12.3f}, E = {e:20.10f}
   Au 0.0 0.0 0.0
@@ -66,6 +96,9 @@ def test_energies_of_cp2k_are_hartree_and_refused(tmp_path):
         with pytest.raises(DataError, match=r"CP2K, in Hartree: multiply it by 27.2114") as told:
             read_frames(path, key)
         assert str(path) in str(told.value)
+        words = (r"forces are in ...-frc-1.xyz, in Hartree/bohr (times 51.4221)", "Lattice=")
+        assert all(word in str(told.value) for word in words)
+    assert round(units.Hartree, 4) == 27.2114 and round(units.Hartree / units.Bohr, 4) == 51.4221
     # An E of anybody else is taken.
     other = written(tmp_path / "a.xyz", ({"E": -1.0, "i": 3}, {"forces": F}, {}))
     assert read_frames(other, "E").frames.energies.tolist() == [-1.0]
@@ -92,6 +125,8 @@ def test_what_a_calculator_left_behind_is_not_preferred(tmp_path):
     # Alone, and on request, they are what there is.
     alone = written(tmp_path / "d.xyz", ({}, {}, stale))
     assert read_frames(alone).forces_key == "forces"
+    free = written(tmp_path / "e.xyz", ({}, {}, {"free_energy": -1.0, "forces": 0 * F}))
+    assert read_frames([free, tmp_path / "d.xyz"]).frames.with_forces.all()
     assert read_frames(tmp_path / "a.xyz", "energy").frames.energies.tolist() == [29.5, 29.5]
 
 

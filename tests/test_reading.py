@@ -8,7 +8,7 @@ import ase.db
 import ase.io
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
@@ -104,6 +104,34 @@ def test_what_cannot_be_read_is_said_in_one_sentence(folder, tmp_path):
         assert "\n" not in str(caught.value) and str(name).split("@")[0] in str(caught.value)
     with pytest.raises(DataError, match="no files"):
         read_frames([])
+
+
+OUTPUT = " DBCSR| CPU Multiplication driver XSMM\n\n CP2K| version string: CP2K version 2024.1\n"
+POSCAR = "x\n1.0\n 5 0 0\n 0 5 0\n 0 0 5\nAu\n1\nDirect\n0 0 0\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("run.out", OUTPUT, "an output of CP2K, which ASE does not read: write extended XYZ"),
+        ("pw.out", "x\n", "no frames, read as Quantum espresso out file"),
+        ("POSCAR", POSCAR, "POSCAR/CONTCAR, a format without energies: give OUTCAR or vasprun.xml"),
+        ("a.XDATCAR.xz", POSCAR, "read as VASP XDATCAR file, a format without energies"),
+        ("a.pdb", "ATOM\n", "read as Protein Data Bank, a format without energies: give extended"),
+        ("ML_ABN", " 1.0 Version\n", "no format of ASE: .* by mlff write-extxyz of pymlff"),
+        ("rmd17.npz", "PK", "arrays of NumPy, .* times 0.0433641"),
+        ("OUTCAR", "x\n", r"is it complete\? \(as VASP OUTCAR file, "),
+    ],
+    ids=lambda value: value if len(value) < 13 else "",
+)
+def test_of_a_format_that_does_not_do_it_is_said_what_does(tmp_path, name, text, told):
+    """It was called incomplete, or asked for what the format cannot hold."""
+    data = text.encode()
+    (tmp_path / name).write_bytes(lzma.compress(data) if name.endswith(".xz") else data)
+    with pytest.raises(DataError, match=told) as caught:
+        read_frames(tmp_path / name)
+    assert str(caught.value).startswith(f"{tmp_path / name}: ") and "\n" not in str(caught.value)
+    assert round(units.kcal / units.mol, 7) == 0.0433641
 
 
 def test_a_name_with_an_at_sign_is_a_name(folder, tmp_path):

@@ -140,7 +140,10 @@ def test_told_apart_by_the_spread_of_single_runs():
     near, far = spread([1.0, 2.0, 3.0]), spread([5.0, 6.0, 7.0])
     # The difference of two runs has a standard deviation of sqrt(2): 4 is more than twice that.
     assert readings.told_apart(near, far) and not readings.told_apart(near, spread([3, 4, 5]))
-    assert readings.told_apart(spread([1.0]), spread([1.1])), "without a spread, any difference"
+    # A single seed spreads as the other side's do, which makes sqrt(2) of it; two tell nothing.
+    assert readings.told_apart(near, spread([5.0])) and not readings.told_apart(near, spread([4.5]))
+    assert readings.told_apart(spread([5.0]), near) and not readings.told_apart(spread([4.5]), near)
+    assert not readings.told_apart(spread([1.0]), spread([9.0]))
 
 
 def test_the_assumed_reading_must_be_one():

@@ -1,7 +1,10 @@
 """The compiled loop against Keras's own fit, and what resuming must not change."""
 
+import random
+
 import numpy as np
 import pytest
+from conftest import STATISTICS
 
 from keras_models import catalogue
 from keras_models.backend import keras
@@ -60,6 +63,16 @@ def test_same_batches_same_weights_and_losses_as_keras_fit(
     # A schedule of Keras's is computed in float32, whatever its numbers.
     atol = 1e-11 if decay == "constant" else 1e-8
     np.testing.assert_allclose(ours.theta[0], flat_weights(model), rtol=1e-9, atol=atol)
+
+
+def test_a_seeded_model_leaves_the_caller_s_random_numbers_alone():
+    found = []
+    for build in (lambda: None, lambda: catalogue.build("eq2", STATISTICS, seed=0)):
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        build()
+        found.append((random.random(), np.random.random_sample()))  # noqa: NPY002
+    assert found[0] == found[1]
 
 
 def test_same_seed_same_bits_other_seed_other_bits(au6, statistics):

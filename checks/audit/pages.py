@@ -27,6 +27,8 @@ from reproduction.show.metrics import SIGNIFICANCE, compare
 from reproduction.show.tables import fill
 
 README_ROWS = {
+    "Behler (10, 10, 10), Amp": ("table1/behler-10-10-10", "energy_rmse", 1.0),
+    "Graph network, Eq. 10, 11": ("section6/gnn", "energy_rmse", 1.0),
     "Eq. 3": ("table4/eq3", "energy_rmse", 1.0),
     "Eq. 2": ("table4/eq2", "energy_rmse", 1.0),
     "Eq. 4": ("table4/eq4", "energy_rmse", 1.0),
@@ -65,13 +67,21 @@ def told_apart(a: list[float], b: list[float]) -> int | None:
     return sign if p < SIGNIFICANCE else 0
 
 
+def judged(numbers: Numbers, key: tuple[str, str, str]) -> list[float]:
+    """Values that verdicts rest on: of the row's repetition on several trajectories, if any."""
+    row, *rest = key
+    again = next((e.id for e in EXPERIMENTS.values() if e.repeats == row), row)
+    found = numbers.get((again, *rest), {})
+    return list((found if len(found) > 1 else numbers.get(key, {})).values())
+
+
 def wrong_statistics(evidence: Evidence, numbers: Numbers) -> tuple[int, list[str]]:
     """Number of means and deviations that verdicts are based on, and messages on wrong ones."""
     keys = dict.fromkeys(tuple(key) for claim in CLAIMS for key in claim.needs)
     faults, total = [], 0
     for key in keys:
-        values = list(numbers.get(key, {}).values())
-        theirs = evidence.spread(*key)
+        values = judged(numbers, key)
+        theirs = evidence.judged_spread(*key)
         if not values or theirs is None:
             faults.append(f"{' '.join(key)}: not in metrics.csv, and a verdict needs it")
             total += 2
@@ -97,7 +107,7 @@ def wrong_comparisons(numbers: Numbers) -> tuple[int, list[str]]:
     )
     faults = []
     for a, b in pairs:
-        values = [list(numbers.get(key, {}).values()) for key in (a, b)]
+        values = [judged(numbers, key) for key in (a, b)]
         if not all(values):
             faults.append(f"{' '.join(a)} or {' '.join(b)}: not in metrics.csv")
         elif told_apart(*values) != compare(*values):
@@ -150,8 +160,8 @@ def difference(old: str, new: str) -> str:
 
 def wrong_pages(root: Path, evidence: Evidence) -> tuple[int, list[str]]:
     """Number of generated pages, and messages on those that differ from the committed files."""
-    tables, judged = all_tables(evidence), verdicts(CLAIMS, evidence)
-    blocks = documents.blocks(evidence, tables, judged)
+    tables, found = all_tables(evidence), verdicts(CLAIMS, evidence)
+    blocks = documents.blocks(evidence, tables, found)
     made = {}
     for path in documents.documents(root):
         made[path] = fill(path.read_text(encoding="utf-8"), blocks)
@@ -162,7 +172,7 @@ def wrong_pages(root: Path, evidence: Evidence) -> tuple[int, list[str]]:
         for name in blocks
         if f"<!-- {name}:begin" not in text and not name.startswith("claims-")
     ]
-    made[root / "results" / page.NAME] = page.render(evidence, tables, judged)
+    made[root / "results" / page.NAME] = page.render(evidence, tables, found)
     for path, text in made.items():
         there = path.read_bytes() if path.is_file() else b""
         if there != text.encode("utf-8"):
@@ -193,10 +203,10 @@ def audit(root: Path) -> Part:
         part.faults.append(f"pages cannot be made: {error}")
         part.sentence = "The pages cannot be generated from the stored results."
         return part
-    judged = verdicts(CLAIMS, evidence)
-    part.details = {"verdicts": {str(v.claim.number): v.status for v in judged}}
+    verdict_of = verdicts(CLAIMS, evidence)
+    part.details = {"verdicts": {str(v.claim.number): v.status for v in verdict_of}}
     said = "Pages are what the numbers give" if part.good else "Pages are not what the numbers give"
     part.sentence = f"{said}: {', '.join(f'{found} {what}' for what, found, *_ in part.lines)}."
     if part.good:
-        part.sentence += f" {summary(judged)}."
+        part.sentence += f" {summary(verdict_of)}."
     return part

@@ -17,6 +17,7 @@ from checks.audit.report import Part
 from data_gen.dataset import Dataset
 from data_gen.dynamics import run_dynamics
 from data_gen.errors import DataError
+from data_gen.sources import FileSettings
 from reproduction.sections import EXPERIMENTS, SOURCES
 
 NAME = "au6"
@@ -45,9 +46,12 @@ def wrong_emt(results: Path) -> tuple[int, list[str]]:
     """Number of frames in results/data, and messages on those whose energy is not EMT's.
 
     The positions are float32; the resulting uncertainty of energies follows from EMT's forces.
+    Data that come from a file, such as those of density functional theory, are left out.
     """
     faults, total = [], 0
     for path in sorted((results / "data").glob("*.npz")):
+        if path.stem in SOURCES and isinstance(SOURCES[path.stem].origin, FileSettings):
+            continue
         with np.load(path) as stored:
             kept = dict(stored)
         for frame, x in zip(kept["frames"], kept["positions"], strict=True):

@@ -14,7 +14,7 @@ Shapes: W weights of the model as one flat vector; A atoms and S structures of a
 
 import math
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sized
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -56,7 +56,7 @@ class EdgeState:
         curve_steps: (C,), the steps after which errors were measured.
         curve: (C, 2, 2), RMSE of E per atom (eV) and F (eV/Å): in the batches of training since the
             last measurement, each with the weights before its step; and on the validation block
-            with the average weights.
+            with the average weights. NaN for E with a weight of 0, as its constant is arbitrary.
         step: number of steps done.
         lowest, best_step: score and step of ``best``; infinite and 0 before there is one.
         seconds: processor time of training steps, without compilation and measurements.
@@ -265,7 +265,7 @@ class EdgeLoop:
         return batches, (int(atoms) + 1, max(1, int(rows)), max(map(len, batches)) + 1)
 
     def errors(self, theta) -> np.ndarray:
-        """RMSE on the validation block: E per atom (eV) and F (eV/Å); NaN without any."""
+        """RMSE on the validation block: E per atom (eV), F (eV/Å); NaN without any or a weight."""
         data = self.validation
         if data is None:
             return np.full(2, np.nan)
@@ -281,7 +281,11 @@ class EdgeLoop:
             known = labels.known.numpy() > 0
             force_off = (forces - labels.forces.numpy())[known]
             squares += [(off**2).sum(), (force_off**2).sum()]
-        return _rmse(squares, np.array([len(data), data.components]))
+        return _rmse(squares, np.array([self.energies_in(data), data.components]))
+
+    def energies_in(self, frames: Sized) -> int:
+        """Number of energies that errors are measured of; 0 if their constant is arbitrary."""
+        return len(frames) if self.settings.energy_weight else 0
 
     def score(self, errors: np.ndarray) -> float:
         """Loss on the validation block, up to a factor, with the weights of the last step.
@@ -347,7 +351,8 @@ def train_steps(
         state = replace(
             state,
             **dict(zip(("theta", "first_moment", "second_moment", "average"), arrays, strict=True)),
-            sums=state.sums + np.array([squares[0], len(chosen), squares[1], components]),
+            sums=state.sums
+            + np.array([squares[0], loop.energies_in(chosen), squares[1], components]),
             step=step,
             seconds=state.seconds + time.process_time() - begin,
         )

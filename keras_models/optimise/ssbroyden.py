@@ -200,7 +200,7 @@ def minimise(
         found = line_search(counted, x, f, g, p, first_step) if g @ p < 0.0 else None
         if found is None:
             if inverse is None:
-                state = replace(state, stuck=True)
+                state = replace(state, loss=f, stuck=True)
                 break
             inverse = None  # try along the gradient before giving up
             continue

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from reproduction.sections.s4_energy import EQ2_ROW, EQ4_ROW, EQ5_ROW
 from reproduction.sections.trivial import with_trivial
-from reproduction.show.checks import Lower, Times
+from reproduction.show.checks import Lower
 from reproduction.show.claims import Claim
 from reproduction.show.evidence import TRIVIAL
+from reproduction.show.limits import Times
 from reproduction.show.metrics import with_spread
 from reproduction.show.rules import CLEAR, MUCH, energy
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, ratio
@@ -81,7 +82,7 @@ TABLES = (appendix_b,)
 CLAIMS = (
     Claim(
         44,
-        "appendix-b/unit-range",
+        "appendix-b/(0,1) trains poorly",
         "Appendix B",
         "we also tested normalization to (0,1), and as expected, it leads to very poor training "
         "of neural networks",
@@ -103,7 +104,7 @@ CLAIMS = (
     ),
     Claim(
         45,
-        "appendix-b/diagonal",
+        "appendix-b/zeros lose their meaning",
         "Appendix B",
         "C2 = 0 has a special meaning and standardization destroys it",
         "What is destroyed is missed: with the zeros kept, or the diagonal left out, test errors "
@@ -118,7 +119,7 @@ CLAIMS = (
     ),
     Claim(
         46,
-        "appendix-b/inverse",
+        "appendix-b/1/R is better than R",
         "Appendix B",
         "We are inverting R because ... we want to emphasize smaller R",
         "It pays: Eq. 2, 4 and 5 have lower test errors on 1/R than on R.",

@@ -1,6 +1,6 @@
 """Beyond the report: tables of large crystals and calls, as measured by ``make benchmark``."""
 
-from reproduction.sections.beyond_speed import NOT_MEASURED, benchmark
+from reproduction.sections.beyond_speed import NOT_MEASURED, benchmark, measured_at
 from reproduction.show.evidence import Evidence
 from reproduction.show.tables import Table
 
@@ -40,6 +40,7 @@ def scale(evidence: Evidence) -> Table:
             "them. Each call is at new positions, and of a few calls the fastest counts. With the "
             "list: it is made anew for the call, instead of once in many steps of dynamics. asap3 "
             "is written in C++; ASE's EMT is only asked for the smaller crystals."
+            f"{measured_at(found)}"
         )
     columns = (
         "model",
@@ -72,7 +73,7 @@ def small(evidence: Evidence) -> Table:
         note = (
             f"Energy and forces at new positions each time, on one core of {found['processor']}, "
             f"without a GPU.{_series(found['small'])} The compiled function is called from Python, "
-            "too. NVE at 300 K."
+            f"too. NVE at 300 K.{measured_at(found)}"
         )
     columns = ("calculator", "ms a call", "compiled function, ms", "ratio", "NVE, atom-steps/s")
     title = "A call of an ASE calculator on a cluster"

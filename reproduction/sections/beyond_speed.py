@@ -4,7 +4,7 @@ import json
 
 from reproduction.show.tables import Evidence, Table
 
-NOT_MEASURED = "`make benchmark` has not been run yet."
+NOT_MEASURED = "`make benchmark ARGS=--keep` has not been run yet."
 # Epochs of Eq. 2 that scripts/benchmark.py measures a second time, among the other models.
 TWICE = {
     "compiled epoch, unique pairs": "ms_an_epoch_1_lane",
@@ -18,6 +18,14 @@ def benchmark(evidence: Evidence, name: str) -> dict:
     return json.loads(path.read_text()) if path and path.is_file() else {}
 
 
+def measured_at(found: dict) -> str:
+    """When a benchmark was run, and on which commit; empty for those that do not say."""
+    if "provenance" not in found:
+        return ""
+    changed = ", with uncommitted changes" * found["provenance"]["uncommitted_changes"]
+    return f" Measured on {found['date']} at commit {found['provenance']['commit'][:7]}{changed}."
+
+
 def speed(evidence: Evidence) -> Table:
     """Table of an epoch of Eq. 2 in several implementations, from scripts/benchmark.py."""
     found = benchmark(evidence, "benchmark.json")
@@ -27,7 +35,7 @@ def speed(evidence: Evidence) -> Table:
     if times:
         note = (
             f"Measured in one run on {found['cores']} cores of {found['processor']}, without a "
-            f"GPU: the fastest of five epochs after a first one.{_twice(found)}"
+            f"GPU: the fastest of five epochs after a first one.{_twice(found)}{measured_at(found)}"
         )
     return Table(
         "speed",
@@ -76,6 +84,7 @@ def behler_speed(evidence: Evidence) -> Table:
             f"{found['processor']}, Amp with its "
             f"{'Fortran module' if found['amp'] == 'fortran' else 'Python code'}. "
             f"Amp's hand-over of the derivatives before its first step on forces: {parts}."
+            f"{measured_at(found)}"
         )
     columns = ("row", "Amp, ms", "twin, ms", "times as fast", "twin's fingerprints, s, once")
     title = "A pass over the data: Amp and its Keras twin"

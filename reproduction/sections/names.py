@@ -11,6 +11,8 @@ EQ9 = "table5/eq9-9000"
 # Section 6
 GRAPH, GRAPH_LONGER = "section6/gnn", "beyond/gnn-longer"
 DISTANCE_GRAPH = "beyond/distance-graph"
+# The trivial baseline of Au6's rows over trajectories
+TRIVIAL_AGAIN = "beyond/trivial-table4-trajectories"
 # Beyond the report
 GRADIENT = "beyond/eq2-gradient"
 CORRELATION = "beyond/correlation-au6"

@@ -29,11 +29,11 @@ PT8AU2_HEIGHTS = {
     )
     for height in GOLD_HEIGHTS
 }
-# The report's data, and four trajectories with other initial velocities; with seed 3 the cluster
-# comes apart.
+# The report's data, and trajectories with other initial velocities; with seed 3 the cluster comes
+# apart.
 AU6_TRAJECTORIES = (
     AU6,
-    *(DataSource(f"au6-seed{k}", DynamicsSettings(seed=k)) for k in (1, 2, 4, 5)),
+    *(DataSource(f"au6-seed{k}", DynamicsSettings(seed=k)) for k in (1, 2, 4, 5, 6, 7, 8, 9, 10)),
 )
 # Clusters cut from gold in other ways. The second piece with 11 bonds loses an atom.
 AU6_STARTS = (

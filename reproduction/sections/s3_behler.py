@@ -8,15 +8,9 @@ from reproduction.engine.experiment import DataSource, Experiment
 from reproduction.sections.names import LARGE, MIDDLE, SMALL
 from reproduction.sections.s2_data import AU6, PT8AU2, PT8AU2_HOT
 from reproduction.sections.trivial import with_trivial
-from reproduction.show.checks import (
-    AsPrinted,
-    AtMost,
-    Lower,
-    generalises,
-    overfits,
-    overfits_strongly,
-)
+from reproduction.show.checks import AsPrinted, Lower, generalises, overfits, overfits_strongly
 from reproduction.show.claims import Claim
+from reproduction.show.limits import AtMost
 from reproduction.show.rules import (
     BASELINE,
     CLEAR,
@@ -201,7 +195,7 @@ TABLES = (table1, table2, table3)
 CLAIMS = (
     Claim(
         1,
-        "table1/numbers",
+        "table1/Table 1's numbers",
         "3.3, Table 1",
         "Training and test losses of Behler model on Au6 dataset: 0.08 / 0.09, 0.04 / 0.04, "
         "0.01 / 0.30 eV",
@@ -212,7 +206,7 @@ CLAIMS = (
     ),
     Claim(
         2,
-        "table1/5-5-underfits",
+        "table1/(5, 5) underfits",
         "3.3, Table 1",
         "The (5,5) model is underfitting",
         f"Its test error is less than {CLEAR:g} times its training error, and the training error "
@@ -222,7 +216,7 @@ CLAIMS = (
     ),
     Claim(
         3,
-        "table1/50-25-10-10-overfits",
+        "table1/(50, 25, 10, 10) overfits",
         "3.3, Table 1",
         "The (50,25,10,10) is too expressive and overfitting",
         f"Its test error is at least {CLEAR:g} times its training error, and higher than that of "
@@ -233,7 +227,7 @@ CLAIMS = (
     ),
     Claim(
         4,
-        "table1/10-10-10-optimal",
+        "table1/(10, 10, 10) is best",
         "3.3, Table 1",
         "The (relatively) optimal MLP has hidden layers of shape (10,10,10)",
         "Its test error is lower than that of each of the other two.",
@@ -242,7 +236,7 @@ CLAIMS = (
     ),
     Claim(
         5,
-        "figure3/no-outliers",
+        "figure3/no outliers",
         "3.3, Figure 3",
         "There are no outliers or apparent systematic errors",
         f"Of (10,10,10), on training and test part: the largest error is at most {OUTLIER:g} RMSE, "
@@ -261,7 +255,7 @@ CLAIMS = (
     ),
     Claim(
         6,
-        "table2/numbers",
+        "table2/Table 2's numbers",
         "3.4, Table 2",
         "Training and test losses of Behler model on Pt8Au2 dataset; training E only",
         PRINTED,
@@ -271,7 +265,7 @@ CLAIMS = (
     ),
     Claim(
         7,
-        "table2/lines-1-3-overfit",
+        "table2/lines 1 and 3 overfit",
         "3.4, Table 2",
         "Lines 1 and 3 are overfitting",
         f"Their test errors are at least {CLEAR:g} times their training errors.",
@@ -280,7 +274,7 @@ CLAIMS = (
     ),
     Claim(
         8,
-        "table2/more-samples",
+        "table2/more samples help",
         "3.4, Table 2",
         "[Lines 1 and 3] are solved by increasing the number of samples",
         "With ten times the samples (line 2 after 1, line 4 after 3) the test error is lower, and "
@@ -294,7 +288,7 @@ CLAIMS = (
     ),
     Claim(
         9,
-        "table2/line-2-underfits",
+        "table2/line 2 underfits",
         "3.4, Table 2",
         "Line 2 is underfitting, and is solved by increasing the number of layers",
         f"Its test error is less than {CLEAR:g} times its training error, and with a third layer "
@@ -313,7 +307,7 @@ CLAIMS = (
     ),
     Claim(
         10,
-        "table3/numbers",
+        "table3/Table 3's numbers",
         "3.4, Table 3",
         "Training and test losses of Behler model on Pt8Au2 dataset; training E and F "
         "simultaneously",
@@ -324,7 +318,7 @@ CLAIMS = (
     ),
     Claim(
         11,
-        "table3/good-energy",
+        "table3/E is learned well",
         "3.4, Table 3",
         "In Table 3, line 2, we achieve good performance on E(X)",
         f"Its test error of E is at most {TOLERANCE:g} times the printed one (in part {WIDE:g}), "
@@ -341,7 +335,7 @@ CLAIMS = (
     ),
     Claim(
         12,
-        "table3/forces-overfit",
+        "table3/F overfits strongly",
         "3.4, Table 3",
         "F is consistently strongly overfitting",
         f"In both lines F's test error is at least {MUCH:g} times its training error; in part "

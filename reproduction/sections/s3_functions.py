@@ -60,7 +60,7 @@ TABLES = (functions,)
 CLAIMS = (
     Claim(
         47,
-        "section4.5/outperforms-either-set",
+        "section4.5/beats Behler with Amp 0.6.1, too",
         "4.5 and 7",
         "outperforming both the Behler and the Graph Neural Network models",
         "With the default functions of Amp 0.6.1, too, (10,10,10) has a higher test error than "

@@ -4,20 +4,13 @@ from dataclasses import replace
 
 from keras_models.settings import AdamSettings
 from reproduction.engine.experiment import Experiment
-from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, EQ9, GRADIENT
+from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, EQ9, GRADIENT, TRIVIAL_AGAIN
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import literal
 from reproduction.sections.trivial import with_trivial
-from reproduction.show.checks import (
-    AsGood,
-    AsPrinted,
-    AtLeast,
-    AtMost,
-    Lower,
-    Times,
-    overfits_slightly,
-)
+from reproduction.show.checks import AsGood, AsPrinted, Lower, overfits_slightly
 from reproduction.show.claims import Claim
+from reproduction.show.limits import AtLeast, AtMost, Times, TimesRelative
 from reproduction.show.reported import reported
 from reproduction.show.rules import (
     BASELINE,
@@ -26,6 +19,7 @@ from reproduction.show.rules import (
     PRINTED,
     PRINTED_WRONG,
     TOLERANCE,
+    energy,
     force,
     printed,
     seconds,
@@ -172,7 +166,7 @@ TABLES = (table5,)
 CLAIMS = (
     Claim(
         27,
-        "section5.1/eq7",
+        "section5.1/Eq. 7 as printed",
         "5.1",
         "Replacing f, g, h with MLP's and removing unnecessary terms, we get [Eq. 7]",
         f"Eq. 7 as printed has a test error that is shown to be at most {TOLERANCE:g} times that "
@@ -183,17 +177,18 @@ CLAIMS = (
     ),
     Claim(
         28,
-        "table5/numbers",
+        "table5/Table 5's numbers",
         "5.2, Table 5",
         "Performance of manybody expansion models on F(X) data",
         PRINTED,
-        PRINTED_WRONG,
+        f"{PRINTED_WRONG}; the inputs were chosen by the training errors, which so say less than "
+        "the test errors",
         (AsPrinted("table5"),),
         f"{BASELINE} {OTHER_INPUTS}",
     ),
     Claim(
         29,
-        "table5/best-unsatisfactory",
+        "table5/Eq. 9 is best, but poor",
         "5.2",
         "we are unable to achieve a satisfactory loss on the F(X) dataset ... the best achieved "
         'is 0.12, using the "cheating" model Eq. 9',
@@ -209,19 +204,19 @@ CLAIMS = (
     ),
     Claim(
         30,
-        "table5/perfect-expected",
+        "table5/F should be nearly perfect",
         "5.2",
         'as ... we are "cheating", an almost perfect accuracy is to be expected',
         "The report's own cheating model, Eq. 9, has a test error of at most "
         f"1/{MUCH:g} of that of zero forces.",
         "the expectation were of the form alone: F = -dE/dX of the same form is almost perfect "
         "(claim 33)",
-        (AtMost(force(EQ9), 1 / MUCH, of=force("beyond/trivial-table5")),),
+        (AtMost(force(EQ9), 1 / MUCH, of=force(TRIVIAL_AGAIN)),),
         f"It was judged on our gradient model, and is about the report's. {OTHER_INPUTS}",
     ),
     Claim(
         31,
-        "table5/longer",
+        "table5/F takes longer",
         "5.2",
         "training F requires much longer training time (hours instead of minutes) compared to E",
         f"Eq. 9 trains at least {MUCH:g} times as long as each model of Table 4; in part "
@@ -233,7 +228,7 @@ CLAIMS = (
     ),
     Claim(
         32,
-        "table5/overfits-slightly",
+        "table5/F overfits slightly",
         "5.2",
         "overfitting slightly all the way",
         f"In every row of Table 5 the test error is above the training error, and less than "
@@ -244,7 +239,7 @@ CLAIMS = (
     ),
     Claim(
         33,
-        "table5/difficult",
+        "table5/F is difficult to learn",
         "5.2 and 3.4",
         "It is possible that F is simply difficult to learn",
         "Eq. 2 with the report's widths and data, trained on E and F, does no better than the "
@@ -254,6 +249,22 @@ CLAIMS = (
             AtLeast(
                 force(GRADIENT), printed(force(EQ9)) / TOLERANCE, wide=printed(force(EQ9)) / MUCH
             ),
+        ),
+    ),
+    Claim(
+        51,
+        "table5/F is learned worse than E",
+        "5.2",
+        "on the same dataset (same X), training F ... produce much poorer results",
+        "Relative to what costs nothing (forces of zero, the mean of training energies), the best "
+        f"model of F, Eq. 9, has at least {CLEAR:g} times the test error of each of Eq. 2, 4 and "
+        "5.",
+        "Eq. 9 were trained too briefly: it has the report's epochs",
+        tuple(
+            TimesRelative(
+                force(EQ9), force(TRIVIAL_AGAIN), energy(row), energy(TRIVIAL_AGAIN), CLEAR
+            )
+            for row in (EQ2, EQ4, EQ5)
         ),
     ),
 )

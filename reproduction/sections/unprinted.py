@@ -179,7 +179,9 @@ def evidence_table(evidence: Evidence) -> Table:
         tuple(rows),
         "A setting, and below it its readings. Mean ± standard deviation over seeds, of a sum for "
         "each seed. Told apart: the sums over all numbers differ by more than twice the standard "
-        "deviation of a difference between two runs. A factor of 1.5 in one number adds 0.16. A "
+        "deviation of a difference between two runs; a single seed is taken to spread as the "
+        "closest reading's, and tells nothing beside another. A factor of 1.5 in one number adds "
+        "0.16. A "
         f"number that is further off than a factor of {CAP:g} counts as that.",
     )
 

@@ -42,7 +42,7 @@ class Claim:
 
     Attributes:
         number: in the report's order; identifies the claim everywhere.
-        id: section or table, and a name.
+        id: section or table, and a name in a few words.
         section: of the report.
         quote: the report's words.
         rule: the checks in words; if there are none, why nothing can be measured.
@@ -61,6 +61,11 @@ class Claim:
     why_changed: str = ""
 
     @property
+    def name(self) -> str:
+        """The id's few words, for lists."""
+        return self.id.partition("/")[2]
+
+    @property
     def needs(self) -> tuple[Key, ...]:
         """Keys of the numbers that the rule uses, each once."""
         return tuple(dict.fromkeys(key for check in self.checks for key in check.needs))
@@ -73,11 +78,19 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judged claim: its status, and the numbers behind it in one sentence."""
+    """A judged claim.
+
+    Attributes:
+        claim: what is judged.
+        status: one of :data:`STATUSES`.
+        numbers: those behind it, in one sentence.
+        repeated: some of them are of rows repeated on several trajectories.
+    """
 
     claim: Claim
     status: str
     numbers: str
+    repeated: bool = False
 
     @property
     def wrong(self) -> str:
@@ -97,9 +110,13 @@ class Verdict:
             text += f", by another rule: {rule}"
         why = self.claim.why_changed
         if not why and status != self.status:
-            why = (
-                "The rule is the same. What is not told apart counts neither for nor against it "
-                "now, and numbers are over five trajectories where there are any."
+            why = "The rule is the same."
+            if self.status == CANNOT_BE_TOLD:
+                why += " What is not told apart counts neither for nor against it now."
+            why += (
+                " Numbers are over several trajectories now."
+                if self.repeated
+                else " The numbers are of other runs."
             )
         return f"{text.rstrip('.')}. {why}".strip()
 
@@ -115,7 +132,8 @@ def verdict(claim: Claim, evidence: Evidence) -> Verdict:
     findings = [check.judge(evidence) for check in claim.checks]
     scores = [score for finding in findings for score in finding.scores]
     worst, best = (_status([getattr(s, end) for s in scores]) for end in ("low", "high"))
-    return Verdict(claim, worst if worst == best else CANNOT_BE_TOLD, sentence(findings))
+    status = worst if worst == best else CANNOT_BE_TOLD
+    return Verdict(claim, status, sentence(findings), evidence.repeated(claim.rows))
 
 
 def _status(scores: Sequence[float]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_gen.files import write_text
+from reproduction.sections.names import GRAPH, MIDDLE
 from reproduction.show import claims
 from reproduction.show.claims import Verdict
 from reproduction.show.evidence import Evidence
@@ -65,27 +66,39 @@ def _link(one: Verdict, page: str = CLAIMS_PAGE) -> str:
 
 
 def verdict_counts(judged: Sequence[Verdict]) -> str:
-    """Table of verdicts with the claims that got them."""
+    """Table of verdicts with the claims that got them, and the names of those that failed."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for one in judged:
         numbers[one.status].append(one.claim.number)
     counts = claims.counts(judged)
     rows = [(status, str(n), ranges(numbers[status])) for status, n in counts.items()]
-    return _rows(("verdict", "claims", "which"), rows)
+    table = _rows(("verdict", "claims", "which"), rows)
+    return "\n\n".join(filter(None, [table, not_reproduced(judged)]))
+
+
+def not_reproduced(judged: Sequence[Verdict]) -> str:
+    """A sentence that names the claims that are not reproduced; empty if all are."""
+    failed = [one.claim for one in judged if one.status == claims.NOT_REPRODUCED]
+    said = "; ".join(f"{claim.name} ({claim.number})" for claim in failed)
+    return f"Not reproduced: {said}." if failed else ""
 
 
 def headline_energy(evidence: Evidence) -> str:
-    """Short form of Table 4: training and test error beside the report's."""
+    """Errors of E of the three approaches beside the report's: the best of Table 1, Table 4, 6."""
     printed = reported()
     rows, shown = [], []
-    for model in (3, 2, 4, 5):
-        cells = [f"Eq. {model}"]
-        shown.append(f"table4/eq{model}")
+    for row, label in (
+        (MIDDLE, "Behler (10, 10, 10), Amp"),
+        *((f"table4/eq{k}", f"Eq. {k}") for k in (3, 2, 4, 5)),
+        (GRAPH, "Graph network, Eq. 10, 11"),
+    ):
+        cells = [label]
+        shown.append(row)
         for split in ("train", "test"):
-            key = (shown[-1], split, "energy_rmse")
-            cells += [printed[key], with_spread(evidence.spread(*key))]
+            key = (row, split, "energy_rmse")
+            cells += [printed.get(key, ""), with_spread(evidence.spread(*key))]
         rows.append(tuple(cells))
-    rows.append(_trivial_cells("Mean of training E", "energy_rmse", evidence, shown[0], 1.0))
+    rows.append(_trivial_cells("Mean of training E", "energy_rmse", evidence, MIDDLE, 1.0))
     columns = ("RMSE of E, eV", "train, report", "here", "test, report", "here")
     return _with_outliers(_rows(columns, rows), evidence, shown, "energy", 1.0)
 
@@ -154,13 +167,14 @@ def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:
     rows = [
         (
             _link(one, ""),
+            one.claim.name,
             one.claim.section,
             one.status,
             "" if old.get(one.claim.number, one.status) == one.status else old[one.claim.number],
         )
         for one in judged
     ]
-    lines = [_rows(("claim", "section", "verdict", "in 0.1.0, where another"), rows)]
+    lines = [_rows(("claim", "in short", "section", "verdict", "in 0.1.0, where another"), rows)]
     for one in judged:
         found = [
             f"[{TABLES[name]}]({PAGES[name]}.md)"

@@ -150,9 +150,17 @@ class Evidence:
 
         If the row was repeated on several trajectories, those of the repetition; else its own.
         """
+        again = self._again(experiment, split, metric)
+        return self.metrics.by_seed(again or experiment, split, metric)
+
+    def _again(self, experiment: str, split: str, metric: str) -> str:
+        """The row that repeats another on several trajectories; empty without such numbers."""
         again = self._repeats.get(experiment, "")
-        found = self.metrics.by_seed(again, split, metric)
-        return found if len(found) > 1 else self.metrics.by_seed(experiment, split, metric)
+        return again if len(self.metrics.by_seed(again, split, metric)) > 1 else ""
+
+    def repeated(self, experiments: Iterable[str]) -> bool:
+        """Whether one of some rows was repeated on several trajectories."""
+        return any(row in self._repeats for row in experiments)
 
     def judged_spread(self, experiment: str, split: str, metric: str) -> Spread | None:
         """Spread over seeds of the values of :meth:`judged`; None if there are none."""
@@ -168,8 +176,7 @@ class Evidence:
         row = self.experiments.get(experiment)
         if row is None:
             return []
-        again = self._repeats.get(experiment, "")
-        if again and values == self.metrics.by_seed(again, split, metric):
+        if again := self._again(experiment, split, metric):
             row = self.experiments[again]
         for one in self.baselines(row):
             found = self.metrics.by_seed(one.id, split, metric)

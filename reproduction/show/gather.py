@@ -136,6 +136,8 @@ def _origins(runs: dict[int, dict]) -> dict[str, dict]:
             "data_sha256": run["data_sha256"],
             "code_sha256": run["code_sha256"],
             "ended": run["ended"],
+            # Of Amp's: such a run is not the seed's own, as its optimiser began again.
+            **({"resumed": run["resumed"]} if run.get("resumed") else {}),
             "seconds_of_group": round(run["seconds_of_group"], 1),
             "threads": run["threads"],
             **run["provenance"],

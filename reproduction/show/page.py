@@ -216,8 +216,8 @@ def data(evidence: Evidence) -> list[Data]:
     rows: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for experiment, runs in evidence.provenance.items():
         known = evidence.experiments.get(experiment)
-        name = known.dataset if known else "?"
-        for run in runs.values():
+        for seed, run in runs.items():
+            name = known.of_seed(int(seed)).dataset if known else "?"
             rows[name, run["data_sha256"]][experiment] = None
     return [Data(*key, tuple(of)) for key, of in rows.items()]
 

@@ -138,9 +138,15 @@ def closest(evidence: Evidence, setting: Setting, of: str = "train") -> str | No
 
 
 def told_apart(a: Spread, b: Spread) -> bool:
-    """Whether a run with one reading differs from one with another by more than seeds do."""
-    both = [0.0 if math.isnan(s.std) else s.std**2 for s in (a, b)]
-    return abs(a.mean - b.mean) > TOLD * sum(both) ** 0.5
+    """Whether a run with one reading differs from one with another by more than seeds do.
+
+    A single seed is taken to spread as the other reading's do; two single ones tell nothing.
+    """
+    known = [s.std for s in (a, b) if not math.isnan(s.std)]
+    if not known:
+        return False
+    both = [known[0] if math.isnan(s.std) else s.std for s in (a, b)]
+    return abs(a.mean - b.mean) > TOLD * math.hypot(*both)
 
 
 def nearest(

@@ -34,11 +34,14 @@ LITTLE, SOME = 0.1, 0.5
 CORRELATED, WEAKLY_CORRELATED = 0.5, 0.1
 
 PRINTED = (
-    f"Every number within {TOLERANCE:g} times the printed one, either way; in part {WIDE:g}. A "
-    "model that does not beat the trivial baseline meets none."
+    f"Every mean within {TOLERANCE:g} times what rounds to the printed number, either way; in part "
+    f"{WIDE:g}. A model that is not shown to beat the trivial baseline meets none."
 )
 # Why all rules on printed numbers have changed.
-BASELINE = "A model that does no better than the trivial baseline could meet a number."
+BASELINE = (
+    "A model that does no better than the trivial baseline could meet a number, and a number with "
+    "one digit counted as exact."
+)
 PRINTED_WRONG = "the settings that the report does not print are others than the assumed ones"
 
 
@@ -68,6 +71,17 @@ def seconds(experiment: str) -> Key:
 def printed(key: Key) -> float:
     """The number that the report prints for a key."""
     return float(reported()[key])
+
+
+def factor_off(key: Key, value: float) -> float:
+    """Factor between a value and the nearest one that rounds to the printed number; at least 1.
+
+    Some are printed with one digit: "0.1" stands for 0.05 to 0.15.
+    """
+    text = reported()[key]
+    half = 0.5 * 10.0 ** -len(text.partition(".")[2])
+    low, high = float(text) - half, float(text) + half
+    return max(1.0, low / value, value / high)
 
 
 class Score(NamedTuple):
@@ -155,6 +169,31 @@ def unit(key: Key) -> str:
 def part(key: Key) -> str:
     """Text that marks a number as one of the training part; empty for the test part."""
     return " in training" if key.split == "train" else ""
+
+
+# Names of metrics for readers.
+WORDS = {
+    "energy_rmse": "RMSE",
+    "energy_max": "largest error",
+    "energy_bias": "mean error",
+    "energy_slope": "slope of the error against E",
+    "atom_unexplained": "variance of EMT's atom energies left unexplained",
+    "g2_unexplained": "variance of Behler's radial functions left unexplained",
+    "g2_unexplained_before": "before training",
+    "g2_unexplained_inverse": "by 1/r alone",
+    "coordinates_next_correlation": "correlation of the coordinates with the next frame",
+    "distances_next_correlation": "correlation of the distances with the next frame",
+}
+
+
+def words(metric: str) -> str:
+    """Name of a metric for readers."""
+    return WORDS.get(metric, metric.replace("_", " "))
+
+
+def judged_values(evidence: Evidence, key: Key) -> list[float]:
+    """Values that verdicts are based on, see :meth:`Evidence.judged`."""
+    return list(evidence.judged(*key).values())
 
 
 @cache

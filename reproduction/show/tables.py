@@ -179,7 +179,7 @@ def behler_table(evidence: Evidence, name: str, title: str, note: str = STEPS_NO
     for experiment, row in zip(experiments, table.rows, strict=True):
         counts: dict[str, int] = {}
         for run in evidence.provenance.get(experiment.id, {}).values():
-            how = ENDINGS.get(run["ended"], run["ended"])
+            how = ENDINGS.get(run["ended"], run["ended"]) + ", resumed" * bool(run.get("resumed"))
             counts[how] = counts.get(how, 0) + 1
         ended = ", ".join(f"{how} ({n})" for how, n in sorted(counts.items()))
         rows.append((*row, ended or "-"))

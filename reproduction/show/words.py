@@ -14,7 +14,12 @@ OF_FIGURES = {
     4: ("figure4/", "section7/"),
     5: ("appendix-a/correlation",),
 }
-OF_THE_REPORT = ("table1", "table2", "table3", "table4", "table5", "section6", "appendix-")
+OF_THE_REPORT = (
+    *(f"table{k}" for k in range(1, 6)),
+    "section6",
+    "appendix-a",
+    "appendix-b",
+)
 TABLES = {
     **{f"table{k}": f"Table {k}" for k in range(1, 6)},
     "section6": "Section 6",
@@ -78,17 +83,14 @@ _FORCES_MATTER = ("why", "gradient")
 def about(claim: Claim, evidence: Evidence) -> tuple[str, ...]:
     """Names of the tables that a claim is about.
 
-    These are the report's table that it belongs to, and further tables of ours that its rule
-    reads; if it belongs to none of the report's, all tables that its rule reads.
+    These are the report's table that it belongs to, if any, and all others that its rule reads.
     """
     own = claim.id.split("/")[0]
     known = evidence.experiments
     read = dict.fromkeys(known[row].table for row in claim.rows if row in known)
     again = {row.repeats: row.table for row in known.values() if row.repeats}
     read |= dict.fromkeys(again[row] for row in claim.rows if row in again)
-    if not own.startswith(OF_THE_REPORT):
-        return tuple(read)
-    return (own, *(name for name in read if not name.startswith((own, *OF_THE_REPORT))))
+    return tuple(dict.fromkeys([*([own] if own in OF_THE_REPORT else []), *read]))
 
 
 def figure_numbers(claim: Claim) -> tuple[int, ...]:

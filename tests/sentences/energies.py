@@ -3,6 +3,7 @@
 import numpy as np
 
 from reproduction.sections.names import (
+    CORRELATION,
     DISTANCE_GRAPH,
     EQ2,
     EQ2_LONGER,
@@ -66,9 +67,12 @@ TABLE4 = {
     "fitted by linear least squares, has the same error.": lambda r: all(
         r.alike([E(EQ3, split), E(EQ3_LONGER, split), E(PAIR_FLOOR, split)], 1.1) for split in BOTH
     ),
-    "So the report's own trajectory must have been a tamer one; other first velocities alone do "
-    "not make it so, a smaller lattice constant does.": lambda r: (
-        min(r.values(E(PAIR_FLOOR, "train")) + r.values(again(PAIR_FLOOR)))
+    "The printed number has one digit, which leaves room for nearly as much; or the report's own "
+    "trajectory was a tamer one: other first velocities alone do not make it so, a smaller lattice "
+    "constant does.": lambda r: (
+        1 < r.mean(*E(PAIR_FLOOR, "train")) / 0.15 < 1.15
+        and r.printed(E(EQ3, "train")) == 0.1
+        and min(r.values(E(PAIR_FLOOR, "train")) + r.values(again(PAIR_FLOOR)))
         > 1.25 * r.printed(E(EQ3, "train"))
         and r.mean(*E(on_start(PAIR_FLOOR, "au6-3.98"), "train"))
         < 1.25 * r.printed(E(EQ3, "train"))
@@ -129,14 +133,17 @@ ORDERED = {
 IN_TIME = "appendix-a/neighbours-in-time"
 _PARTS = ("random", "blocked")
 APPENDIX_A = {
-    "No flattery shows here (claims 42 and 43): no model is better on random frames than on blocks "
-    "with gaps around them by more than the spread over seeds can tell.": lambda r: (
+    "A random split does not measurably lower the test errors (claims 42 and 43): no model is "
+    "better on random frames than on blocks with gaps around them by more than the spread over "
+    "seeds can tell.": lambda r: (
         not any(r.lower(E(f"{stem}-random"), E(f"{stem}-blocked")) for stem in ORDERED)
     ),
-    "With frames so far apart in time there is little to remember: the mean of the two frames "
-    "nearest in time is off by about as much as E itself spreads, and by more than any of the "
-    "equations.": lambda r: (
-        r.mean(*E(f"{IN_TIME}-ordered")) > 0.8 * r.spread_of_data("au6-2000-500")
+    "Shapes of neighbouring frames are alike, their energies much less (data), so that there is "
+    "little to remember: the mean of the two frames nearest in time is off by about as much as E "
+    "itself spreads, and by more than any of the equations.": lambda r: (
+        r.mean(CORRELATION, "", "distances_next_correlation") > 0.8
+        and r.mean(CORRELATION, "", "energy_next_correlation") < 0.6
+        and r.mean(*E(f"{IN_TIME}-ordered")) > 0.8 * r.spread_of_data("au6-2000-500")
         and all(
             r.mean(*E(f"{IN_TIME}-{part}")) > r.mean(*E(f"{stem}-{part}"))
             for stem in ORDERED
@@ -170,7 +177,7 @@ APPENDIX_B = {
     "Eq. 4 suffers least.": lambda r: all(
         _to_table4(r, 4, how) < min(_to_table4(r, k, how) for k in (2, 5)) for how in _RANGES
     ),
-    "R in place of 1/R costs accuracy for Eq. 2, 4 and 5, over five trajectories (claim "
+    "R in place of 1/R costs accuracy for Eq. 2, 4 and 5, over several trajectories (claim "
     "46).": lambda r: all(
         r.lower(again(f"table4/eq{k}"), again(f"appendix-b/eq{k}-distances")) for k in (2, 4, 5)
     ),
@@ -229,7 +236,7 @@ LEARNED = {
 
 
 def again(row: str, rmse: str = "energy_rmse") -> Key:
-    """The same row over five trajectories."""
+    """The same row over several trajectories."""
     return Key(f"beyond/{row.split('/')[1]}-trajectories", "test", rmse)
 
 
@@ -239,11 +246,15 @@ def _relative(r: Results, key: Key) -> float:
 
 
 TRAJECTORIES = {
-    "At the report's epochs the spread of Eq. 2, 4 and 5 over trajectories is about as large as "
-    "that over first weights alone, and their means agree within a quarter.": lambda r: all(
-        0.5 < _relative(r, again(row)) / _relative(r, E(row)) < 2
-        and 0.75 < r.ratio(again(row), E(row)) < 1.25
-        for row in THREE
+    "At the report's epochs the errors of Eq. 2, 4 and 5 over trajectories, and their spreads, are "
+    "within a factor of two to three of those on one trajectory; trained longer, the errors agree "
+    "within a quarter.": lambda r: (
+        all(
+            1 / 3 < _relative(r, again(row)) / _relative(r, E(row)) < 3
+            and 0.5 < r.ratio(again(row), E(row)) < 2
+            for row in THREE
+        )
+        and all(0.75 < r.ratio(again(row), E(row)) < 1.25 for row in LONGER)
     ),
     "Eq. 3, trained longer, comes to the same error from any first weights, but to another one on "
     "another trajectory.": lambda r: (
@@ -251,9 +262,7 @@ TRAJECTORIES = {
     ),
     "Section 6's network is not shown to do better than the mean of the training energies on these "
     "trajectories, either.": lambda r: (
-        not r.lower(
-            again(GRAPH), Key("beyond/trivial-appendix-b-trajectories", "test", "energy_rmse")
-        )
+        not r.lower(again(GRAPH), again("beyond/trivial-appendix-b"))
     ),
 }
 

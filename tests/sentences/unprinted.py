@@ -2,9 +2,12 @@
 
 from reproduction.sections.names import (
     EQ2,
+    EQ2_LONGER,
     EQ3,
     EQ4,
+    EQ4_LONGER,
     EQ5,
+    EQ5_LONGER,
     EQ9,
     GRAPH,
     LARGE,
@@ -62,6 +65,14 @@ def _there(r: Results, number: int) -> str:
     return verdict(BY_NUMBER[number], as_moved(r.committed)).status
 
 
+def turns_round(r: Results) -> bool:
+    """Of Behler's model with the older functions and Eq. 2, 4 and 5."""
+    behler = E(older(TWIN_OF[MIDDLE]))
+    return all(r.lower(behler, E(row)) for row in (EQ2, EQ4, EQ5)) and all(
+        r.lower(E(row), behler) for row in (EQ2_LONGER, EQ4_LONGER, EQ5_LONGER)
+    )
+
+
 def _worst_force(r: Results) -> float:
     """Largest test error of F of all starts and choices of frames, where F was trained."""
     return max(
@@ -95,17 +106,16 @@ UNPRINTED = {
         _total(r, RMSE_OR_MSE, "mse-literal") < 0.7 * _total(r, RMSE_OR_MSE, "rmse-literal")
         and _total(r, RMSE_OR_MSE, "rmse") < 0.9 * _total(r, RMSE_OR_MSE, "mse-literal")
     ),
-    "With the default functions of Amp 0.6.1, the release of 2018, Behler's (10, 10, 10) has a "
-    "lower test error than Eq. 2, 4 and 5 at the report's epochs (claim 47).": lambda r: all(
-        r.lower(E(older(TWIN_OF[MIDDLE])), E(row)) for row in (EQ2, EQ4, EQ5)
-    ),
+    "With the default functions of Amp 0.6.1, the release of 2018, Behler's (10, 10, 10), trained "
+    "by second order as a twin, has a lower test error than Eq. 2, 4 and 5 at the report's epochs "
+    "(claim 47); trained longer, these have lower ones again (Table 4).": turns_round,
     "On Table 1 Amp itself comes about as far with them as its twins.": lambda r: all(
         r.alike([E(older(row), s), E(older(TWIN_OF[row]), s)], 1.5)
         for row in (SMALL, MIDDLE)
         for s in BOTH
     ),
     "The printed training errors are closer to the newer set, with Amp as with its twins, so the "
-    "report will have used that; release 0.6.1 would have turned its conclusion round.": lambda r: (
+    "report will have used that; release 0.6.1 could have turned its conclusion round.": lambda r: (
         closest(r.evidence, FUNCTIONS) == closest(r.evidence, AMPS_FUNCTIONS) == "1.0.1"
         and all(r.lower(E(older(TWIN_OF[MIDDLE])), E(row)) for row in (EQ2, EQ4, EQ5))
     ),
@@ -173,12 +183,13 @@ UNPRINTED = {
     "With 25,000 frames both printed numbers would come out.": lambda r: all(
         1 / 1.5 < r.mean(*E(moved(LINES2[3]), s)) / r.printed(E(LINES2[3], s)) < 1.5 for s in BOTH
     ),
-    "Of the verdicts, claim 10's would fall to not reproduced, and those on claims 7, 8, 9 and 11 "
-    "would be left open by rows of one seed.": lambda r: (
-        r.verdict(10) == IN_PART
-        and _there(r, 10) == NOT_REPRODUCED
+    "Of the verdicts, claim 6's would rise to reproduced in part, claim 10's fall to not "
+    "reproduced, and those on claims 7, 8, 9 and 11 would be left open by rows of one "
+    "seed.": lambda r: (
+        (r.verdict(6), _there(r, 6)) == (NOT_REPRODUCED, IN_PART)
+        and (r.verdict(10), _there(r, 10)) == (IN_PART, NOT_REPRODUCED)
         and all(_there(r, number) == CANNOT_BE_TOLD for number in (7, 8, 9, 11))
-        and all(_there(r, number) == r.verdict(number) for number in (6, 12))
+        and _there(r, 12) == r.verdict(12)
     ),
 }
 PAGES = {"docs/results/unprinted.md": UNPRINTED}

@@ -1,0 +1,197 @@
+"""Checks of rules that ask for a limit: of a number, or of how many times another it is.
+
+See :mod:`reproduction.show.checks`.
+"""
+
+from dataclasses import dataclass
+
+from reproduction.show.checks import ONE_SEED
+from reproduction.show.evidence import Evidence
+from reproduction.show.metrics import log_ratio, spread
+from reproduction.show.rules import (
+    OPEN,
+    TOLERANCE,
+    Finding,
+    Key,
+    Score,
+    at_least,
+    at_most,
+    judged_values,
+    part,
+    shown,
+    unit,
+    words,
+)
+
+
+def bounds(evidence: Evidence, key: Key, values: list[float]) -> tuple[float, float]:
+    """Lower and upper bound of a mean over seeds, each one-sided with 95 % confidence.
+
+    For a single seed, whose spread is unknown, the bounds are a factor of
+    :data:`rules.TOLERANCE` away. Deterministic results are exact.
+    """
+    s = spread(values)
+    if s.n > 1:
+        return s.bounds()
+    row = evidence.experiments.get(key.experiment)
+    if row is None or row.deterministic:
+        return s.mean, s.mean
+    return s.mean / TOLERANCE, s.mean * TOLERANCE
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """Check that the mean absolute value of a number over seeds is at most a limit.
+
+    Attributes:
+        key: the number.
+        limit: for holding.
+        wide: higher limit, for holding in part.
+        of: if given, limits are multiples of this number, seed by seed if the seeds match.
+    """
+
+    key: Key
+    limit: float
+    wide: float | None = None
+    of: Key | None = None
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return (self.key, self.of) if self.of else (self.key,)
+
+    def judge(self, evidence: Evidence) -> Finding:
+        values = {seed: abs(v) for seed, v in evidence.judged(*self.key).items()}
+        if self.of:
+            values = _relative(values, evidence.judged(*self.of))
+        ends = bounds(evidence, self.key, list(values.values()))
+        score = at_most(*ends, self.limit, self.wide)
+        if self.of is None:
+            text = f"{_alone(evidence, self.key)}, at most {self.limit:.2g} asked"
+            return Finding((score,), text + _open(score, ends))
+        ratio = spread(values.values()).mean
+        if self.key.metric == self.of.metric:
+            text = " ".join(_times(evidence, self.key, self.of, ratio))
+        else:
+            names = tuple(words(key.metric) for key in (self.key, self.of))
+            of_what = f"{evidence.called(self.key.experiment)}: {' / '.join(names)}"
+            text = f"{of_what} {ratio:.2g}{part(self.key)}"
+        return Finding((score,), text + _open(score, ends))
+
+
+def _relative(values: dict[int, float], others: dict[int, float]) -> dict[int, float]:
+    """Values as multiples of others, seed by seed if the seeds match, else of their mean."""
+    if set(values) <= set(others):
+        return {seed: v / others[seed] for seed, v in values.items()}
+    middle = spread(others.values()).mean
+    return {seed: v / middle for seed, v in values.items()}
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """Check that the mean of a number over seeds is at least a limit.
+
+    Attributes:
+        key: the number.
+        limit: for holding.
+        wide: lower limit, for holding in part.
+    """
+
+    key: Key
+    limit: float
+    wide: float | None = None
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return (self.key,)
+
+    def judge(self, evidence: Evidence) -> Finding:
+        ends = bounds(evidence, self.key, judged_values(evidence, self.key))
+        score = at_least(*ends, self.limit, self.wide)
+        text = f"{_alone(evidence, self.key)}, at least {self.limit:.2g} asked"
+        return Finding((score,), text + _open(score, ends))
+
+
+@dataclass(frozen=True)
+class Times:
+    """Check that a is at least a multiple of b.
+
+    Attributes:
+        a, b: the numbers.
+        limit: factor for holding.
+        wide: lower factor, for holding in part.
+    """
+
+    a: Key
+    b: Key
+    limit: float
+    wide: float | None = None
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return self.a, self.b
+
+    def judge(self, evidence: Evidence) -> Finding:
+        a, b = judged_values(evidence, self.a), judged_values(evidence, self.b)
+        ratio = spread(a).mean / spread(b).mean
+        subject, text = _times(evidence, self.a, self.b, ratio)
+        found = log_ratio(a, b)
+        if found is None:
+            return Finding((OPEN,), text + ONE_SEED, subject)
+        ends = found.bounds()
+        score = at_least(*ends, self.limit, self.wide)
+        return Finding((score,), text + _open(score, ends), subject)
+
+
+@dataclass(frozen=True)
+class TimesRelative:
+    """Check that a / of_a is at least a multiple of b / of_b: errors of different quantities.
+
+    Attributes:
+        a, of_a, b, of_b: the numbers; those of the trivial baselines as ``of_a`` and ``of_b``.
+        limit: factor for holding.
+    """
+
+    a: Key
+    of_a: Key
+    b: Key
+    of_b: Key
+    limit: float
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return self.a, self.of_a, self.b, self.of_b
+
+    def judge(self, evidence: Evidence) -> Finding:
+        pairs = ((self.a, self.of_a), (self.b, self.of_b))
+        both = [
+            list(_relative(evidence.judged(*key), evidence.judged(*of)).values())
+            for key, of in pairs
+        ]
+        first, second = (spread(found).mean for found in both)
+        rows = [evidence.called(key.experiment) for key, _ in pairs]
+        text = (
+            f"relative to the trivial baseline's, the error of {rows[0]}{part(self.a)}, "
+            f"{first:.2g}, is {first / second:.3g} times that of {rows[1]}, {second:.2g}"
+        )
+        found = log_ratio(*both)
+        if found is None:
+            return Finding((OPEN,), text + ONE_SEED)
+        ends = found.bounds()
+        score = at_least(*ends, self.limit)
+        return Finding((score,), text + _open(score, ends))
+
+
+def _open(score: Score, ends: tuple[float, float]) -> str:
+    """Text with the bounds if they leave the score open; else empty."""
+    return "" if score.decided else f" ({ends[0]:.2g} to {ends[1]:.2g})"
+
+
+def _alone(evidence: Evidence, key: Key) -> str:
+    what = "" if key.metric.endswith("_rmse") else f" ({words(key.metric)})"
+    return f"{shown(evidence, key)}{unit(key)}{part(key)}{what}"
+
+
+def _times(evidence: Evidence, a: Key, b: Key, ratio: float) -> tuple[str, str]:
+    """Subject and predicate of a sentence that gives a as a multiple of b."""
+    subject = f"{shown(evidence, a)}{unit(a)}{part(a)} is"
+    return subject, f"{ratio:.3g} times {shown(evidence, b)}{unit(b)}"

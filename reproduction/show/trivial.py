@@ -1,0 +1,50 @@
+"""Comparison of errors with the trivial baseline: the mean training energy, forces of zero."""
+
+import numpy as np
+
+from reproduction.show.evidence import Evidence
+from reproduction.show.metrics import Spread, spread
+from reproduction.show.rules import Key, unit
+
+
+def log_ratio_to_trivial(evidence: Evidence, key: Key) -> Spread | None:
+    """Spread over seeds of ln(test error / trivial baseline), of the values of verdicts.
+
+    None if the key is not that of an RMSE, or one of the two is missing.
+    """
+    if key.metric not in ("energy_rmse", "force_rmse"):
+        return None
+    key = key._replace(split="test")
+    values, trivial = evidence.judged(*key).values(), evidence.trivial(*key)
+    if not values or not trivial:
+        return None
+    return spread(np.log(np.fromiter(values, float) / np.asarray(trivial)))
+
+
+def beats_trivial(evidence: Evidence, key: Key) -> bool | None:
+    """Whether a row's test error is below the trivial baseline's, with 95 % confidence over seeds.
+
+    None if there is nothing to compare, see :func:`log_ratio_to_trivial`.
+    """
+    logs = log_ratio_to_trivial(evidence, key)
+    if logs is None:
+        return None
+    return logs.mean < 0 if logs.n == 1 else logs.bounds()[1] < 0
+
+
+def no_better(evidence: Evidence, key: Key) -> str:
+    """Remark that a row is not shown to beat the trivial baseline; empty if it is, or none known.
+
+    With the bounds of their ratio, if several seeds give them.
+    """
+    if beats_trivial(evidence, key) is not False:
+        return ""
+    trivial = spread(evidence.trivial(*key._replace(split="test"))).mean
+    what = "the mean of training" if key.metric == "energy_rmse" else "zero forces"
+    logs = log_ratio_to_trivial(evidence, key)
+    low, high = np.exp(logs.bounds())
+    of_it = f"; {low:.3g} to {high:.3g} times" if logs.n > 1 else ""
+    return (
+        f"{evidence.called(key.experiment)} is not shown to beat {what} "
+        f"({trivial:.3g}{unit(key)}{of_it})"
+    )

@@ -1,0 +1,75 @@
+"""How many trainings fit into memory at once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from own_data import frames_of_two_elements, own_config, own_file
+
+from data_gen.machine import free_memory
+from data_gen.neighbours import edges
+from fitting import commands, memory, training
+from fitting.config import read_config
+from fitting.progress import QUIET
+
+
+def test_free_memory_is_what_a_container_leaves(monkeypatch, tmp_path):
+    monkeypatch.setattr("data_gen.machine.MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr("data_gen.machine.LIMITS", tmp_path)
+    assert free_memory() == np.inf
+    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    3000 kB\n")
+    assert free_memory() == 3000 * 1024
+    (tmp_path / "memory.current").write_text("1000\n")
+    (tmp_path / "memory.stat").write_text("anon 700\ninactive_file 300\n")
+    for limit, found in (("max\n", 3000 * 1024), ("1500\n", 800), ("600\n", 0)):
+        (tmp_path / "memory.max").write_text(limit)
+        assert free_memory() == found
+
+
+def test_a_training_holds_the_pairs_of_all_frames():
+    frames = frames_of_two_elements(12)
+    pairs = sum(len(edges(s, 4.0)[0]) for s in frames.structures)
+    data = memory.PAIR * pairs + memory.ATOM * frames.sizes.sum()
+    assert memory.bytes_of(frames, 4.0) == pytest.approx(memory.PROCESS + data)
+    # Of more frames than are counted, and with the cutoff that would be chosen.
+    many = frames[np.arange(2400) % 12]
+    chosen = memory.default_settings(frames).options["cutoff"]
+    for cutoff, given in ((4.0, 4.0), (chosen, None)):
+        one, all_of_them = memory.bytes_of(frames, cutoff), memory.bytes_of(many, given)
+        assert all_of_them - memory.PROCESS == pytest.approx(200 * (one - memory.PROCESS), rel=0.2)
+
+
+def test_as_many_train_at_once_as_fit(monkeypatch, capsys):
+    frames, console = frames_of_two_elements(3), commands.console()
+
+    def found(free, models, workers):
+        monkeypatch.setattr(memory, "free_memory", lambda: free)
+        at_once = memory.at_once(frames, 4.0, models, workers, console)
+        return at_once, capsys.readouterr().out
+
+    assert found(7e9, 4, 4) == (4, "") and found(2e9, 1, 64) == (64, "")
+    few, said = found(4e9, 4, 64)
+    assert few == 2
+    told = "a training takes about 1.5 GB of memory, and 4.0 GB are free: 2 at once, not 4"
+    assert said == f"note         {told} (--workers)\n"
+    few, said = found(1e9, 1, 2)
+    assert few == 1 and "take fewer frames (FILE@::2) or a smaller cutoff" in said
+
+
+def test_models_are_as_many_as_fit(tmp_path, monkeypatch):
+    """Unless their number, or that at once, is given; a training that goes on keeps its own."""
+    given = []
+    monkeypatch.setattr(training, "train_seeds", lambda _, workers, *__: given.append(workers))
+    monkeypatch.setattr(training, "_conclude", lambda *_: None)
+    monkeypatch.setattr(training, "cores", lambda: 3)
+    config = own_config(own_file(tmp_path))
+    plain = replace(config, seeds=())
+
+    def models(free, folder, workers=None, config=plain):
+        monkeypatch.setattr(memory, "free_memory", lambda: free)
+        training.train(config, tmp_path / folder, QUIET, workers)
+        return len(read_config(tmp_path / folder / "config.json").seeds), given[-1]
+
+    assert models(9e9, "a") == (3, 3) and models(4e9, "b") == (2, 2)
+    assert models(4e9, "c", 3) == (3, 3) and models(2e9, "a") == (3, 1)
+    assert models(2e9, "d", config=config) == models(2e9, "d") == (1, 3)

@@ -1,0 +1,75 @@
+"""Parts of rules by hand: relative errors, printed digits, brackets, reasons of changes."""
+
+import re
+
+import numpy as np
+import pytest
+from made_evidence import A, B, evidence_of, of, status
+
+from reproduction.sections import CLAIMS, EXPERIMENTS
+from reproduction.show import claims, limits
+from reproduction.show.checks import Lower
+from reproduction.show.claims import CANNOT_BE_TOLD, NOT_REPRODUCED, REPRODUCED, verdict
+from reproduction.show.evidence import Evidence, Metrics, Value
+from reproduction.show.limits import TimesRelative
+from reproduction.show.reported import reported
+from reproduction.show.rules import Key, energy, factor_off, first_rules
+
+
+def test_errors_of_two_kinds_are_compared_by_what_costs_nothing():
+    """E of 0.1 eV where E spreads by 1, F of 0.5 eV/Å where F is 2: 2.5 times as much of it."""
+    e, f, zero_e, zero_f = (
+        A,
+        Key(B.experiment, "test", "force_rmse"),
+        *(Key("beyond/trivial-table5", "test", f"{of}_rmse") for of in ("energy", "force")),
+    )
+    means = {e: 0.1, zero_e: 1.0, f: 0.5, zero_f: 2.0}
+    tight = np.exp([-0.01, 0.0, 0.01])
+    for limit, expected in ((2.4, REPRODUCED), (2.6, NOT_REPRODUCED)):
+        claim = of(TimesRelative(f, zero_f, e, zero_e, limit))
+        assert status(claim, means, tight) == expected
+    assert "2.5 times" in verdict(claim, evidence_of(means, tight)).numbers
+    # Seed by seed, what all have in common drops out.
+    values = {seed: 0.1 * 3.0**seed for seed in range(3)}
+    assert (
+        list(limits._relative(values, {k: 2 * v for k, v in values.items()}).values()) == [0.5] * 3
+    )
+    assert limits._relative({7: 1.0}, {0: 1.0, 1: 3.0}) == {7: 0.5}
+
+
+def test_a_printed_number_stands_for_all_that_round_to_it():
+    eq3 = energy("table4/eq3")
+    assert reported()[eq3] == "0.1"
+    for value, expected in ((0.05, 1.0), (0.149, 1.0), (0.3, 2.0), (0.025, 2.0)):
+        assert factor_off(eq3, value) == pytest.approx(expected)
+    fine = energy("table4/eq2")
+    assert reported()[fine] == "0.014" and factor_off(fine, 0.029) == pytest.approx(2.0)
+
+
+def test_brackets_are_of_the_test_that_leaves_it_open():
+    """A difference that is not told apart has 1 in its bracket."""
+    rng, brackets = np.random.default_rng(0), 0
+    for _ in range(200):
+        a, b = np.exp(0.3 * rng.standard_normal((2, 5)) + [[0.0], [0.35]])
+        values = [
+            Value(*key[:1], k, *key[1:], x)
+            for key, xs in ((A, a), (B, b))
+            for k, x in enumerate(xs)
+        ]
+        said = verdict(of(Lower(A, B)), Evidence(Metrics(values), EXPERIMENTS)).numbers
+        if found := re.search(r"\? .* \(([\d.]+) to ([\d.]+) times\)", said):
+            brackets += 1
+            assert float(found[1]) <= 1.0 <= float(found[2]), said
+    assert brackets > 20
+
+
+def test_why_a_verdict_is_another_under_the_same_rule():
+    rule, before = first_rules()[2]
+    claim = next(c for c in CLAIMS if c.number == 2)
+    assert claim.rule == rule and not claim.why_changed
+    other = next(s for s in (REPRODUCED, NOT_REPRODUCED) if s != before)
+    alone = claims.Verdict(claim, other, "").before
+    assert alone.endswith("The rule is the same. The numbers are of other runs.")
+    assert "several trajectories" in claims.Verdict(claim, other, "", repeated=True).before
+    assert "neither for nor against" in claims.Verdict(claim, CANNOT_BE_TOLD, "").before
+    assert claims.Verdict(claim, before, "").before == ""
