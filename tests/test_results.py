@@ -157,7 +157,7 @@ def test_appendix_a_puts_partitions_beside_each_other():
     rows += [Value("appendix-a/eq2-blocked", 0, f"block{k}", "energy_rmse", k) for k in range(1, 6)]
     line = next(r for r in appendix_a(evidence(rows)).rows if r[0] == "Eq. 2")
     assert line[1:3] == ("200", "2") and line[6] == "1 to 5"
-    assert line[7:] == ("0.50 ± 0.00", "0.25 ± 0.00", "0.25 ± 0.00")
+    assert line[7:] == ("0.50 ± 0.00", "0.25 ± 0.00", "0.25 ± 0.00", "2.00 ± 0.00")
 
 
 def test_appendix_b_is_beside_table_4():

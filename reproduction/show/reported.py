@@ -1,8 +1,10 @@
 """Errors and settings printed in the report, digit for digit, from reproduction/reported.csv."""
 
 import csv
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 REPORTED = Path(__file__).parents[1] / "reported.csv"
 # Values of the column "metric" that mark a setting instead of an error.
@@ -15,13 +17,16 @@ def _lines() -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def reported() -> dict[tuple[str, str, str], str]:
+@cache
+def reported() -> Mapping[tuple[str, str, str], str]:
     """Errors printed in the report: {(experiment id, split, metric): text}, eV or eV/Å."""
-    return {
-        (line["experiment"], line["split"], line["metric"]): line["value"]
-        for line in _lines()
-        if line["metric"] not in SETTINGS
-    }
+    return MappingProxyType(
+        {
+            (line["experiment"], line["split"], line["metric"]): line["value"]
+            for line in _lines()
+            if line["metric"] not in SETTINGS
+        }
+    )
 
 
 def reported_settings() -> dict[str, dict[str, str]]:
