@@ -149,9 +149,10 @@ class KerasCalculator(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Compute ``results``; see the class for properties and exceptions."""
-        # A structure that is refused must not be answered with what was said of the last one.
-        self.results, self._spread, self.extrapolation = {}, {}, None
         if atoms is not None:
+            if self.atoms is None or _differing(self.atoms, atoms):
+                # One that is refused must not be answered with what was said of the last one.
+                self.results, self._spread, self.extrapolation = {}, {}, None
             self.atoms = self._copy(atoms)
         self._refuse_what_has_no_answer(properties)
         try:

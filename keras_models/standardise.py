@@ -16,7 +16,8 @@ from keras_models.virial import energies_forces_and_virials
 
 # Structures at a time in which the standardisations are measured.
 CHUNK = 32
-# Chunks, evenly spaced, in which moments are measured, at most: more frames tell nothing more.
+# Chunks, evenly spaced, in which moments are measured: more frames tell little more. Beside them,
+# those with an element that none of them has.
 MANY = 64
 # Chunks in which the size of the untrained model's forces is measured.
 FEW = 8
@@ -65,6 +66,19 @@ def lengths(x):
     return K.sqrt(K.sum(x * x, axis=tuple(range(1, len(x.shape) - 1))))
 
 
+def _some(batches: list[dict]) -> list[dict]:
+    """Chunks, evenly spaced, and each that has an element which is in none before it."""
+    chosen = range(0, len(batches), -(-len(batches) // MANY))
+    elements = [set(np.unique(x["numbers"])) for x in batches]
+    known = set().union(*(elements[k] for k in chosen))
+    found = set(chosen)
+    for k, own in enumerate(elements):
+        if own - known:
+            known |= own
+            found.add(k)
+    return [batches[k] for k in sorted(found)]
+
+
 class Measure:
     """Constants that are measured in the training part while a model is built.
 
@@ -87,10 +101,10 @@ class Measure:
             tensors_of(batch, keras.config.floatx())
             for batch in edge_batches(train.structures, cutoff, CHUNK, slots=1)
         ]
-        self.some = self.batches[:: -(-len(self.batches) // MANY)]
+        self.some = _some(self.batches)
 
     def moments(self, tensors) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Mean and mean square (W,) of each tensor (A, ..., W) over all else, without padding."""
+        """Mean and mean square (W,) of each tensor (A, ..., W) in some chunks, without padding."""
         model, count = keras.Model(self.nest, dict(enumerate(tensors))), 0
         first, second = ([0.0] * len(tensors) for _ in range(2))
         for x in self.some:
@@ -128,7 +142,7 @@ class Measure:
         }, sorted(zero)
 
     def of_pairs(self, tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation (W,) of a tensor (P, W) over all pairs, without padding."""
+        """Mean and standard deviation (W,) of a tensor (P, W) over pairs of some chunks."""
         model, found = keras.Model(self.nest, tensor), []
         for x in self.some:
             # With one slot a row, rows are pairs.

@@ -276,6 +276,8 @@ def test_structures_without_an_answer_are_refused(traced, predictor, model, rng)
         assert (found == pytest.approx(energy, abs=1e-9)) is (pbc is False)
         with pytest.raises(PropertyNotImplementedError, match="no volume"):
             atoms.get_stress()
+        # Of this structure itself nothing is forgotten.
+        assert atoms.calc.extrapolation is not None and "energy" in atoms.calc.results
 
 
 def test_a_refused_structure_is_not_answered_with_the_last_one_s_numbers(calculator, rng):

@@ -14,7 +14,7 @@ from keras_models.batch import tensors_of
 from keras_models.calculator import ExtrapolationWarning, KerasCalculator
 from keras_models.edges import edge_list, join, join_padded
 from keras_models.extrapolation import WARN, Closeness, Excess, Extrapolation, excess_of
-from keras_models.standardise import Standardise
+from keras_models.standardise import Standardise, _some
 
 EDGES = ("linear_eq4-round2", "eq2_neighbours", "eq3_neighbours")
 
@@ -66,7 +66,10 @@ def test_ranges_are_those_of_the_training_part_whatever_the_weights(variant):
 
 
 def test_moments_are_of_some_frames_and_ranges_of_all(monkeypatch):
-    """Chunks of one frame, of which every other one counts: frames 0 and 2."""
+    """Chunks of one frame, of which every other one counts: frames 0 and 2.
+
+    Another one counts where it alone has an element.
+    """
     monkeypatch.setattr("keras_models.standardise.CHUNK", 1)
     monkeypatch.setattr("keras_models.standardise.MANY", 2)
     frames = training()
@@ -84,6 +87,13 @@ def test_moments_are_of_some_frames_and_ranges_of_all(monkeypatch):
     x = tensors_of(join_padded([edge_list(frames.structures[1], CUTOFF)], CUTOFF), "float64")
     outside = [keras.Model(m.input, excess_of(m))(x).numpy().max() for m in (of_all, of_some)]
     assert outside[0] < 1e-9 < outside[1]
+
+
+def test_a_chunk_with_an_element_of_its_own_is_measured(monkeypatch):
+    monkeypatch.setattr("keras_models.standardise.MANY", 2)
+    chunks = [{"numbers": np.array([z, 79, 0]), "k": k} for k, z in enumerate((79, 78, 47, 79, 78))]
+    assert [x["k"] for x in _some(chunks)] == [0, 1, 2, 3]
+    assert [x["k"] for x in _some(chunks[:2])] == [0, 1]
 
 
 @pytest.mark.parametrize("variant", EDGES)
