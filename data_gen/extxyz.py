@@ -4,6 +4,7 @@ A frame is a line with its number of atoms, a comment line of keys and values, a
 and up to three further lines that begin with VEC.
 """
 
+import math
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,12 +13,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_gen.errors import DataError
+from data_gen.labels import is_number
 
-# A key with its value, which may be in quotes or brackets.
-_VALUE = r"""\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|\[([^\]]*)\]|(\S+))"""
-CELL = re.compile(rf"(?<!\S)(lattice|cell){_VALUE}", re.IGNORECASE)
-MATRIX = re.compile(rf"(?<!\S)(Lattice|stress|virial){_VALUE}")
-COLUMNS = re.compile(r"(?<!\S)Properties\s*=\s*[\"']?([^\s\"']+)")
+# A key with its value, each of which may be in quotes, the value in brackets as well.
+ENTRY = re.compile(
+    r"""(?<!\S)["']?([^\s"'={}\[\]]+)["']?\s*=\s*"""
+    r"""("[^"]*"|'[^']*'|\{[^}]*\}|\[\[.*?\]\s*\]|\[[^\]]*\]|\S+)"""
+)
+# Keys that ASE takes for matrices, and only if they are spelled so.
+MATRICES = ("Lattice", "stress", "virial")
+CELLS = ("lattice", "cell")
 # Columns without a name: of forces there are so many.
 FORCES = 3
 POSITIONS = "species:S:1:pos:R:3"
@@ -37,13 +42,13 @@ class Head(NamedTuple):
     row: str = ""
 
 
-def check(path: Path, lines: Iterable[str], most: float = float("inf")) -> list[str]:
+def check(path: Path, lines: Iterable[str], chosen: slice = slice(None)) -> list[str]:
     """Look at the frames of a file, in its text.
 
     Args:
         path: of the file, for messages.
         lines: of its text.
-        most: number of frames that are read.
+        chosen: frames that are read; those left out may be as they like.
 
     Returns:
         What a user should know, in sentences.
@@ -53,14 +58,19 @@ def check(path: Path, lines: Iterable[str], most: float = float("inf")) -> list[
             not of nine numbers; the message says where, and what to write.
     """
     open_boxes = 0
-    for k, head in enumerate(_heads(path, lines, most)):
-        where = f"frame {k} (line {head.line + 1})"
-        _check_matrices(path, where, head.comment)
-        if "Lattice=" not in head.comment:
-            _check_cell(path, where, head.comment)
-        elif "pbc=" not in head.comment:
+    stop = math.inf if chosen.stop is None or chosen.stop < 0 else chosen.stop
+    # Counted from the end, the first one is not known before the end: all are looked at.
+    first, step = max(0, chosen.start or 0), max(1, chosen.step or 1)
+    for k, head in enumerate(_heads(path, lines, stop)):
+        if k < first or (k - first) % step:
+            continue
+        where, entries = f"frame {k} (line {head.line + 1})", _entries(head.comment)
+        _check_matrices(path, where, entries)
+        if "Lattice" not in entries:
+            _check_cell(path, where, entries)
+        elif "pbc" not in entries:
             open_boxes += 1
-        _check_columns(path, where, head)
+        _check_columns(path, where, entries, head)
     if not open_boxes:
         return []
     return [
@@ -95,9 +105,18 @@ def _heads(path: Path, lines: Iterable[str], most: float) -> Iterator[Head]:
             )
 
 
-def _check_matrices(path: Path, where: str, comment: str) -> None:
-    for name, *values in MATRIX.findall(comment):
-        count = len(re.findall(r"[^\s,]+", "".join(values)))
+def _entries(comment: str) -> dict[str, str]:
+    """Keys of a comment line with their values, without quotes and brackets."""
+    return {key: value.strip("\"'{}[]") for key, value in ENTRY.findall(comment)}
+
+
+def _count(value: str) -> int:
+    return len(re.findall(r"[^\s,\[\]]+", value))
+
+
+def _check_matrices(path: Path, where: str, entries: dict[str, str]) -> None:
+    for name in entries.keys() & set(MATRICES):
+        count = _count(entries[name])
         if count != 9:
             other = "" if name == "Lattice" else f", or call it {name}_{count}, as it is not used"
             raise DataError(
@@ -106,33 +125,27 @@ def _check_matrices(path: Path, where: str, comment: str) -> None:
             )
 
 
-def _check_cell(path: Path, where: str, comment: str) -> None:
-    for name, *values in CELL.findall(comment):
-        if len(re.findall(r"[^\s,]+", "".join(values))) == 9:
+def _check_cell(path: Path, where: str, entries: dict[str, str]) -> None:
+    for name, value in entries.items():
+        if name.lower() in CELLS and _count(value) == 9:
             raise DataError(f"{path}: {name}= in {where} is no cell to ASE: write Lattice= instead")
 
 
-def _check_columns(path: Path, where: str, head: Head) -> None:
-    if "=" not in head.comment:
+def _check_columns(path: Path, where: str, entries: dict[str, str], head: Head) -> None:
+    if not entries:
         return  # Without any key the frame has no energy, which is told.
-    named = COLUMNS.search(head.comment)
-    properties = named[1] if named else POSITIONS
+    other = next((name for name in entries if name.lower() == "properties"), "Properties")
+    if other != "Properties":
+        raise DataError(f"{path}: {other}= in {where} is no key to ASE: write Properties= instead")
+    properties = entries.get("Properties", POSITIONS)
     try:
         count = sum(int(n) for n in properties.split(":")[2::3])
     except ValueError:
         return
     more = head.row.split()[count:]
-    if "force" not in properties.lower() and len(more) >= FORCES and all(map(_is_number, more)):
+    if "force" not in properties.lower() and len(more) >= FORCES and all(map(is_number, more)):
         raise DataError(
             f"{path}: the atoms of {where} have {len(more)} columns without a name, which ASE "
             f"leaves out: name them in the comment lines, forces as Properties={properties}"
             ":forces:R:3"
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -4,7 +4,6 @@ import bz2
 import contextlib
 import gzip
 import lzma
-import math
 import re
 import shutil
 import tempfile
@@ -36,7 +35,7 @@ WITHOUT_ENERGIES = {
     "gromacs": ANOTHER,
     "lammps-data": ANOTHER,
 }
-# Files that ASE does not read, by the beginning or end of their names, and how to convert them.
+# Files that ASE does not read, by their names or the ends of these, and how to convert them.
 CONVERTED = {
     "ML_AB": "VASP's ML_AB is no format of ASE: give OUTCAR or vasprun.xml of the runs, or convert "
     "it, as by mlff write-extxyz of pymlff (github.com/utf/pymlff)",
@@ -144,7 +143,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
 def _refuse_by_name(path: Path, name: str) -> None:
     """Raise DataError for files that have to be converted."""
     for part, how in CONVERTED.items():
-        if name.startswith(part) or name.endswith(part):
+        if name.endswith(part) if part.startswith(".") else name in (part, f"{part}N"):
             raise DataError(f"{path}: {how}")
 
 
@@ -182,10 +181,8 @@ def _refuse(path: Path, plain: Path, form: str) -> None:
 def _notes(path: Path, plain: Path, form: str, chosen: int | slice | str) -> list[str]:
     if form != "extxyz":
         return []
-    stop = chosen.stop if isinstance(chosen, slice) else None
-    most = stop if stop is not None and stop >= 0 else math.inf
     with open(plain, encoding="utf-8", errors="replace") as file:
-        return extxyz.check(path, file, most)
+        return extxyz.check(path, file, chosen if isinstance(chosen, slice) else slice(None))
 
 
 def _read(

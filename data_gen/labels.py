@@ -321,7 +321,7 @@ def _so_many(found: Sequence[Mapping]) -> str:
 def _what_it_has(values: Mapping[str, Any]) -> str:
     """What a frame without energy has instead, as the rest of a sentence, with what to do."""
     for name, value in values.items():
-        if value is True and _is_number(name):
+        if value is True and is_number(name):
             return (
                 f"has the number {name} without a name in its comment line: write energy={name} "
                 "there, and Properties=species:S:1:pos:R:3:forces:R:3 if columns of forces follow"
@@ -339,7 +339,8 @@ def _what_it_has(values: Mapping[str, Any]) -> str:
     return f"has {others}, no number for all of it: write energy=..., in eV, into the file"
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is a number."""
     try:
         float(text)
     except ValueError:

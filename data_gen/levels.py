@@ -60,7 +60,7 @@ def warn_of_levels(reading: Reading, distances: Distances) -> list[str]:
     return [
         f"energies of {formula} are in groups that are {one.apart:.3g} eV/atom apart, with a "
         f"spread of {one.spread:.2g} within: {' and '.join(groups)}{others}: were all computed in "
-        "the same way (code, functional, pseudopotentials)?"
+        "the same way (code, functional, pseudopotentials), or are they of different phases?"
     ]
 
 

@@ -41,7 +41,8 @@ def free_memory() -> float:
     with contextlib.suppress(OSError, ValueError, KeyError):
         limit, used = (float((LIMITS / f"memory.{x}").read_text()) for x in ("max", "current"))
         # Files that were read are forgotten when memory is needed.
-        found.append(limit - used + _entries(LIMITS / "memory.stat")["inactive_file"])
+        files = _entries(LIMITS / "memory.stat")
+        found.append(limit - used + files["inactive_file"] + files["active_file"])
     return max(0.0, min(found))
 
 

@@ -29,6 +29,8 @@ from keras_models.fit_edges import EdgeFitSettings
 from keras_models.optimise.edge_adam import EdgeLoop, EdgeState, points_of
 from keras_models.optimise.last_layer import LAST, RIDGES, directions_of
 from keras_models.reference import reference_energies
+from keras_models.standardise import CHUNK
+from keras_models.standardise import MANY as MANY_CHUNKS
 
 # At least so many steps are timed, after one that is not, and for some seconds: a share of all, up
 # to the most.
@@ -43,6 +45,8 @@ FEW, MANY = 8, 50
 MEASURED, SOLVED, FEW_HELD = 0.1, 0.2, 20
 # As shares of the compilation of a step: of predictions, and of the last layer's solution.
 PREDICT, SOLVE = 0.65, 0.95
+# Of the time to build a model, a frame's share in which no moments are measured.
+NOT_MEASURED = 0.2
 # As shares of a step, for a batch of predictions.
 PREDICTION = 0.5
 # Seconds: to open a model, and for figures and page.
@@ -128,6 +132,8 @@ class Speed:
 
     def _solutions(self, work: Work) -> float:
         """Duration of the solution of a model's last layer, in steps."""
+        if not work.held:
+            return 0.0  # It is not solved without a validation block.
         predictions = PREDICTION * work.held * (1 + len(RIDGES))
         return (work.frames * self.directions + predictions) / self.batch * work.solved
 
@@ -241,8 +247,11 @@ def _built(
         times.append((len(some), clock() - begin))
     (n, start), (_, few), (m, many) = times
     each = max(0.0, many - few) / max(1, m - n)
+    # Moments are measured in some of very many frames.
+    measured = min(len(train), CHUNK * MANY_CHUNKS)
+    count = measured + NOT_MEASURED * (len(train) - measured)
     references = reference_energies(numbers, train.energies)
-    return model, references, start + each * (len(train) - n)
+    return model, references, start + each * max(0.0, count - n)
 
 
 def _some(frames: Frames, count: int) -> Frames:

@@ -47,8 +47,8 @@ def train_parser() -> argparse.ArgumentParser:
         "--seeds",
         type=int,
         metavar="N",
-        help="models of an ensemble (default: one for each core, at most 4, as they are trained "
-        "side by side; 1 gives the fastest potential)",
+        help="models of an ensemble (default: one for each core, as far as memory suffices, at "
+        "most 4, as they are trained side by side; 1 gives the fastest potential)",
     )
     p.add_argument(
         "--workers",

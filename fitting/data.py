@@ -175,9 +175,10 @@ def _few(held: int, tested: int) -> list[str]:
     few = [f"{n} {what}" for what, n in counts.items() if 0 < n < FEW]
     if not few:
         return []
+    how = "give more, or frames of another run as --test" if tested < FEW else "give more"
     return [
         f"frames are few, {' and '.join(few)}: their errors are rough, and those of other frames "
-        "may be larger; give more, or frames of another run as --test"
+        f"may be larger; {how}"
     ]
 
 

@@ -46,7 +46,10 @@ def at_once(
     fit = max(1, int(free / each))
     say = f"a training takes about {each / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free"
     if each > free:
-        what = "take fewer frames (FILE@::2) or a smaller cutoff if it is killed"
+        large = each > 2 * PROCESS
+        what = "if it is killed, " + (
+            "take fewer frames (FILE@::2) or a smaller cutoff" if large else "end other programs"
+        )
     else:
         what = f"{fit} at once, not {wanted} (--workers)"
     console.print(f"{'note':<12} {say}: {what}", markup=False, highlight=False)

@@ -72,7 +72,8 @@ def completed(
     if starts:
         start = pretrained(starts[0])
         _refuse_new_elements(start, data)
-        for line in () if before else shift_of(start, data.train.frames):
+        weightless = config.training.get("energy_weight") == 0
+        for line in () if before or weightless else shift_of(start, data.train.frames):
             console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
     chosen = default_settings(data.train.frames)
     if not config.seeds:

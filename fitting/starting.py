@@ -14,8 +14,9 @@ from keras_models.reference import sums_of_references
 
 # Frames, evenly spaced, that are compared; fewer than the second say nothing.
 COMPARED, FEWEST = 32, 4
-# A shift is named from so many spreads and from so much on, and refused from so much on, eV/atom.
-SPREADS, NAMED, REFUSED = 5.0, 0.05, 1.0
+# A shift is named from so many spreads and from so much on, and refused from so much on, eV/atom:
+# no model is off by that much.
+SPREADS, NAMED, REFUSED = 5.0, 0.05, 20.0
 
 
 def predicted(start: Pretrained, frames: Frames) -> np.ndarray:
@@ -33,12 +34,14 @@ def shift_of(start: Pretrained, frames: Frames) -> list[str]:
 
     Training keeps the model's reference energies, so a shift is left for the weights to learn.
 
+    Frames of another kind than those that the model knows may look the same.
+
     Args:
         start: the model.
         frames: to train on.
 
     Raises:
-        FittingError: they are so far apart that training would forget the model.
+        FittingError: they are so far apart that they must be of another zero.
     """
     some = frames[np.unique(np.linspace(0, len(frames) - 1, COMPARED).astype(int))]
     if len(some) < FEWEST:
@@ -53,11 +56,13 @@ def shift_of(start: Pretrained, frames: Frames) -> list[str]:
         return []
     each = " and ".join(f"{x:.6g} eV for each {e}" for e, x in per_element.items())
     said = (
-        f"the energies have another zero than those of the model to begin with: they are off by "
-        f"one shift, {milli(shift, 'eV/atom')}, beside a spread of {milli(spread, 'eV/atom')}, as "
-        "those of another code, functional or setting are"
+        "the energies are off from those of the model to begin with by one shift, "
+        f"{milli(shift, 'eV/atom')}, beside a spread of {milli(spread, 'eV/atom')}"
     )
-    what = f"subtract {each} from the energies in the files"
+    what = f"subtract {each} in the files, or train anew, without --continue-from"
     if abs(shift) > REFUSED:
-        raise FittingError(f"{said}: {what}, or train anew, without --continue-from")
-    return [f"{said}; training would have to learn it: better {what}"]
+        raise FittingError(f"{said}, as those of another code or setting are: {what}")
+    return [
+        f"{said}. If they are of another code, functional or setting, {what}. If the frames are of "
+        "a kind that the model has not seen, this is its error"
+    ]

@@ -70,8 +70,8 @@ def train(
         folder: for all that is made; new, empty or of the same training.
         console: for messages and progress.
         workers: largest number of seeds that are trained at once, in processes of one thread;
-            by default one for each core, as far as memory suffices. The models do not depend on
-            it.
+            by default one for each core, as far as memory suffices. A model does not depend on it,
+            but how many there are by default, and in few minutes their rounds, do.
         begin: when the minutes of the settings began, by time.monotonic; by default now.
 
     Raises:
@@ -97,7 +97,8 @@ def train(
         before = _before(folder)
         finished = folder if before and (folder / page.NAME).is_file() else None
         if not (workers or finished):
-            models = len((before or config).seeds) or MOST_MODELS
+            starts = len(starting_models(config))
+            models = len((before or config).seeds) or starts or MOST_MODELS
             cutoff = _cutoff(config, before)
             workers = memory.at_once(data.trained, cutoff, models, cores(), console)
         workers = workers or cores()

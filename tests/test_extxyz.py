@@ -96,3 +96,31 @@ def test_kinds_of_an_element_are_named(tmp_path):
         said = refused(tmp_path, frame(rows=(f"{label} 0 0 0", "Au 0 0 2.5")))
         assert said.startswith(f"{label} is no element: write {element}, and")
     assert "is it complete" in refused(tmp_path, frame(rows=("Foo 0 0 0",)))
+
+
+def test_keys_are_read_as_ase_does(tmp_path):
+    """With blanks, in quotes, in brackets; what stands in another key's value is none."""
+    row = "Properties=species:S:1:pos:R:3:forces:R:3"
+    rows = ("Au 0 0 0 0.1 0.2 0.3", "Au 0 0 2.5 -0.1 -0.2 -0.3")
+    for comment, notes in (
+        ('Lattice = "9 0 0 0 9 0 0 0 9" pbc = "T T T" energy = -1.0 ' + row, 0),
+        ("Lattice={9 0 0 0 9 0 0 0 9} energy=-1.0 " + row, 1),
+        ('config_type="slab, stress = 5 GPa, lattice=fcc" energy=-1.0 ' + row, 0),
+        (f'energy=-1.0 "Properties"={row.partition("=")[2]}', 0),
+    ):
+        (tmp_path / "b.xyz").write_text(frame(comment, rows))
+        reading = read_frames(tmp_path / "b.xyz")
+        assert reading.frames.with_forces.all(), comment
+        assert sum("Lattice without pbc" in note for note in reading.notes) == notes, comment
+    said = refused(tmp_path, frame(f"energy=-1.0 {row.lower()}", rows))
+    assert said == "properties= in frame 0 (line 2) is no key to ASE: write Properties= instead"
+
+
+def test_frames_that_a_slice_leaves_out_may_be_as_they_like(tmp_path):
+    bad, good = frame(BOX.replace("Lattice", "lattice")), frame()
+    (tmp_path / "a.xyz").write_text(bad + good + bad + good)
+    for chosen, count in (("1:2", 1), ("1::2", 2), ("3:", 1)):
+        assert len(read_frames(f"{tmp_path}/a.xyz@{chosen}")) == count
+    for chosen in ("::2", "1:", ":1"):
+        with pytest.raises(DataError, match=r"lattice= in frame [02]"):
+            read_frames(f"{tmp_path}/a.xyz@{chosen}")

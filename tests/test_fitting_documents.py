@@ -141,4 +141,4 @@ def test_code_in_the_examples_names_what_there_is(name):
     if name == "README.md":
         assert text.index("make setup") < text.index(".venv/")
         assert f"rounded to {10.0**-DECIMALS:.5f} Å" in text
-        assert "calc.extrapolation.largest" in text and f"more than {WARN:g} a guess" in text
+        assert "calc.extrapolation.largest" in text and f"more than {WARN:g} is a guess" in text

@@ -20,7 +20,7 @@ def test_free_memory_is_what_a_container_leaves(monkeypatch, tmp_path):
     (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    3000 kB\n")
     assert free_memory() == 3000 * 1024
     (tmp_path / "memory.current").write_text("1000\n")
-    (tmp_path / "memory.stat").write_text("anon 700\ninactive_file 300\n")
+    (tmp_path / "memory.stat").write_text("anon 700\ninactive_file 200\nactive_file 100\n")
     for limit, found in (("max\n", 3000 * 1024), ("1500\n", 800), ("600\n", 0)):
         (tmp_path / "memory.max").write_text(limit)
         assert free_memory() == found
@@ -52,6 +52,9 @@ def test_as_many_train_at_once_as_fit(monkeypatch, capsys):
     assert few == 2
     told = "a training takes about 1.5 GB of memory, and 4.0 GB are free: 2 at once, not 4"
     assert said == f"note         {told} (--workers)\n"
+    few, said = found(1e9, 1, 2)
+    assert few == 1 and said.endswith("if it is killed, end other programs\n")
+    monkeypatch.setattr(memory, "PAIR", 1e8)
     few, said = found(1e9, 1, 2)
     assert few == 1 and "take fewer frames (FILE@::2) or a smaller cutoff" in said
 
