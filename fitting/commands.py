@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from data_gen.division import KINDS
+from data_gen.division import KINDS, SHARE
 from data_gen.errors import DataError
 from fitting.config import MINUTES, Config, read_config
 from fitting.errors import FittingError, TrainingFailed
@@ -123,6 +123,24 @@ def config_of(arguments: argparse.Namespace) -> Config:
     return replace(config, training=training, **given)
 
 
+def kept_of_other_minutes(arguments: argparse.Namespace, config: Config) -> list[str]:
+    """That a settings file has what few minutes may have made it choose, in a sentence."""
+    if arguments.minutes is None or not arguments.config:
+        return []
+    share, solved = config.validation_share, config.training.get("solve_last_layer", True)
+    kept = []
+    if share is not None and share < SHARE:
+        kept.append(f"validation_share = {share:.2g}")
+    if not solved:
+        kept.append("training.solve_last_layer = false")
+    if not kept:
+        return []
+    return [
+        f"note: {' and '.join(kept)} of {arguments.config} may have been chosen for other minutes: "
+        "delete what is not meant"
+    ]
+
+
 def train_main(argv: Sequence[str]) -> int:
     """Run the training command; returns the exit status."""
     begin = time.monotonic()
@@ -138,6 +156,8 @@ def train_main(argv: Sequence[str]) -> int:
     from fitting.training import train
     from keras_models.errors import Diverged, TooManyWeights
 
+    for line in kept_of_other_minutes(arguments, config):
+        console().print(line, markup=False)
     try:
         path = train(config, folder, console(), arguments.workers, begin)
     except Diverged as error:

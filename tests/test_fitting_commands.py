@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitting.commands import config_of, train_parser
+from fitting.commands import config_of, kept_of_other_minutes, train_parser
 from fitting.config import Config
 
 FILES = ("a.xyz", "b.xyz@::2")
@@ -26,3 +26,18 @@ FILES = ("a.xyz", "b.xyz@::2")
 def test_an_argument_is_the_setting_of_its_name(argv, settings):
     found = config_of(train_parser().parse_args([*FILES, *argv]))
     assert found == Config(files=FILES, **settings)
+
+
+def test_what_few_minutes_chose_is_named_when_there_are_more(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text("validation_share = 0.02\n[training]\nsolve_last_layer = false\n")
+
+    def said(*argv):
+        arguments = train_parser().parse_args([*FILES, *argv])
+        return kept_of_other_minutes(arguments, config_of(arguments))
+
+    (line,) = said("--config", str(file), "--minutes", "600")
+    assert "validation_share = 0.02 and training.solve_last_layer = false of" in line
+    assert said("--config", str(file)) == said("--minutes", "600") == []
+    file.write_text("validation_share = 0.1\n")
+    assert said("--config", str(file), "--minutes", "600") == []
