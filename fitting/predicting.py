@@ -54,6 +54,8 @@ class InFewShapes:
                 e, f = (part.numpy().astype(float) for part in found[:2])
                 ends = np.cumsum([len(block[k].numbers) for k in chosen])
                 for k, one, own in zip(chosen, e[: len(chosen)], np.split(f, ends), strict=False):
+                    if not (np.isfinite(one) and np.isfinite(own).all()):
+                        one, own[:] = np.nan, np.nan
                     energies[first + k], forces[first + k] = one, own
         if self.references is not None:
             energies += sums_of_references([s.numbers for s in structures], self.references)

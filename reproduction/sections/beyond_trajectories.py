@@ -36,6 +36,7 @@ from reproduction.sections.names import (
     PAIR_FLOOR,
 )
 from reproduction.sections.s2_data import AU6_TRAJECTORIES
+from reproduction.show.evidence import TRIVIAL
 from reproduction.show.metrics import with_spread
 from reproduction.show.tables import Evidence, Table
 
@@ -54,6 +55,8 @@ FIVE = (
     *(row.id for row in appendix_b.ROWS),
     GRADIENT,
 )
+# What models predict whose task is not that of E.
+KINDS = {"force": "force"}
 _BEFORE = {
     row.id: row
     for section in (s4_energy, s5_forces, s6_graph, appendix_a, appendix_b, beyond_gradient)
@@ -84,21 +87,29 @@ ROWS = (
 )
 
 
+def _row(evidence: Evidence, row: Experiment, kind: str) -> tuple[str, ...]:
+    """A row's cells: its test error on one trajectory, on several, and their ratios."""
+    one = evidence.spread(row.repeats, "test", f"{kind}_rmse")
+    many = evidence.spread(row.id, "test", f"{kind}_rmse")
+    ratios = [
+        f"{float(f'{getattr(many, what) / getattr(one, what):.2g}'):,g}"
+        if one and many and np.isfinite(getattr(one, what)) and getattr(one, what) > 0
+        else "-"
+        for what in ("mean", "std")
+    ]
+    cells = (with_spread(one), with_spread(many), *ratios, str(many.n) if many else "-")
+    return evidence.called(row.repeats), kind[0].upper(), *cells
+
+
 def trajectories(evidence: Evidence) -> Table:
     """Table of test errors on one trajectory and on several, for all rows that were repeated."""
     rows = []
     for row in ROWS:
-        metric = f"{'force' if _BEFORE[row.repeats].task == 'force' else 'energy'}_rmse"
-        one = evidence.spread(row.repeats, "test", metric)
-        many = evidence.spread(row.id, "test", metric)
-        ratios = [
-            f"{float(f'{getattr(many, what) / getattr(one, what):.2g}'):,g}"
-            if one and many and np.isfinite(getattr(one, what)) and getattr(one, what) > 0
-            else "-"
-            for what in ("mean", "std")
-        ]
-        cells = (with_spread(one), with_spread(many), *ratios, str(many.n) if many else "-")
-        rows.append((evidence.called(row.repeats), metric[0].upper(), *cells))
+        task = _BEFORE[row.repeats].task
+        for kind in (
+            ("energy", "force") if task == TRIVIAL else ("force" if task == "force" else "energy",)
+        ):
+            rows.append(_row(evidence, row, kind))
     return Table(
         "trajectories",
         "Test RMSE (eV, eV/Å) on one trajectory and over several",

@@ -7,7 +7,7 @@ EQ2, EQ3, EQ4, EQ5 = (f"table4/eq{k}" for k in (2, 3, 4, 5))
 EQ2_LONGER, EQ3_LONGER, EQ4_LONGER, EQ5_LONGER = (f"beyond/eq{k}-longer" for k in (2, 3, 4, 5))
 PAIR_FLOOR = "beyond/pair-floor"
 # Table 5
-EQ9 = "table5/eq9-9000"
+EQ8, EQ9 = "table5/eq8-1200", "table5/eq9-9000"
 # Section 6
 GRAPH, GRAPH_LONGER = "section6/gnn", "beyond/gnn-longer"
 DISTANCE_GRAPH = "beyond/distance-graph"

@@ -124,7 +124,8 @@ CLAIMS = (
         "losses too much",
         "With a smaller weight of F than Amp's, a quarter of it or none, the same network and "
         "frames give a lower test error of F, in both lines (Keras twins of Amp's rows).",
-        "the slab were another, such as the hot one, where forces fail, but seeds differ as much",
+        "a smaller weight helped where forces do fail: on the hot slab, seeds do not tell E alone "
+        "from Amp's loss",
         tuple(
             Lower(force(f"beyond/why-{frames}-{weight}"), force(f"beyond/twin-{line}-forces"))
             for frames, line in ((250, "250-5-5"), (2500, "2500-10-10-10"))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from keras_models.settings import AdamSettings
 from reproduction.engine.experiment import Experiment
-from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, EQ9, GRADIENT, TRIVIAL_AGAIN
+from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, EQ8, EQ9, GRADIENT, TRIVIAL_AGAIN
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import literal
 from reproduction.sections.trivial import with_trivial
@@ -257,13 +257,14 @@ CLAIMS = (
         "5.2",
         "on the same dataset (same X), training F ... produce much poorer results",
         "Relative to what costs nothing (forces of zero, the mean of training energies), the best "
-        f"model of F, Eq. 9, has at least {CLEAR:g} times the test error of each of Eq. 2, 4 and "
-        "5.",
-        "Eq. 9 were trained too briefly: it has the report's epochs",
+        "models of F, Eq. 9 in the report and Eq. 8 here, have at least "
+        f"{CLEAR:g} times the test error of each of Eq. 2, 4 and 5.",
+        "they were trained too briefly: they have the report's epochs",
         tuple(
             TimesRelative(
-                force(EQ9), force(TRIVIAL_AGAIN), energy(row), energy(TRIVIAL_AGAIN), CLEAR
+                force(best), force(TRIVIAL_AGAIN), energy(row), energy(TRIVIAL_AGAIN), CLEAR
             )
+            for best in (EQ9, EQ8)
             for row in (EQ2, EQ4, EQ5)
         ),
     ),

@@ -31,6 +31,7 @@ from reproduction.show.rules import (
     Score,
     at_least,
     at_most,
+    ends_text,
     factor_off,
     judged_values,
     part,
@@ -118,15 +119,21 @@ class AsGood:
         a, b = judged_values(evidence, self.a), judged_values(evidence, self.b)
         found = log_ratio(a, b)
         score = at_most(*found.bounds(), TOLERANCE) if found else OPEN
-        return _beside(evidence, self.a, self.b, compare(a, b), score, 1 - SIGNIFICANCE)
+        return _beside(evidence, self.a, self.b, compare(a, b), score, 1 - SIGNIFICANCE, TOLERANCE)
 
 
 def _beside(
-    evidence: Evidence, a: Key, b: Key, found: int | None, score: Score, confidence: float
+    evidence: Evidence,
+    a: Key,
+    b: Key,
+    found: int | None,
+    score: Score,
+    confidence: float,
+    limit=1.0,
 ) -> Finding:
     """Finding that shows two rows' numbers with a relation sign between them.
 
-    An open score shows the bounds of their ratio, each with the confidence.
+    An open score shows the bounds of their ratio, each with the confidence, beside the limit.
     """
     both = judged_values(evidence, a), judged_values(evidence, b)
     sign = {-1: "<", 1: ">", None: "against"}.get(found)
@@ -139,8 +146,7 @@ def _beside(
     if found is None:
         return Finding((OPEN,), text + ONE_SEED, subject)
     if not score.decided:
-        low, high = log_ratio(*both).bounds(confidence)
-        text += f" ({low:.2g} to {high:.2g} times)"
+        text += f" ({ends_text(*log_ratio(*both).bounds(confidence), 1.0, limit)} times)"
     return Finding((score,), text, subject)
 
 
@@ -189,7 +195,7 @@ class Gap:
         above = at_least(*ends, 1.0 if self.low is None else self.low, self.wide)
         score = Score(min(below.low, above.low), min(below.high, above.high))
         if not score.decided:
-            text += f" ({ends[0]:.2g} to {ends[1]:.2g})"
+            text += f" ({ends_text(*ends, *(x for x in (self.low, self.high) if x))})"
         return Finding((score,), text, subject)
 
 

@@ -16,6 +16,7 @@ from reproduction.show.rules import (
     Score,
     at_least,
     at_most,
+    ends_text,
     judged_values,
     part,
     shown,
@@ -67,7 +68,7 @@ class AtMost:
         score = at_most(*ends, self.limit, self.wide)
         if self.of is None:
             text = f"{_alone(evidence, self.key)}, at most {self.limit:.2g} asked"
-            return Finding((score,), text + _open(score, ends))
+            return Finding((score,), text + _open(score, ends, self.limit, self.wide))
         ratio = spread(values.values()).mean
         if self.key.metric == self.of.metric:
             text = " ".join(_times(evidence, self.key, self.of, ratio))
@@ -75,7 +76,7 @@ class AtMost:
             names = tuple(words(key.metric) for key in (self.key, self.of))
             of_what = f"{evidence.called(self.key.experiment)}: {' / '.join(names)}"
             text = f"{of_what} {ratio:.2g}{part(self.key)}"
-        return Finding((score,), text + _open(score, ends))
+        return Finding((score,), text + _open(score, ends, self.limit, self.wide))
 
 
 def _relative(values: dict[int, float], others: dict[int, float]) -> dict[int, float]:
@@ -108,7 +109,7 @@ class AtLeast:
         ends = bounds(evidence, self.key, judged_values(evidence, self.key))
         score = at_least(*ends, self.limit, self.wide)
         text = f"{_alone(evidence, self.key)}, at least {self.limit:.2g} asked"
-        return Finding((score,), text + _open(score, ends))
+        return Finding((score,), text + _open(score, ends, self.limit, self.wide))
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Times:
             return Finding((OPEN,), text + ONE_SEED, subject)
         ends = found.bounds()
         score = at_least(*ends, self.limit, self.wide)
-        return Finding((score,), text + _open(score, ends), subject)
+        return Finding((score,), text + _open(score, ends, self.limit, self.wide), subject)
 
 
 @dataclass(frozen=True)
@@ -178,12 +179,12 @@ class TimesRelative:
             return Finding((OPEN,), text + ONE_SEED)
         ends = found.bounds()
         score = at_least(*ends, self.limit)
-        return Finding((score,), text + _open(score, ends))
+        return Finding((score,), text + _open(score, ends, self.limit))
 
 
-def _open(score: Score, ends: tuple[float, float]) -> str:
+def _open(score: Score, ends: tuple[float, float], *limits: float | None) -> str:
     """Text with the bounds if they leave the score open; else empty."""
-    return "" if score.decided else f" ({ends[0]:.2g} to {ends[1]:.2g})"
+    return "" if score.decided else f" ({ends_text(*ends, *filter(None, limits))})"
 
 
 def _alone(evidence: Evidence, key: Key) -> str:

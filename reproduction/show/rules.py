@@ -156,6 +156,20 @@ def at_least(low: float, high: float, limit: float, wide: float | None = None) -
     return Score(of(low), of(high))
 
 
+def ends_text(low: float, high: float, *limits: float) -> str:
+    """Two bounds in words, with digits enough to show on which side of the limits they are."""
+
+    def text(end: float) -> str:
+        found = f"{end:.2g}"
+        for digits in range(3, 8):
+            if all((float(found) < x) == (end < x) and float(found) != x for x in limits):
+                break
+            found = f"{end:.{digits}g}"
+        return found
+
+    return f"{text(low)} to {text(high)}"
+
+
 def shown(evidence: Evidence, key: Key) -> str:
     """Text with a row's name and number."""
     return f"{evidence.called(key.experiment)} {with_spread(evidence.judged_spread(*key))}"

@@ -4,7 +4,7 @@ import numpy as np
 
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import Spread, spread
-from reproduction.show.rules import Key, unit
+from reproduction.show.rules import Key, ends_text, unit
 
 
 def log_ratio_to_trivial(evidence: Evidence, key: Key) -> Spread | None:
@@ -42,8 +42,7 @@ def no_better(evidence: Evidence, key: Key) -> str:
     trivial = spread(evidence.trivial(*key._replace(split="test"))).mean
     what = "the mean of training" if key.metric == "energy_rmse" else "zero forces"
     logs = log_ratio_to_trivial(evidence, key)
-    low, high = np.exp(logs.bounds())
-    of_it = f"; {low:.3g} to {high:.3g} times" if logs.n > 1 else ""
+    of_it = f"; {ends_text(*np.exp(logs.bounds()), 1.0)} times" if logs.n > 1 else ""
     return (
         f"{evidence.called(key.experiment)} is not shown to beat {what} "
         f"({trivial:.3g}{unit(key)}{of_it})"

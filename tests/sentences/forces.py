@@ -243,10 +243,10 @@ README = {
         all(r.lower(E(row), E(other)) for row in (EQ2, EQ4, EQ5) for other in (MIDDLE, GRAPH))
         and turns_round(r)
     ),
-    "Eq. 2 and 5 come out as printed": lambda r: all(
+    "On one trajectory Eq. 2 and 5 come out as printed": lambda r: all(
         r.as_printed(E(row, split)) for row in (EQ2, EQ5) for split in BOTH
     ),
-    "Eq. 3 and 4 have larger errors": lambda r: all(
+    "Eq. 3 and 4 with larger errors": lambda r: all(
         r.to_printed(E(row, split)) > 1 for row in (EQ3, EQ4) for split in BOTH
     ),
     "Forces learned directly come within two times the printed ones": lambda r: all(
