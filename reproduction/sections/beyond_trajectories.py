@@ -106,10 +106,8 @@ def trajectories(evidence: Evidence) -> Table:
     rows = []
     for row in ROWS:
         task = _BEFORE[row.repeats].task
-        for kind in (
-            ("energy", "force") if task == TRIVIAL else ("force" if task == "force" else "energy",)
-        ):
-            rows.append(_row(evidence, row, kind))
+        kinds = ("energy", "force") if task == TRIVIAL else (KINDS.get(task, "energy"),)
+        rows += [_row(evidence, row, kind) for kind in kinds]
     return Table(
         "trajectories",
         "Test RMSE (eV, eV/Å) on one trajectory and over several",

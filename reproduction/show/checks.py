@@ -129,7 +129,7 @@ def _beside(
     found: int | None,
     score: Score,
     confidence: float,
-    limit=1.0,
+    limit: float = 1.0,
 ) -> Finding:
     """Finding that shows two rows' numbers with a relation sign between them.
 
