@@ -1,7 +1,7 @@
 # Each target sets up .venv by itself; the README says how long each takes.
 PY := .venv/bin/python
 STEPS := $(sort $(wildcard scripts/0*.py))
-export PYTHON AMP
+export PYTHON AMP ROWS
 
 .PHONY: help setup reproduce quick test benchmark figures report lint audit check-dgl check-peers \
 	lock compare archive workflow-env check-slurm check-workflow
@@ -9,7 +9,8 @@ export PYTHON AMP
 help:
 	@echo "make setup       .venv with all packages, about a minute; the others do it first"
 	@echo "make reproduce   every table, from the data on, resuming where it stopped"
-	@echo "                 AMP=stored leaves Amp's rows, the slowest, as they are committed"
+	@echo "                 AMP=stored leaves Amp's rows, the slowest, as they are committed,"
+	@echo "                 ROWS=report those that are not of the report's tables and appendices"
 	@echo "make quick       the same, small, into quick/: does it run here?"
 	@echo "make test        unit tests"
 	@echo "make report      tables, verdicts, README and results/report.html from the runs there"

@@ -2,8 +2,9 @@
 
 import argparse
 import contextlib
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from reproduction.progress import Bars
 from reproduction.sections import EXPERIMENTS, rows_of, select
 from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.gather import gather
+from reproduction.show.predictions import BEYOND
 
 QUICK_NOTE = "quick, not the report's settings"
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -99,6 +101,14 @@ def add_run_arguments(p: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="ID",
         help="experiments, such as table4/eq2 or 'table4/*' (default: all of this script's)",
+    )
+    p.add_argument(
+        "--rows",
+        default=os.environ.get("ROWS") or "all",
+        metavar="all|report",
+        help="run all rows, or only those of the report's tables and appendices, and use the "
+        "committed results of the others; without effect beside --only or --quick (default: the "
+        "environment variable ROWS, or all)",
     )
     p.add_argument("--seeds", nargs="+", type=int, metavar="K", help="instead of each row's own")
     p.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
@@ -214,8 +224,33 @@ def run_sections(description: str, sections: Sequence[str], argv: Sequence[str])
     """Main function of a script that runs some sections' experiments; returns the exit status."""
     p = parser(description)
     add_run_arguments(p)
-    outcome = run_experiments(p.parse_args(argv), rows_of(*sections))
+    arguments = p.parse_args(argv)
+    outcome = run_experiments(arguments, rows_to_run(arguments, rows_of(*sections)))
     return EXIT_FAILED if outcome.failed else 0
+
+
+def rows_to_run(arguments: argparse.Namespace, own: Sequence[str]) -> list[str]:
+    """Of a script's rows, those that ``--rows`` leaves; prints how many it leaves out.
+
+    Raises:
+        ReproductionError: it is neither ``all`` nor ``report``.
+    """
+    if arguments.rows not in ("all", "report"):
+        raise ReproductionError(f"--rows (or ROWS) is all or report, not {arguments.rows!r}")
+    if arguments.rows == "all" or arguments.only or arguments.quick:
+        return list(own)
+    left_out = [name for name in own if name.startswith(BEYOND)]
+    leave_out(left_out, workspace(arguments))
+    if left_out:
+        console().print(f"{len(left_out)} rows past the report are left as they are committed")
+    return [name for name in own if name not in left_out]
+
+
+def leave_out(names: Iterable[str], space: Workspace) -> None:
+    """Forget failures of rows that are not run: nothing tries them again."""
+    store = Store(space.runs)
+    for name in names:
+        store.forget_failures(name)
 
 
 def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcome:

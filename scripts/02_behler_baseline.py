@@ -21,13 +21,12 @@ SECTIONS = (
     "s3_functions",
 )
 ROWS = rows_of(*SECTIONS)
-AMP = [name for name in ROWS if EXPERIMENTS[name].task == "amp"]
 
 
-def amp_minutes(space, seeds, fresh):
+def amp_minutes(amp, space, seeds, fresh):
     """Expected minutes of Amp's missing runs, from the committed runs or else from the limits."""
     known, store, seconds = Metrics.read(ROOT / "results"), Store(space.runs), 0.0
-    for name in AMP:
+    for name in amp:
         one = known.spread(name, "", "train_seconds")
         wanted = seeds or EXPERIMENTS[name].seeds
         missing = [k for k in wanted if fresh or store.read(name, k) is None]
@@ -50,14 +49,13 @@ def main(argv):
     if arguments.amp not in ("run", "stored"):
         raise ReproductionError(f"--amp (or AMP) is run or stored, not {arguments.amp!r}")
     space, out = cli.workspace(arguments), cli.console()
-    own = ROWS
+    own = cli.rows_to_run(arguments, ROWS)
     if not space.is_quick and not arguments.only:
-        minutes = amp_minutes(space, arguments.seeds, arguments.fresh)
+        amp = [name for name in own if EXPERIMENTS[name].task == "amp"]
+        minutes = amp_minutes(amp, space, arguments.seeds, arguments.fresh)
         if arguments.amp == "stored":
-            own = [name for name in ROWS if name not in AMP]
-            # These rows are not retried, so their failures must not stay on record.
-            for name in AMP:
-                Store(space.runs).forget_failures(name)
+            own = [name for name in own if name not in amp]
+            cli.leave_out(amp, space)
             out.print("Amp's rows are skipped: their committed results are used")
         elif minutes > 1:
             out.print(

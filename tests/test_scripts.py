@@ -15,6 +15,7 @@ from reproduction.engine.schedule import Outcome
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS, select
+from reproduction.show.reported import reported
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 
@@ -39,18 +40,62 @@ def run_script(name, *arguments, folder):
     return end.value.code, out.getvalue(), err.getvalue()
 
 
-def test_the_scripts_together_run_every_row_once(folder, monkeypatch):
-    """Rows that no script takes would stay "not run yet" for ever."""
-    taken = []
+@pytest.fixture
+def taken(monkeypatch):
+    """Rows that scripts would run, instead of running them."""
+    names = []
 
     def take(arguments, own):
-        taken.extend(select(own))
+        names.extend(select(own) if own else ())
         return Outcome()
 
     monkeypatch.setattr(cli, "run_experiments", take)
+    for variable in ("AMP", "ROWS"):
+        monkeypatch.delenv(variable, raising=False)
+    return names
+
+
+def test_the_scripts_together_run_every_row_once(folder, taken):
+    """Rows that no script takes would stay "not run yet" for ever."""
     for script in sorted(SCRIPTS.glob("0[2-6]*.py")):
         assert run_script(script.name, folder=folder)[0] == 0
     assert sorted(taken) == sorted(EXPERIMENTS)
+
+
+def test_rows_of_the_report_alone(folder, taken, monkeypatch):
+    """Every row that prints a number, and the appendices'; by the variable, as make gives it."""
+    monkeypatch.setenv("ROWS", "report")
+    kept = Store(folder / "runs")
+    kept.write_failure("beyond/eq2-gradient", 0, "no memory")
+    kept.write_failure("table4/eq2", 0, "no memory")
+    for script in sorted(SCRIPTS.glob("0[2-6]*.py")):
+        status, out, _ = run_script(script.name, folder=folder)
+        assert status == 0 and "past the report are left as they are committed" in out
+    places = {name.split("/")[0] for name in taken}
+    assert places == {place.split("/")[0] for place in EXPERIMENTS} - {"beyond"}
+    assert sorted(taken) == sorted(n for n in EXPERIMENTS if n.split("/")[0] in places)
+    assert {key[0] for key in reported()} <= set(taken)
+    assert list(kept.failures()) == [("table4/eq2", 0)]
+
+
+@pytest.mark.parametrize("option", ["--only", "--quick"])
+def test_rows_asked_for_are_run_whatever_the_variable_says(folder, taken, monkeypatch, option):
+    monkeypatch.setenv("ROWS", "report")
+    arguments = [option, "beyond/eq2-gradient"] if option == "--only" else [option]
+    run_script("06_beyond_the_report.py", *arguments, folder=folder)
+    assert "beyond/eq2-gradient" in taken
+
+
+def test_without_amp_the_report_s_other_rows_are_left(folder, taken):
+    run_script("02_behler_baseline.py", "--rows", "report", "--amp", "stored", folder=folder)
+    assert taken == []
+    run_script("02_behler_baseline.py", "--rows", "report", folder=folder)
+    assert {name.split("/")[0] for name in taken} == {"table1", "table2", "table3"}
+
+
+def test_a_script_may_have_no_row_to_run(folder):
+    status, out, _ = run_script("06_beyond_the_report.py", "--rows", "report", folder=folder)
+    assert status == 0 and "0 runs made" in out
 
 
 def test_quick_never_goes_where_full_runs_are(folder):
@@ -130,6 +175,7 @@ def test_failures_of_rows_that_are_left_out_are_forgotten(folder):
     [
         (["--only", "tabel4/eq2"], "table4/eq2"),
         (["--workers", "0"], "--workers"),
+        (["--rows", "some"], "--rows (or ROWS) is all or report, not 'some'"),
         (["--seeds", "-1"], "seeds are whole numbers from 0 to 4294967295, not -1"),
         (["--seeds", "0", "4294967296"], "not 4294967296"),
         ([], "needs 2500; the data has 400"),
