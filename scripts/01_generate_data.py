@@ -2,32 +2,13 @@
 
 from dataclasses import asdict, replace
 
-from data_gen.dataset import load, save
 from data_gen.dynamics import DynamicsSettings
-from data_gen.origin import differing, load_made
-from data_gen.sources import FileSettings, make
+from data_gen.sources import FileSettings
 from data_gen.structures import STRUCTURES
 from reproduction import cli
 from reproduction.errors import ReproductionError
 from reproduction.sections import SOURCES
-
-
-def fitting(path, settings):
-    """Load the dataset at ``path`` if it was generated with these settings; None if missing.
-
-    Raises:
-        DataError: the file was altered or cannot be read.
-        ReproductionError: the file was generated with other settings.
-    """
-    if not path.is_file():
-        return None
-    data = load(path)
-    if wrong := differing(data, settings):
-        raise ReproductionError(
-            f"{path}: {wrong}; move it away, or give another --folder or --output"
-        )
-    # The further conditions of the rows, such as a JSON file with units.
-    return load_made(path, settings)
+from reproduction.trajectories import Wanted, make_all, present, summary
 
 
 def parse(argv):
@@ -39,6 +20,9 @@ def parse(argv):
     """
     p = cli.parser(__doc__)
     p.add_argument("--name", help="only this dataset: " + ", ".join(SOURCES))
+    p.add_argument(
+        "--workers", type=int, metavar="N", help="processes (default: one per core, quick: one)"
+    )
     one = p.add_argument_group("for one dataset, with --name")
     one.add_argument("--output", help="another name for the file, without its ending")
     own = DynamicsSettings()
@@ -74,6 +58,19 @@ def parse(argv):
     return arguments, asked
 
 
+def workers_of(arguments):
+    """Number of processes; small data sets take no longer than to start one.
+
+    Raises:
+        ReproductionError: it is not positive.
+    """
+    if arguments.workers is None:
+        return 1 if arguments.quick else cli.cores()
+    if arguments.workers < 1:
+        raise ReproductionError(f"--workers must be at least 1, not {arguments.workers}")
+    return arguments.workers
+
+
 def main(argv):
     arguments, asked = parse(argv)
     space, out = cli.workspace(arguments), cli.console()
@@ -82,38 +79,22 @@ def main(argv):
         if arguments.name in (None, name):
             settings = (source.quick() if space.is_quick else source).origin
             path = space.data / f"{arguments.output or name}.traj"
-            wanted.append((name, replace(settings, **asked), path))
+            wanted.append(Wanted(name, replace(settings, **asked), path))
+
+    def say(line):
+        out.print(space.label(line), markup=False)
+
     # One dataset leaves room for other commands that make others.
     with cli.alone(space.data, (arguments.name and (arguments.output or arguments.name)) or ""):
         # Existing files are checked first, so that nothing is made if one of them is invalid.
-        found = [fitting(path, settings) for _, settings, path in wanted]
-        for (name, settings, path), data in zip(wanted, found, strict=True):
-            how = "already exists"
-            if data is None:
-                steps = getattr(settings, "steps", None)
-                with out.status(f"{name}: {steps:,} steps of EMT dynamics" if steps else name):
-                    data = make(settings)
-                    save(data, path)
-                how = "made"
-            out.print(space.label(f"{path.name} {how}: {summary(data)}"))
+        found = [(one, present(one)) for one in wanted]
+        for one, data in found:
+            if data is not None:
+                say(f"{one.path.name} already exists: {summary(data)}")
+        missing = [one for one, data in found if data is None]
+        with out.status(f"{sum(one.steps for one in missing):,} steps of EMT dynamics"):
+            make_all(missing, workers_of(arguments), say)
     return 0
-
-
-def summary(data):
-    """One line that describes a trajectory."""
-    text = (
-        f"{len(data):,} frames of {len(data.numbers)} atoms, "
-        f"E {data.energies.mean():.3f} ± {data.energies.std():.3f} eV, "
-        f"F std {data.forces.std():.3f} eV/Å"
-    )
-    about = data.metadata.get("dynamics")
-    if not about:
-        return text
-    return (
-        f"{text}, total-energy drift "
-        f"{1000 * about['energy_drift_eV']:.2f} meV, largest distance "
-        f"{about['largest_distance_A']:.2f} Å"
-    )
 
 
 if __name__ == "__main__":
