@@ -130,10 +130,6 @@ def _train(
         def get_loss(self, vector, lossprime):
             if stop.is_set():
                 raise Stopped("asked to")
-            # At least one evaluation, however long the fingerprints took: weights without a known
-            # loss are no result.
-            if state.steps and time.process_time() - begin + before > 60 * settings.minutes:
-                raise Stopped("the time limit")
             if state.steps >= settings.max_steps:
                 raise Stopped("the limit of steps")
             try:

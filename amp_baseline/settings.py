@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class AmpSettings:
-    """Settings of an Amp training; the defaults are Amp's own, except for the limits.
+    """Settings of an Amp training; the defaults are Amp's own, except for the limit.
 
     Attributes:
         hidden_layers: nodes of each hidden layer, the same for every element.
@@ -17,8 +17,8 @@ class AmpSettings:
             sum over images of (dE / N)^2 + force_coefficient * mean over components of dF^2.
         optimiser: "scipy" for SciPy's BFGS, Amp's default, or "rank-two" for the same method with
             a cheaper update (:mod:`amp_baseline.optimiser`).
-        minutes: limit of processor time in training; at the limit the best weights so far are used.
-        max_steps: limit of loss evaluations; at the limit the best weights so far are used.
+        max_steps: limit of loss evaluations; at the limit the best weights so far are used. Not
+            one of seconds, by which results would depend on the processor.
     """
 
     hidden_layers: tuple[int, ...] = (5, 5)
@@ -27,9 +27,12 @@ class AmpSettings:
     force_rmse: float = 0.01
     force_coefficient: float = 0.04
     optimiser: str = "scipy"
-    minutes: float = 10.0
-    max_steps: int = 100_000
+    max_steps: int = 10_000
+
+    def __post_init__(self) -> None:
+        if self.max_steps < 1:
+            raise ValueError("weights without a loss are no result: at least one evaluation")
 
     def quick(self) -> "AmpSettings":
-        """The same settings with low limits, for a quick try."""
-        return replace(self, max_steps=10, minutes=1.0)
+        """The same settings with a low limit, for a quick try."""
+        return replace(self, max_steps=10)

@@ -72,8 +72,8 @@ def train(
         settings: of the training.
         seed: of the initial weights.
         folder: used by this training alone; Amp writes nowhere else.
-        report: called with (fraction of the time limit, short text); if it raises an exception,
-            Amp saves its state and stops, and the exception is passed on.
+        report: called with (fraction of the limit of steps, short text); if it raises an
+            exception, Amp saves its state and stops, and the exception is passed on.
         functions: symmetry functions of every element, as Amp's dictionaries; None for Amp's
             default ones.
 
@@ -119,7 +119,7 @@ def _watch(process, settings: AmpSettings, folder: Path, report) -> None:
     """Report progress from Amp's log until the process ends."""
     path = folder / LOG
     place = path.stat().st_size if path.is_file() else 0
-    steps, text, begin, rest = 0, "starting Amp", None, ""
+    steps, text, rest = 0, "starting Amp", ""
     while process.poll() is None:
         if path.is_file():
             with open(path, errors="replace") as file:
@@ -133,12 +133,10 @@ def _watch(process, settings: AmpSettings, folder: Path, report) -> None:
                 step, count = log.parse_line(line), _COUNT.match(line.rstrip("\n"))
                 if step:
                     steps += 1
-                    begin = begin or time.monotonic()
                     text = f"step {steps}, energy RMSE {step.energy_rmse:.4f} eV/atom"
                 elif count:
                     text = f"{count[1]} {count[2]} of {count[3]}"
-        share = (time.monotonic() - begin) / (60 * settings.minutes) if begin else 0.0
-        report(min(share, 0.99), text)
+        report(min(steps / settings.max_steps, 0.99), text)
         time.sleep(POLL_SECONDS)
 
 

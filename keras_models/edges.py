@@ -16,7 +16,7 @@ import numpy as np
 
 from data_gen.frames import Structure
 from keras_models.backend import keras
-from keras_models.neighbours import centred, edges
+from keras_models.neighbours import centred, edges, into_cell
 from keras_models.rows import in_rows, slots_for
 
 # Ratio of successive sizes of padded batches: at most 20 % of a batch are padding.
@@ -34,7 +34,7 @@ class EdgeBatch(NamedTuple):
     exactly the cutoff distance, so that they add nothing and their gradients are zero, not NaN.
 
     Attributes:
-        positions: (A, 3), Å; of each structure relative to their mean.
+        positions: (A, 3), Å; of each structure in its cell and relative to their mean.
         numbers: (A,), atomic numbers; 0 for padding.
         sample: (A,), index of the structure that an atom belongs to.
         sizes: (S,), number of atoms of each structure; 0 for padding.
@@ -84,13 +84,15 @@ def with_edges(
     slots: int = 1,
 ) -> EdgeBatch:
     """One structure as a batch of its own, with i, j and shifts that are known already."""
-    atoms = len(structure.numbers)
+    atoms, (i, j, shifts) = len(structure.numbers), found
+    # Wrapped and centred, as a distant image or origin would cost digits in float32.
+    wrap = into_cell(structure)
     return EdgeBatch(
-        centred(np.array(structure.positions, float)),
+        centred(np.array(structure.positions, float) + wrap),
         np.array(structure.numbers, np.int32),
         np.zeros(atoms, np.int32),
         np.array([atoms], np.int32),
-        *in_rows(*found, atoms, slots, cutoff),
+        *in_rows(i, j, shifts + wrap[i] - wrap[j], atoms, slots, cutoff),
     )
 
 

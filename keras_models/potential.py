@@ -234,7 +234,7 @@ class EdgePotential:
         large = len(structure.numbers) > self.at_once
         if self.neighbours.update(structure, self._divided if large else edges):
             self._prepare(structure, large)
-        # Wrapped and centred, as a distant image or origin would cost digits in float32.
+        # As :func:`~keras_models.edges.with_edges` has them.
         x = centred(structure.positions + self._wrap)
         found = self.in_rounds(x, self.neighbours.edges) if large else self._at_once(x)
         energies = found.energies + self._offset
@@ -281,8 +281,7 @@ class EdgePotential:
             raise ValueError(f"no reference energy of {error.args[0]}") from None
         self._wrap, self._fixed = into_cell(structure), {}
         if not large:
-            i, j, shifts = self.neighbours.edges
-            found = i, j, shifts + self._wrap[i] - self._wrap[j]
+            found = self.neighbours.edges
             self._slots = slots_of([(structure, found)], self._slots)
             part = with_edges(structure, found, self.cutoff, self._slots)
             self._fixed = tensors_of(join_padded([part], self.cutoff), self.dtype)

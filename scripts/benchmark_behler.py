@@ -35,7 +35,7 @@ def amp_seconds(experiment, data, steps):
     part = experiment.parts(data)[0]
     seconds = []
     for n in (10, 10 + steps):
-        settings = replace(experiment.training, max_steps=n, minutes=30.0, optimiser="rank-two")
+        settings = replace(experiment.training, max_steps=n, optimiser="rank-two")
         with tempfile.TemporaryDirectory() as folder:
             seconds.append(train(part, part[:2], settings, 0, Path(folder)).seconds)
     return (seconds[1] - seconds[0]) / steps

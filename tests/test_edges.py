@@ -22,7 +22,9 @@ def test_an_edge_list_is_all_directed_pairs_of_the_library(rng):
         mine = batch.sample[batch.rows] == k
         np.testing.assert_array_equal(batch.rows[mine], i + start)
         np.testing.assert_array_equal(batch.other[mine], j + start)
-        np.testing.assert_array_equal(batch.shifts[mine], shifts)
+        # Its atoms are in the cell.
+        vectors = batch.positions[j + start] - batch.positions[i + start] + batch.shifts[mine]
+        np.testing.assert_allclose(vectors, s.positions[j] - s.positions[i] + shifts, atol=1e-12)
         start += len(s)
     pairs = set(zip(batch.rows, batch.other, map(tuple, np.round(batch.shifts, 6)), strict=True))
     assert len(pairs) == len(batch.rows) and len(batch.numbers) == start
@@ -79,16 +81,22 @@ def test_a_padded_edge_list(rng, slots):
             join(parts, 5.0, **shape)
 
 
-def test_a_distant_origin_costs_a_batch_no_digits_in_float32():
+@pytest.mark.parametrize("name", ["cluster", "slab", "skew"])
+def test_a_distant_origin_or_image_costs_a_batch_no_digits_in_float32(name, rng):
     """With such batches models are standardised, trained and evaluated."""
-    found = []
-    for away in (0.0, 1e4):
-        structures = [shaken(name, np.random.default_rng(1)) for name in ("cluster", "slab")]
-        for k, s in enumerate(structures):
-            s.positions += away * (k + 1)
-        (batch,) = edge_batches(structures, 5.0, 2)
-        found.append(tensors_of(batch, "float32")["positions"])
-    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+    vectors = []
+    for away in (0, 10_000):
+        structure = shaken(name, np.random.default_rng(1))
+        cells = rng.integers(-away, away + 1, (len(structure.numbers), 3)) * structure.pbc
+        structure.positions += 1.5 * away + cells @ np.array(structure.cell)
+        (batch,) = edge_batches([structure], 5.0, 1)
+        inputs = tensors_of(batch, "float32")
+        x, shifts = (inputs[name].numpy() for name in ("positions", "shifts"))
+        assert max(abs(x).max(), abs(shifts).max()) < 100
+        slots = len(batch.other) // len(batch.rows)
+        found = x[batch.other] - x[np.repeat(batch.rows, slots)] + shifts
+        vectors.append(sorted(map(tuple, np.round(found, 4))))
+    np.testing.assert_allclose(vectors[1], vectors[0], atol=1e-4)
 
 
 def pairs_within(structure, cutoff, found):

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from amp_baseline.settings import AmpSettings
 from data_gen.files import write_text
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.schedule import groups, wanted_seeds
@@ -106,11 +105,8 @@ def memory_mb(experiment: Experiment) -> int:
 
 def minutes(experiment: Experiment, seeds: Sequence[int], seconds: Mapping[int, float]) -> int:
     """Minutes to ask a queue for, from what the group took before, or else its largest seed's."""
-    training = experiment.training
     if known := [seconds[seed] for seed in seeds if seed in seconds] or list(seconds.values()):
         own = max(known) / 60
-    elif isinstance(training, AmpSettings):
-        own = training.minutes
     else:
         own = UNKNOWN_MINUTES / MARGIN
     return wait_minutes(60 * own)

@@ -6,6 +6,7 @@ The rule is not applied to the start of Au6, on whose trajectory all rows of the
 another start can be told from it.
 """
 
+from reproduction.sections import s3_behler
 from reproduction.sections.names import LARGE
 from reproduction.sections.s2_data import AU6, CHOSEN_HEIGHT
 from reproduction.sections.s2_starts import COMPARED, LABELS, on_start
@@ -31,6 +32,8 @@ from reproduction.show.reported import reported
 from reproduction.show.rules import TOLERANCE
 from reproduction.show.tables import Evidence, Table, times_text
 
+# Of Amp's evaluations.
+_LIMITS = {row.id: row.training.max_steps for row in s3_behler.ROWS if row.task == "amp"}
 _TABLE5 = [f"table5/{model}-{epochs}" for model, epochs in PRINTED_ROWS]
 
 
@@ -111,8 +114,8 @@ LENGTH = Setting(
     "length",
     "Table 1, (50, 25, 10, 10): how long",
     (
-        Reading("own", "3 minutes", {LARGE: LARGE}),
-        Reading("longer", f"{LONGER[LARGE][0]} minutes", {LARGE: on(LARGE)}),
+        Reading("own", f"{_LIMITS[LARGE]:,} steps", {LARGE: LARGE}),
+        Reading("longer", f"{LONGER[LARGE][0]:,} steps", {LARGE: on(LARGE)}),
         Reading("twin", "twin, 2,000 iterations", {LARGE: TWIN_OF[LARGE]}),
     ),
     "own",

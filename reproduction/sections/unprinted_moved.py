@@ -1,6 +1,6 @@
 """Section 3.4: what Tables 2 and 3 would be on the slab that the twins' training errors choose.
 
-Amp's own training errors, which its criterion and the limits of minutes make as well, do not tell
+Amp's own training errors, which its criterion and the limits of steps make as well, do not tell
 that slab from the tables', which therefore stay where they are. Here the two stand beside each
 other: every line, by Amp and by its twin, and the verdicts that the same rules would give.
 """
