@@ -237,13 +237,17 @@ def rows_to_run(arguments: argparse.Namespace, own: Sequence[str]) -> list[str]:
     """
     if arguments.rows not in ("all", "report"):
         raise ReproductionError(f"--rows (or ROWS) is all or report, not {arguments.rows!r}")
-    if arguments.rows == "all" or arguments.only or arguments.quick:
-        return list(own)
-    left_out = [name for name in own if name.startswith(BEYOND)]
-    leave_out(left_out, workspace(arguments))
+    left_out = [name for name in own if is_left_out(name, arguments)]
     if left_out:
+        leave_out(left_out, workspace(arguments))
         console().print(f"{len(left_out)} rows past the report are left as they are committed")
     return [name for name in own if name not in left_out]
+
+
+def is_left_out(name: str, arguments: argparse.Namespace) -> bool:
+    """Whether ``--rows`` leaves a row as it is committed."""
+    asked = arguments.rows == "all" or arguments.only or arguments.quick
+    return not asked and name.startswith(BEYOND)
 
 
 def leave_out(names: Iterable[str], space: Workspace) -> None:
@@ -307,7 +311,8 @@ def run_all(
         for why in outcome.damaged:
             out.print(f"{why}; it counts as not run and is repeated", markup=False)
         expected = _expected_seconds(space)
-        bars = _bars(space, out, store, sums, work, expected)
+        rows = [name for name in space.names() if not is_left_out(name, arguments)]
+        bars = _bars(space, rows, out, store, sums, work, expected)
         with bars:
             # Experiments that need trained models run after those that train them.
             for needs_models in (False, True):
@@ -371,9 +376,9 @@ def _expected_seconds(space: Workspace) -> Callable[[Work], float]:
     return expected
 
 
-def _bars(space, out, store, sums, work, expected) -> Bars:
-    """Progress over the whole registry, continuous across scripts."""
-    everything = [space.experiment(name) for name in space.names()]
+def _bars(space, rows, out, store, sums, work, expected) -> Bars:
+    """Progress over all rows that the scripts run, continuous across scripts."""
+    everything = [space.experiment(name) for name in rows]
     total = sum(expected(Work(e, e.seeds)) for e in everything)
     left_elsewhere = sum(
         expected(Work(e, (seed,)))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from data_gen.dataset import Dataset, load, save
 from data_gen.dynamics import DynamicsSettings, run_dynamics
+from data_gen.errors import DataError
 from data_gen.origin import differing, load_made
 from data_gen.sources import Origin, make
 from fitting.errors import TrainingFailed
@@ -101,12 +102,18 @@ def make_one(wanted: Wanted, link) -> None:
         wanted: what to make.
         link: told of it, and asked whether to stop: of a process, or
             :class:`~fitting.progress.Here`.
+
+    Raises:
+        DataError: as :func:`make_all`, with the name of the data set.
     """
     origin = wanted.origin
-    if isinstance(origin, DynamicsSettings):
-        data = run_dynamics(origin, lambda k, n: link.report(k / n, f"frame {k}/{n}"))
-    else:
-        data = make(origin)
+    try:
+        if isinstance(origin, DynamicsSettings):
+            data = run_dynamics(origin, lambda k, n: link.report(k / n, f"frame {k}/{n}"))
+        else:
+            data = make(origin)
+    except DataError as error:
+        raise DataError(f"{wanted.name}: {error}") from None
     save(data, wanted.path)
     link.say(f"{wanted.path.name} made: {summary(data)}")
 
