@@ -16,6 +16,7 @@ from data_gen.files import sweep
 from data_gen.locks import Held, held
 from data_gen.machine import cores
 from data_gen.streams import prepare_streams
+from reproduction.choice import CHOICES, asked_for
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.job import on_record, reserved
 from reproduction.engine.leaves import digest, mark
@@ -28,7 +29,6 @@ from reproduction.progress import Bars
 from reproduction.sections import EXPERIMENTS, rows_of, select
 from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.gather import gather
-from reproduction.show.predictions import BEYOND
 
 QUICK_NOTE = "quick, not the report's settings"
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -105,10 +105,11 @@ def add_run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--rows",
         default=os.environ.get("ROWS") or "all",
-        metavar="all|report",
-        help="run all rows, or only those of the report's tables and appendices, and use the "
-        "committed results of the others; without effect beside --only or --quick (default: the "
-        "environment variable ROWS, or all)",
+        metavar="|".join(CHOICES),
+        help="run all rows, or only those of the report's tables and appendices, or those whose "
+        "stored results are not of today's code and settings, and leave the others as they are "
+        "stored; without effect beside --only or --quick (default: the environment variable ROWS, "
+        "or all)",
     )
     p.add_argument("--seeds", nargs="+", type=int, metavar="K", help="instead of each row's own")
     p.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
@@ -230,24 +231,27 @@ def run_sections(description: str, sections: Sequence[str], argv: Sequence[str])
 
 
 def rows_to_run(arguments: argparse.Namespace, own: Sequence[str]) -> list[str]:
-    """Of a script's rows, those that ``--rows`` leaves; prints how many it leaves out.
+    """Of a script's rows, those that ``--rows`` asks for; prints how many it leaves out.
 
     Raises:
-        ReproductionError: it is neither ``all`` nor ``report``.
+        ReproductionError: there is no such choice.
     """
-    if arguments.rows not in ("all", "report"):
-        raise ReproductionError(f"--rows (or ROWS) is all or report, not {arguments.rows!r}")
-    left_out = [name for name in own if is_left_out(name, arguments)]
+    asked = rows_asked_for(arguments)
+    left_out = [name for name in own if name not in asked]
     if left_out:
         leave_out(left_out, workspace(arguments))
-        console().print(f"{len(left_out)} rows past the report are left as they are committed")
-    return [name for name in own if name not in left_out]
+        console().print(f"{len(left_out)} rows are left as they are stored (--rows, or ROWS)")
+    return [name for name in own if name in asked]
 
 
-def is_left_out(name: str, arguments: argparse.Namespace) -> bool:
-    """Whether ``--rows`` leaves a row as it is committed."""
-    asked = arguments.rows == "all" or arguments.only or arguments.quick
-    return not asked and name.startswith(BEYOND)
+def rows_asked_for(arguments: argparse.Namespace) -> set[str]:
+    """Ids of the rows, of all scripts, that ``--rows`` asks for.
+
+    Raises:
+        ReproductionError: there is no such choice.
+    """
+    named = arguments.only or arguments.quick
+    return asked_for("all" if named else arguments.rows, workspace(arguments).results)
 
 
 def leave_out(names: Iterable[str], space: Workspace) -> None:
@@ -311,7 +315,8 @@ def run_all(
         for why in outcome.damaged:
             out.print(f"{why}; it counts as not run and is repeated", markup=False)
         expected = _expected_seconds(space)
-        rows = [name for name in space.names() if not is_left_out(name, arguments)]
+        asked = rows_asked_for(arguments)
+        rows = [name for name in space.names() if name in asked]
         bars = _bars(space, rows, out, store, sums, work, expected)
         with bars:
             # Experiments that need trained models run after those that train them.

@@ -70,7 +70,7 @@ def test_rows_of_the_report_alone(folder, taken, monkeypatch):
     kept.write_failure("table4/eq2", 0, "no memory")
     for script in sorted(SCRIPTS.glob("0[2-6]*.py")):
         status, out, _ = run_script(script.name, folder=folder)
-        assert status == 0 and "past the report are left as they are committed" in out
+        assert status == 0 and "rows are left as they are stored" in out
     places = {name.split("/")[0] for name in taken}
     assert places == {place.split("/")[0] for place in EXPERIMENTS} - {"beyond"}
     assert sorted(taken) == sorted(n for n in EXPERIMENTS if n.split("/")[0] in places)
@@ -175,7 +175,7 @@ def test_failures_of_rows_that_are_left_out_are_forgotten(folder):
     [
         (["--only", "tabel4/eq2"], "table4/eq2"),
         (["--workers", "0"], "--workers"),
-        (["--rows", "some"], "--rows (or ROWS) is all or report, not 'some'"),
+        (["--rows", "some"], "--rows (or ROWS) is all, report, stale, not 'some'"),
         (["--seeds", "-1"], "seeds are whole numbers from 0 to 4294967295, not -1"),
         (["--seeds", "0", "4294967296"], "not 4294967296"),
         ([], "needs 2500; the data has 400"),

@@ -22,6 +22,7 @@ from reproduction.show import predictions, standing
 from reproduction.show.evidence import Evidence, Metrics, read_provenance
 from reproduction.show.gather import gather
 from reproduction.show.metrics import errors
+from reproduction.show.stale import SETTINGS, settings_checksum
 
 ROOT = Path(__file__).parent.parent
 SPLIT = (250, 100)
@@ -106,6 +107,8 @@ def consistent(store, folder, fresh):
         assert {seed: run["sha256"] for seed, run in runs.items()} == {
             int(k): v["run_sha256"] for k, v in about[name].items()
         }
+        for seed, run in runs.items():
+            assert about[name][str(seed)][SETTINGS] == settings_checksum(run["settings"])
         assert sorted({r.seed for r in metrics.rows if r.experiment == name}) == seeds
         kept = predictions.read_predictions(folder, name)
         assert (kept is not None) == (0 in runs)

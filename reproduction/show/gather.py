@@ -24,6 +24,7 @@ from reproduction.errors import ReproductionError
 from reproduction.show import predictions, standing
 from reproduction.show.evidence import PROVENANCE, TRIVIAL, Metrics, Value, read_provenance
 from reproduction.show.metrics import UNITS, errors
+from reproduction.show.stale import SETTINGS, settings_checksum
 
 COLUMNS = ("experiment", "seed", "split", "metric", "value", "unit")
 # Beginnings of the names of the arrays that are stored as curves.
@@ -135,6 +136,7 @@ def _origins(runs: dict[int, dict]) -> dict[str, dict]:
             **({"run_sha256": run["sha256"]} if is_sealed(run) else {}),
             "data_sha256": run["data_sha256"],
             "code_sha256": run["code_sha256"],
+            SETTINGS: settings_checksum(run["settings"]),
             "ended": run["ended"],
             # Of Amp's: such a run is not the seed's own, as its optimiser began again.
             **({"resumed": run["resumed"]} if run.get("resumed") else {}),
