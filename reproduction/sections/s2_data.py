@@ -33,7 +33,7 @@ PT8AU2_HEIGHTS = {
 # apart.
 AU6_TRAJECTORIES = (
     AU6,
-    *(DataSource(f"au6-seed{k}", DynamicsSettings(seed=k)) for k in (1, 2, 4, 5, 6, 7, 8, 9, 10)),
+    *(DataSource(f"au6-seed{k}", DynamicsSettings(seed=k)) for k in (1, 2, *range(4, 21))),
 )
 # Clusters cut from gold in other ways. The second piece with 11 bonds loses an atom.
 AU6_STARTS = (
