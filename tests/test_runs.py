@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +17,7 @@ from keras_models.checkpoints import load_arrays, save_arrays
 from keras_models.prediction import predict
 from reproduction.engine import run_one, schedule, store, tasks
 from reproduction.engine.experiment import FIVE_SEEDS
-from reproduction.engine.provenance import code_checksum
+from reproduction.engine.provenance import code_checksum, has_changes
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.schedule import plan
 from reproduction.engine.store import RunResult, Store
@@ -59,6 +61,22 @@ def test_a_run_is_kept_with_all_that_it_came_from(au6, finished):
 
 
 @pytest.mark.usefixtures("without_xla")
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+def test_what_reports_on_results_write_is_no_change_of_a_run(tmp_path):
+    author = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    files = [tmp_path / name for name in ("results/metrics.csv", "docs/a.md", "README.md", "a.py")]
+    for path in files:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("before")
+    for command in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", "all")):
+        subprocess.run(["git", "-C", tmp_path, *author, *command], check=True, timeout=60)
+    for path in files[:3]:
+        path.write_text("after")
+    assert not has_changes(tmp_path)
+    files[3].write_text("after")
+    assert has_changes(tmp_path)
+
+
 def test_an_interrupted_run_goes_on_to_the_same_bits(au6, finished, tmp_path):
     torn = Store(tmp_path)
 

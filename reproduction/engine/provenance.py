@@ -11,6 +11,8 @@ from reproduction.engine.checkout import said
 from reproduction.engine.source import Repository
 
 ROOT = Path(__file__).resolve().parents[2]
+# What reports on results write.
+MADE = ("results", "docs", "README.md")
 PACKAGES = ("numpy", "scipy", "tensorflow", "keras", "ase", "asap3", "amp-atomistics")
 
 
@@ -25,14 +27,18 @@ def code_checksum(task: str) -> str:
     return code.checksum(tasks.module_name(task), _repository())
 
 
+def has_changes(folder: Path) -> bool:
+    """Whether a checkout has uncommitted changes, but for those that reports on results make."""
+    what = ("status", "--porcelain", "--untracked-files=no", "--", ".")
+    return bool(said(folder, *what, *(f":(exclude){x}" for x in MADE), seconds=10))
+
+
 @cache
 def provenance() -> dict:
     """Commit, versions, processor, core count and operating system of this process."""
     return {
         "commit": said(ROOT, "rev-parse", "HEAD", seconds=10) or "not a git checkout",
-        "uncommitted_changes": bool(
-            said(ROOT, "status", "--porcelain", "--untracked-files=no", seconds=10)
-        ),
+        "uncommitted_changes": has_changes(ROOT),
         "versions": versions(PACKAGES),
         "processor": processor(),
         "cores": os.cpu_count(),
