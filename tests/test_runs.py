@@ -60,7 +60,6 @@ def test_a_run_is_kept_with_all_that_it_came_from(au6, finished):
     assert values["", "train_seconds"] > 0
 
 
-@pytest.mark.usefixtures("without_xla")
 @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 def test_what_reports_on_results_write_is_no_change_of_a_run(tmp_path):
     author = ("-c", "user.name=a", "-c", "user.email=a@b.c")
@@ -77,6 +76,7 @@ def test_what_reports_on_results_write_is_no_change_of_a_run(tmp_path):
     assert has_changes(tmp_path)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_an_interrupted_run_goes_on_to_the_same_bits(au6, finished, tmp_path):
     torn = Store(tmp_path)
 
