@@ -6,4 +6,16 @@ class FittingError(ValueError):
 
 
 class TrainingFailed(RuntimeError):
-    """A training failed for another reason than its data and settings."""
+    """A training failed for another reason than its data and settings.
+
+    Args:
+        why: the reason.
+        advice: on what to do about a training, which follows it in the message.
+
+    Attributes:
+        why: the reason alone.
+    """
+
+    def __init__(self, why: str, advice: str = "") -> None:
+        super().__init__(why + advice)
+        self.why = why

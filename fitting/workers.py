@@ -156,14 +156,14 @@ def _received(process: Process, asked: Asked, at_once: int) -> tuple:
         how = process.how_it_ended()
         # A signal may have been for all.
         asked.check()
-        raise TrainingFailed(f"{process.name}: {how}{_go_on(at_once)}") from None
+        raise TrainingFailed(f"{process.name}: {how}", _go_on(at_once)) from None
     if kind == "raised":
         raise message[0]
     if kind == "stopped":
         asked.is_set = True
         asked.check()
     if kind == "failed":
-        raise TrainingFailed(f"{process.name}: {message[0]}{_go_on(at_once)}")
+        raise TrainingFailed(f"{process.name}: {message[0]}", _go_on(at_once))
     return kind, *message
 
 

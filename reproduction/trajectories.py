@@ -90,9 +90,7 @@ def make_all(missing: Sequence[Wanted], at_once: int, say: Callable[[str], None]
         with stoppable() as asked:
             run(jobs, at_once, lambda *_: None, say, asked)
     except TrainingFailed as error:
-        # What follows the reason is about trainings.
-        why = str(error).split(";")[0]
-        raise ReproductionError(f"{why}; --workers 1 takes less memory") from None
+        raise ReproductionError(f"{error.why}; --workers 1 takes less memory") from None
 
 
 def make_one(wanted: Wanted, link) -> None:

@@ -288,7 +288,7 @@ def pixels(path) -> np.ndarray:
 
 
 def test_committed_figures_are_drawn_from_committed_results_alone(tmp_path):
-    """`make figures` needs neither runs/ nor data/, nor TensorFlow, nor many minutes.
+    """`make figures` needs neither runs/ nor data/, nor TensorFlow, nor two minutes.
 
     What it draws is what is committed: drawings to the byte, pictures up to a few pixels.
     """
@@ -314,7 +314,7 @@ def test_committed_figures_are_drawn_from_committed_results_alone(tmp_path):
     assert done.returncode == 0, done.stderr
     # Of the processor: on a busy machine the clock says nothing.
     end = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime < 200
+    assert end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime < 120
     new, old = (
         {path.name: path for path in (folder / "figures").iterdir()}
         for folder in (tmp_path / "results", ROOT / "results")

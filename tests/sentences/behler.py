@@ -88,12 +88,11 @@ TABLE1 = {
     "and the two larger ones overfit more.": lambda r: all(
         r.gap(twin) > r.gap(row) for twin, row in zip(TWINS1[1:], (MIDDLE, LARGE), strict=True)
     ),
-    'Training of (50, 25, 10, 10) is stopped by a limit of steps (column "ended")': lambda r: (
-        _all_ended(r, [LARGE], LIMIT)
+    'Training of (50, 25, 10, 10) is stopped by a limit (column "ended")': lambda r: _all_ended(
+        r, [LARGE], LIMIT
     ),
-    "too few for the printed training error, and with it for the printed test error.": lambda r: (
-        r.to_printed(E(LARGE, "train")) > 1.5 and not r.as_printed(E(LARGE))
-    ),
+    "which is too low for the printed training error, and with it for the printed test "
+    "error.": lambda r: r.to_printed(E(LARGE, "train")) > 1.5 and not r.as_printed(E(LARGE)),
 }
 TABLE2 = {
     "The numbers do not come out (claim 6).": lambda r: len(_met(r, "table2")) <= 2,
@@ -119,7 +118,7 @@ TABLE2 = {
     "The twins go on, and a third layer lowers their training error (claim 9).": lambda r: r.lower(
         E(TWINS2[2], "train"), E(TWINS2[1], "train")
     ),
-    "With 25,000 frames the limit of steps comes before the criterion, so that this row's errors "
+    "With 25,000 frames the limit comes before the criterion, so that this row's errors "
     "are above those of the 2,500 frames that should be worse (the other half of claim "
     "8).": lambda r: (
         _all_ended(r, [LINES2[3]], LIMIT)
@@ -130,8 +129,9 @@ TABLE2 = {
         r.mean(*E(twin, "train")) < r.printed(E(row, "train"))
         for twin, row in zip(TWINS2, LINES2, strict=True)
     ),
-    "The largest set runs with one seed, and its training is stopped by a limit of "
-    "steps.": lambda r: len(r.values(E(LINES2[3]))) == 1 and _all_ended(r, [LINES2[3]], LIMIT),
+    "The largest set runs with one seed, and its training is stopped by a limit.": lambda r: (
+        len(r.values(E(LINES2[3]))) == 1 and _all_ended(r, [LINES2[3]], LIMIT)
+    ),
     "The hot slab's row shows how much a slab that moves more changes: its test error is even "
     "above the printed one.": lambda r: (
         r.mean(*E("beyond/hot-250-10-10")) > r.printed(E(LINES2[0]))
@@ -158,7 +158,7 @@ TABLE3 = {
         and r.printed(rmse(_SHORT)) > 2 * r.printed(rmse(_SHORT, "train"))
         for rmse in (E, F)
     ),
-    "All rows of Amp are stopped by a limit of steps; the row with 2,500 frames has one seed.": (
+    "All rows of Amp are stopped by a limit; the row with 2,500 frames has one seed.": (
         lambda r: (
             _all_ended(r, (*LINES3, "beyond/hot-250-5-5-forces"), LIMIT)
             and len(r.values(E(_LONG))) == 1

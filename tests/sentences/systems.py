@@ -64,8 +64,8 @@ SYSTEMS = {
         r.mean(*rmse(MEAN)) < min(r.values(rmse(ROUNDS3))) for rmse in (E, F)
     ),
     "both errors are about a tenth of those of Behler's model on the same frames, trained by "
-    "second order as the twin in Table 3, and less than a fiftieth of Amp's own, which a limit of "
-    "steps stopped.": lambda r: all(
+    "second order as the twin in Table 3, and less than a fiftieth of Amp's own, which a limit "
+    "stopped.": lambda r: all(
         _between(6, r.ratio(rmse(TWIN), rmse(row)), 16) and r.ratio(rmse(AMP), rmse(row)) > 50
         for row in WAYS
         for rmse in (E, F)

@@ -176,8 +176,8 @@ UNPRINTED = {
     "errors the one at 0.9 Å.": lambda r: (
         closest(r.evidence, SLAB) == "1.0 time" and closest(r.evidence, SLAB, "test") == "0.9 time"
     ),
-    "Amp's own training errors, which its criterion and the limits of steps make as much as the "
-    "slab does, do not tell 1.0 Å from ours; its test errors are closer there.": lambda r: (
+    "Amp's own training errors, which its criterion and its limits make as much as the slab "
+    "does, do not tell 1.0 Å from ours; its test errors are closer there.": lambda r: (
         not told_by_amp(r) and closest(r.evidence, AMPS_SLAB, "test") == "moved"
     ),
     "With 25,000 frames both printed numbers would come out.": lambda r: all(
