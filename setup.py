@@ -41,7 +41,8 @@ setup(
         "matplotlib>=3.11.2",
         "numpy>=1.26.4",
         "rich>=15.0.0",
-        "scipy>=1.17.1",
+        # Amp's optimiser uses its line search, which is not public.
+        "scipy>=1.17.1,<1.18",
         "tensorflow>=2.21.0",
         "vesin>=0.5.8",
     ],

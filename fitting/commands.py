@@ -11,7 +11,7 @@ from rich.console import Console
 
 from data_gen.division import KINDS, SHARE
 from data_gen.errors import DataError
-from fitting.config import MINUTES, Config, read_config
+from fitting.config import MINUTES, Config, path_of, read_config
 from fitting.errors import FittingError, TrainingFailed
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -149,7 +149,7 @@ def train_main(argv: Sequence[str]) -> int:
     config = config_of(arguments)
     if not config.files:
         p.error("name a file to train on, or a --config that does")
-    folder = arguments.out or Path(f"{_stem(config.files[0])}-potential")
+    folder = arguments.out or Path(f"{stem(config.files[0])}-potential")
     # Here, so that wrong arguments are refused at once: TensorFlow takes seconds to import.
     if arguments.workers is not None and arguments.workers < 1:
         raise FittingError(f"--workers must be at least 1, not {arguments.workers}")
@@ -173,7 +173,7 @@ def train_main(argv: Sequence[str]) -> int:
 def evaluate_main(argv: Sequence[str]) -> int:
     """Run the evaluation command; returns the exit status."""
     arguments = evaluate_parser().parse_args(argv)
-    folder = arguments.out or Path(f"{_stem(arguments.files[0])}-errors")
+    folder = arguments.out or Path(f"{stem(arguments.files[0])}-errors")
     from fitting.evaluating import evaluate_files
 
     keys = (arguments.energy_key, arguments.forces_key)
@@ -182,8 +182,12 @@ def evaluate_main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _stem(name: str) -> str:
-    return Path(name.rsplit("@", 1)[0]).name.split(".")[0]
+def stem(name: str) -> str:
+    """A file's name for a folder beside it: without ASE's slice and its last ending."""
+    path = path_of(name)
+    if path.suffix in (".bz2", ".gz", ".xz"):
+        path = path.with_suffix("")
+    return path.stem
 
 
 def console() -> Console:

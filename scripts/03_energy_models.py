@@ -2,7 +2,7 @@
 
 from reproduction import cli
 
-SECTIONS = ("s4_energy", "appendix_a", "appendix_b")
+SECTIONS = ("s4_energy", "s4_readings", "appendix_a", "appendix_b")
 
 
 def main(argv):

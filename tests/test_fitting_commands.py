@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitting.commands import config_of, kept_of_other_minutes, train_parser
+from fitting.commands import config_of, kept_of_other_minutes, stem, train_parser
 from fitting.config import Config
 
 FILES = ("a.xyz", "b.xyz@::2")
@@ -41,3 +41,23 @@ def test_what_few_minutes_chose_is_named_when_there_are_more(tmp_path):
     assert said("--config", str(file)) == said("--minutes", "600") == []
     file.write_text("validation_share = 0.1\n")
     assert said("--config", str(file), "--minutes", "600") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("data/si.v2.extxyz", "si.v2"),
+        ("data/si.v3.extxyz@::2", "si.v3"),
+        ("run.xyz.gz@0:9", "run"),
+        ("OUTCAR", "OUTCAR"),
+    ],
+)
+def test_a_folder_is_called_as_the_file(name, called):
+    assert stem(name) == called
+
+
+def test_an_at_sign_may_be_part_of_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "me@host").mkdir()
+    (tmp_path / "me@host/run.xyz").touch()
+    assert stem("me@host/run.xyz") == "run"

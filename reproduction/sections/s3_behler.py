@@ -315,7 +315,8 @@ CLAIMS = (
         "Training and test losses of Behler model on Pt8Au2 dataset; training E and F "
         "simultaneously",
         PRINTED,
-        PRINTED_WRONG,
+        f"{PRINTED_WRONG}; or Amp's row of 2,500 frames, which its limit stops early, went on: its "
+        "twin's errors lie far below the printed ones",
         (AsPrinted("table3"),),
         BASELINE,
     ),

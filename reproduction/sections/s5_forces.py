@@ -210,7 +210,8 @@ CLAIMS = (
         "The report's own cheating model, Eq. 9, has a test error of at most "
         f"1/{MUCH:g} of that of zero forces.",
         "the expectation were of the form alone: F = -dE/dX of the same form is almost perfect "
-        "(claim 33)",
+        "(claim 33). The report says itself that it was not met, and its 0.12 eV/Å does not meet "
+        "the rule either",
         (AtMost(force(EQ9), 1 / MUCH, of=force(TRIVIAL_AGAIN)),),
         f"It was judged on our gradient model, and is about the report's. {OTHER_INPUTS}",
     ),

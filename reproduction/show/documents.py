@@ -36,8 +36,8 @@ PAGES = {
     "scale": "speed",
     "small-calls": "speed",
     "trajectories": "trajectories",
-    **dict.fromkeys(("evidence", "nearest", "inputs", "starts", "functions"), "unprinted"),
-    "longer": "unprinted",
+    **dict.fromkeys(("evidence", "nearest", "adam", "inputs", "starts"), "unprinted"),
+    **dict.fromkeys(("functions", "longer"), "unprinted"),
     **dict.fromkeys(("au12", "elsewhere-au12", "alloy", "au6", "transfer"), "systems"),
 }
 

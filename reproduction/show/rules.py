@@ -35,7 +35,7 @@ CORRELATED, WEAKLY_CORRELATED = 0.5, 0.1
 
 PRINTED = (
     f"Every mean within {TOLERANCE:g} times what rounds to the printed number, either way; in part "
-    f"{WIDE:g}. A model that is not shown to beat the trivial baseline meets none."
+    f"{WIDE:g}. Where the printed number beats the trivial baseline, ours has to be shown to."
 )
 # Why all rules on printed numbers have changed.
 BASELINE = (

@@ -50,6 +50,7 @@ TABLES = {
     "scale": "Large crystals",
     "small-calls": "Speed of a call",
     "trajectories": "Trajectories",
+    "adam": "Adam's settings",
     "inputs": "Table 5's inputs",
     "starts": "Starts of Au6",
     "functions": "Amp's functions of 2018",

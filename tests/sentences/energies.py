@@ -21,8 +21,9 @@ from reproduction.sections.names import (
     SMALL,
 )
 from reproduction.sections.s2_starts import on_start
-from reproduction.show.claims import NOT_REPRODUCED
-from reproduction.show.rules import Key
+from reproduction.show.claims import CANNOT_BE_TOLD, NOT_REPRODUCED
+from reproduction.show.metrics import within
+from reproduction.show.rules import TOLERANCE, Key, factor_off
 from reproduction.show.trivial import beats_trivial
 from sentences.results import E, Results
 
@@ -52,7 +53,10 @@ TABLE4 = {
     "Eq. 2 and 5 come out as printed": lambda r: all(
         r.as_printed(E(row, split)) for row in (EQ2, EQ5) for split in BOTH
     ),
-    "over ten, Eq. 5's test error is larger.": lambda r: r.ratio(again(EQ5), E(EQ5)) > 1.15,
+    "over twenty, Eq. 5's test error is larger, just within the tolerance.": lambda r: (
+        r.ratio(again(EQ5), E(EQ5)) > 1.15
+        and 1.4 < factor_off(E(EQ5), r.mean(*again(EQ5))) <= TOLERANCE
+    ),
     "Eq. 4 misses its printed test error.": lambda r: r.to_printed(E(EQ4)) > 1.5,
     "At a constant learning rate the test error jumps up and down by a factor of three or more "
     "from one measurement to the next, for Eq. 2 and 5 as well": lambda r: all(
@@ -137,11 +141,28 @@ ORDERED = {
 }
 IN_TIME = "appendix-a/neighbours-in-time"
 _PARTS = ("random", "blocked")
+
+
+def _random_and_blocked(k: int, split: str = "test") -> list[Key]:
+    """Errors of an equation over several trajectories."""
+    return [again(f"appendix-a/eq{k}-{part}")._replace(split=split) for part in _PARTS]
+
+
 APPENDIX_A = {
-    "A random split does not measurably lower the test errors (claims 42 and 43): no model is "
-    "better on random frames than on blocks with gaps around them by more than the spread over "
-    "seeds can tell.": lambda r: (
-        not any(r.lower(E(f"{stem}-random"), E(f"{stem}-blocked")) for stem in ORDERED)
+    "Whether a random split flatters cannot be told (claim 42). Over several trajectories Eq. 2 "
+    "has a lower error on random frames than on blocks with gaps around them, but so it has on the "
+    "frames that it was trained on": lambda r: (
+        r.verdict(42) == CANNOT_BE_TOLD
+        and all(r.lower(*_random_and_blocked(2, split)) for split in BOTH)
+    ),
+    "Eq. 3 and 5 have the same error on both, and Eq. 4's scatters too much.": lambda r: (
+        [within(*map(r.values, _random_and_blocked(k)), TOLERANCE) for k in (3, 5, 4)]
+        == [True, True, False]
+        and r.not_apart(*_random_and_blocked(4))
+    ),
+    "With time to remember, Eq. 2 does as well on blocks as on random frames (claim "
+    "43).": lambda r: within(
+        *(r.values(again(f"appendix-a/eq2-longer-{part}")) for part in _PARTS), TOLERANCE
     ),
     "Shapes of neighbouring frames are alike, their energies much less (data), so that there is "
     "little to remember: the mean of the two frames nearest in time is off by about as much as E "
@@ -186,14 +207,21 @@ APPENDIX_B = {
     "46).": lambda r: all(
         r.lower(again(f"table4/eq{k}"), again(f"appendix-b/eq{k}-distances")) for k in (2, 4, 5)
     ),
-    "What becomes of the diagonal matters little by medians of the last quarter (claim "
-    "45).": lambda r: all(
+    "What becomes of the diagonal matters little by medians of the last quarter.": lambda r: all(
         1 / 1.3 < _to_table4(r, k, how, median=True) < 1.3
         for k in (2, 4, 5)
         for how in ("no-diagonal", "zero-diagonal")
     ),
-    "The last epoch's errors, which the verdict rests on, scatter too much to say more.": (
-        lambda r: all(r.spread(E(row)).std > r.spread(late(row)).std for row in (EQ2, EQ4))
+    "By the last epoch's errors over several trajectories, which scatter more and which claim 45 "
+    "rests on, Eq. 2 is better without the i = j terms": lambda r: (
+        r.lower(again("appendix-b/eq2-no-diagonal"), again(EQ2))
+        and all(r.spread(E(row)).std > r.spread(late(row)).std for row in (EQ2, EQ4))
+    ),
+    "of Eq. 4 and 5, and with the zeros kept, no difference is shown.": lambda r: all(
+        r.not_apart(again(f"appendix-b/eq{k}-{how}"), again(f"table4/eq{k}"))
+        for k in (2, 4, 5)
+        for how in ("no-diagonal", "zero-diagonal")
+        if (k, how) != (2, "no-diagonal")
     ),
 }
 
