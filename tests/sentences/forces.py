@@ -243,17 +243,18 @@ README = {
         all(r.lower(E(row), E(other)) for row in (EQ2, EQ4, EQ5) for other in (MIDDLE, GRAPH))
         and turns_round(r)
     ),
-    "On one trajectory Eq. 2 and 5 come out as printed": lambda r: all(
+    "On one trajectory (verdicts use up to twenty) Eq. 2 and 5 come out as printed": lambda r: all(
         r.as_printed(E(row, split)) for row in (EQ2, EQ5) for split in BOTH
     ),
     "Eq. 3 and 4 with larger errors": lambda r: all(
         r.to_printed(E(row, split)) > 1 for row in (EQ3, EQ4) for split in BOTH
     ),
-    "Forces learned directly come within two times the printed ones": lambda r: all(
+    "With inputs chosen by the printed training errors, forces learned directly come within two "
+    "times the printed ones": lambda r: all(
         0.5 < r.to_printed(F(row, split)) < 2 for row in FORCES for split in BOTH
     ),
-    "But F is not hard to learn as such: the same Eq. 2, with F as its gradient, is far better "
-    "than both": far_better,
+    "But F is not hard to learn: the same Eq. 2, with F as its gradient, is far better than "
+    "both": far_better,
 }
 PAGES = {
     "README.md": README,
