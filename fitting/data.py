@@ -144,6 +144,7 @@ def _divided(material: Material, config: Config) -> Data:
         0.0 if other else config.test_share,
         _share(config.validation_share),
         config_types,
+        everything.labels.get("file"),
     )
     first = len(division.train) - division.held
     train, held, test = division.train[:first], division.train[first:], division.test
