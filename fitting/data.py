@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
+
 from data_gen.division import SHARE, divide
 from data_gen.errors import DataError
-from data_gen.frames import Frames
+from data_gen.frames import Frames, is_isolated
 from data_gen.inspection import inspect
 from data_gen.reading import Reading, read_frames
 from fitting.config import Config, path_of
@@ -54,7 +56,7 @@ class Material(NamedTuple):
     """What parts are made of.
 
     Attributes:
-        everything: all frames of the files to train on.
+        everything: all frames of the files to train on, but for copies.
         config_types: of each of these frames, or None.
         test: frames of other files, or None.
         seen, notes: see :class:`Data`.
@@ -125,6 +127,10 @@ def load(config: Config) -> Data:
     inspection = inspect(reading)
     inspection.require_trainable()
     seen, notes = tuple(inspection.text().splitlines()), inspection.warnings
+    used = without_copies(everything.frames, inspection.first_copy)
+    aside = _set_aside(len(everything.frames) - len(used))
+    everything, types = everything[used], tuple(reading.config_types[k] for k in used)
+    seen, notes = (*seen, *(f"{'note':<12} {line}" for line in aside)), (*notes, *aside)
     other = None
     if config.test:
         tested = read_frames(config.test, *keys)
@@ -133,7 +139,7 @@ def load(config: Config) -> Data:
         seen = (*seen, "to test on:", *inspection.text().splitlines())
         notes = (*notes, *(f"to test on: {warning}" for warning in inspection.warnings))
         _refuse_new_elements(other.frames, everything.frames)
-    return _divided(Material(everything, reading.config_types, other, seen, notes), config)
+    return _divided(Material(everything, types, other, seen, notes), config)
 
 
 def _divided(material: Material, config: Config) -> Data:
@@ -168,6 +174,32 @@ def _divided(material: Material, config: Config) -> Data:
         config,
         material,
     )
+
+
+def without_copies(frames: Frames, first: np.ndarray) -> np.ndarray:
+    """Numbers of the frames that are no copies, ascending.
+
+    Lest a frame be trained on and its copy validated or tested on, one of each is used: the first
+    that has forces, or else the first. Isolated atoms are all used: the lowest is the reference.
+
+    Args:
+        frames: n frames.
+        first: (n,), see :func:`data_gen.inspection.first_copies`.
+    """
+    alone = np.array([is_isolated(s) for s in frames.structures])
+    first = np.where(alone, np.arange(len(frames)), first)
+    order = np.lexsort((~frames.with_forces, first))
+    return np.sort(order[np.unique(first[order], return_index=True)[1]])
+
+
+def _set_aside(count: int) -> list[str]:
+    """That copies are not used, in a sentence, if there are any."""
+    if not count:
+        return []
+    return [
+        f"set aside are {count} copies of frames: one of each is used, lest it be trained on and "
+        "tested on, too"
+    ]
 
 
 def _few(held: int, tested: int) -> list[str]:
