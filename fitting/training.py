@@ -134,7 +134,7 @@ def _training(folder: Path, config: Config, settings: EdgeFitSettings, data: Dat
     before = [f for path in starting_models(config) for f in read_about(path).get("frames", ())]
     frames = sorted({*before, *fingerprints(data.trained)})
     baseline = baseline_of(data.train.frames)
-    return Training(folder, config, settings, data.trained, baseline, frames)
+    return Training(folder, config, settings, data.trained, baseline, frames, data.keys)
 
 
 def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Path:
