@@ -131,21 +131,17 @@ def excess(
 
     See :mod:`keras_models.extrapolation`; None if a model does not know the ranges of its training.
     """
-    found = [_excess(model, structures) for model in models]
-    if any(one is None for one in found):
+    outputs = [excess_of(model) for model in models]
+    if any(output is None for output in outputs):
         return None
-    return [np.max(of_structure, axis=0) for of_structure in zip(*found, strict=True)]
-
-
-def _excess(model: keras.Model, structures: Sequence[Structure]) -> list[np.ndarray] | None:
-    output = excess_of(model)
-    if output is None:
-        return None
-    ask = keras.Model(model.input, output)
-    batched = edge_batches if takes_edges(model) else batches
+    ask = [keras.Model(m.input, output) for m, output in zip(models, outputs, strict=True)]
+    # What is the same for all models of an ensemble.
+    first = models[0]
+    batched = edge_batches if takes_edges(first) else batches
     found: list[np.ndarray] = []
-    for batch in batched(structures, cutoff_of(model), CHUNK):
-        of_atoms = np.asarray(ask(tensors_of(batch, dtype_of(model)))).max(axis=1)
+    for batch in batched(structures, cutoff_of(first), CHUNK):
+        inputs = tensors_of(batch, dtype_of(first))
+        of_atoms = np.max([np.asarray(one(inputs)).max(axis=1) for one in ask], axis=0)
         sizes = batch.sizes[batch.sizes > 0]
         found += np.split(of_atoms[: sizes.sum()], np.cumsum(sizes)[:-1])
     return found
