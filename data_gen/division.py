@@ -3,7 +3,7 @@
 The report's own partitions of one trajectory are in :mod:`data_gen.splits`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from data_gen.errors import DataError
 from data_gen.frames import Frames, is_isolated
 
 SEED = 2019
-# Each kind of frames is cut into so many contiguous blocks.
+# Frames of each kind are cut into so many contiguous blocks.
 BLOCKS = 20
 # Of the test part among all frames, and of the validation block among the others.
 SHARE = 0.1
@@ -59,24 +59,28 @@ def divide(
     test: float = SHARE,
     validation: float = SHARE,
     config_types: Sequence[str | None] | None = None,
+    files: Sequence[str] | None = None,
     seed: int = SEED,
 ) -> Division:
     """Divide frames so that each element and each kind of frame is trained on.
 
-    Isolated atoms, the first frame of each element and the first of each ``config_type`` are
-    trained on. The others, in their order within each ``config_type``, are cut into blocks, of
-    which every so many go into the test part and the validation block, spread evenly.
+    A kind is the frames of one ``config_type`` in one file. Isolated atoms, the first frame of each
+    element and the first of each kind are trained on. The others, in their order within each kind,
+    are cut into blocks, of which every so many go into the test part and the validation block,
+    spread evenly.
 
     Args:
         frames: all of them.
-        kind: "blocks": contiguous ones, a 20th of a ``config_type`` each, or less for a validation
-            share below :data:`SHARE`. "random": single frames in an order drawn with the seed,
-            without respect to the ``config_type``.
+        kind: "blocks": contiguous ones, a 20th of the frames of a kind each, or less for a
+            validation share below :data:`SHARE`. "random": single frames in an order drawn with
+            the seed, without respect to their kind.
         test: share of the test part; 0 for none.
         validation: share of the training part that is held out as validation block, rounded down;
             less if that would take frames that must be trained on.
         config_types: of the frames; ignored if more than a third of them would be the first of
             their kind.
+        files: that the frames are from; ignored if kinds would have fewer than :data:`BLOCKS`
+            frames on average: blocks of several whole files tell more than single frames of each.
         seed: of the random order.
 
     Raises:
@@ -87,33 +91,50 @@ def divide(
     if not (0 <= test < 1 and 0 <= validation < 1):
         raise DataError(f"shares of {test} and {validation} for tests: they are from 0 to below 1")
     n = len(frames)
-    types = list(config_types) if config_types is not None else [None] * n
-    if len(types) != n:
-        raise DataError(f"{len(types)} config_types for {n} frames")
-    if 3 * len(set(types)) > n:
-        types = [None] * n
+    types = _types(n, config_types, files)
     kept = _kept(frames, types)
     others = np.setdiff1d(np.arange(n), kept)
     if test and not len(others):
         raise DataError(
             f"too few frames ({n}) to leave some out for a test: give more, or a file to test on"
         )
-    blocks = _blocks(others, kind, types, seed)
-    tested, rest = _spread(blocks, test)
+    tested, rest = _spread(_blocks(others, kind, types, seed), test)
     # A smaller block is of as many places, not of fewer.
     cuts = round(SHARE / validation) if validation else 1
     if kind == "blocks" and cuts > 1:
-        rest = [part for block in rest for part in np.array_split(block, min(cuts, len(block)))]
+        rest = [
+            [part for one in own for part in np.array_split(one, min(cuts, len(one)))]
+            for own in rest
+        ]
     held, trained = _spread(rest, validation)
+    # The block begins somewhere among frames of the largest kind, lest a small one be cut off.
+    trained, held = sorted(trained, key=_count), sorted(held, key=_count, reverse=True)
     train = np.array([*kept, *_joined(trained), *_joined(held)], dtype=int)
     n_held = min(int(validation * len(train)), len(train) - len(kept))
     return Division(train, np.sort(_joined(tested)), n_held, kind)
 
 
-def _kept(frames: Frames, types: Sequence[str | None]) -> list[int]:
+def _types(
+    n: int, config_types: Sequence[str | None] | None, files: Sequence[str] | None
+) -> list[Hashable]:
+    """What kind of frame each is."""
+    types: list[Hashable] = list(config_types) if config_types is not None else [None] * n
+    if len(types) != n:
+        raise DataError(f"{len(types)} config_types for {n} frames")
+    if 3 * len(set(types)) > n:
+        types = [None] * n
+    if files is None:
+        return types
+    if len(files) != n:
+        raise DataError(f"{len(files)} files for {n} frames")
+    both: list[Hashable] = list(zip(types, files, strict=True))
+    return both if BLOCKS * len(set(both)) <= n else types
+
+
+def _kept(frames: Frames, types: Sequence[Hashable]) -> list[int]:
     """Numbers of frames that must be trained on, ascending."""
     elements: set[int] = set()
-    seen: set[str | None] = set()
+    seen: set[Hashable] = set()
     kept = []
     for k, (structure, kind) in enumerate(zip(frames.structures, types, strict=True)):
         new = set(structure.numbers.tolist()) - elements
@@ -127,32 +148,48 @@ def _kept(frames: Frames, types: Sequence[str | None]) -> list[int]:
 
 
 def _blocks(
-    frames: np.ndarray, kind: str, types: Sequence[str | None], seed: int
-) -> list[np.ndarray]:
+    frames: np.ndarray, kind: str, types: Sequence[Hashable], seed: int
+) -> list[list[np.ndarray]]:
+    """Blocks of each kind of frames."""
     if kind == "random":
         order = np.random.default_rng(seed).permutation(frames)
-        return [order[k : k + 1] for k in range(len(order))]
-    blocks = []
-    for name in dict.fromkeys(types[k] for k in frames):
-        own = np.array([k for k in frames if types[k] == name])
-        blocks += np.array_split(own, min(BLOCKS, len(own)))
-    return blocks
+        return [[order[k : k + 1] for k in range(len(order))]]
+    kinds: dict[Hashable, list[int]] = {}
+    for k in frames:
+        kinds.setdefault(types[k], []).append(k)
+    return [np.array_split(np.array(own), min(BLOCKS, len(own))) for own in kinds.values()]
 
 
-def _spread(blocks: list[np.ndarray], share: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Evenly spread blocks of about that share of the frames, at least one, and the others."""
-    chosen, others, owed = [], [], 0.0
-    for block in blocks:
-        owed += share * len(block)
-        if owed >= len(block) / 2:
-            chosen.append(block)
-            owed -= len(block)
-        else:
-            others.append(block)
-    if share and not chosen and others:
-        chosen.append(others.pop())
+def _spread(
+    kinds: list[list[np.ndarray]], share: float
+) -> tuple[list[list[np.ndarray]], list[list[np.ndarray]]]:
+    """Evenly spread blocks of about that share of the frames, at least one, and the others.
+
+    What one kind is owed is carried to the next, so that many kinds of a few frames share blocks:
+    as a share of a block, because a part of a large kind's block may be all of a small kind.
+    """
+    chosen: list[list[np.ndarray]] = [[] for _ in kinds]
+    others: list[list[np.ndarray]] = [[] for _ in kinds]
+    owed, before = 0.0, 0.0
+    for k, blocks in enumerate(kinds):
+        size = _count(blocks) / max(len(blocks), 1)
+        owed, before = owed * size / before if before else 0.0, size
+        for block in blocks:
+            owed += share * len(block)
+            if owed >= len(block) / 2:
+                chosen[k].append(block)
+                owed -= len(block)
+            else:
+                others[k].append(block)
+    if share and not any(chosen) and any(others):
+        last = max(k for k, blocks in enumerate(others) if blocks)
+        chosen[last].append(others[last].pop())
     return chosen, others
 
 
-def _joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.zeros(0, int), *blocks])
+def _joined(kinds: Iterable[Iterable[np.ndarray]]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, int), *(block for blocks in kinds for block in blocks)])
+
+
+def _count(blocks: list[np.ndarray]) -> int:
+    return sum(map(len, blocks))

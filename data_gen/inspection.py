@@ -217,10 +217,7 @@ def _warn_of_copies(reading: Reading, first: np.ndarray) -> list[str]:
     if not len(copies):
         return []
     energies = reading.frames.energies
-    found = [
-        f"copies of other frames, {len(copies)} of {len(first)}, make test errors look small: "
-        f"{_named(reading, copies)}"
-    ]
+    found = [f"copies of other frames, {len(copies)} of {len(first)}: {_named(reading, copies)}"]
     apart = np.abs(energies[copies] - energies[first[copies]])
     if apart.max() > 1e-4:
         found.append(f"copies of a frame have energies that differ by up to {apart.max():.3g} eV")

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
+
 from data_gen.division import SHARE, divide
 from data_gen.errors import DataError
-from data_gen.frames import Frames
-from data_gen.inspection import inspect
-from data_gen.reading import Reading, read_frames
+from data_gen.frames import Frames, is_isolated
+from data_gen.inspection import Inspection, inspect
+from data_gen.reading import Reading
 from fitting.config import Config, path_of
+from fitting.keys import Keys, keys_of, read_alike
 from fitting.show import short_names
 
 NOT_VALIDATED = (
@@ -54,10 +57,10 @@ class Material(NamedTuple):
     """What parts are made of.
 
     Attributes:
-        everything: all frames of the files to train on.
+        everything: all frames of the files to train on, but for copies.
         config_types: of each of these frames, or None.
         test: frames of other files, or None.
-        seen, notes: see :class:`Data`.
+        seen, notes, keys: see :class:`Data`.
     """
 
     everything: Part
@@ -65,6 +68,7 @@ class Material(NamedTuple):
     test: Part | None
     seen: tuple[str, ...]
     notes: tuple[str, ...]
+    keys: Keys
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Data:
         split: what was done to get the parts, in one sentence.
         config: settings that they were divided by.
         material: what they were made of.
+        keys: names of the labels that were read from the files to train on.
     """
 
     train: Part
@@ -88,6 +93,10 @@ class Data:
     split: str
     config: Config = field(repr=False)
     material: Material = field(repr=False)
+
+    @property
+    def keys(self) -> Keys:
+        return self.material.keys
 
     @property
     def trained(self) -> Frames:
@@ -115,35 +124,51 @@ def joined(parts: Sequence[Part]) -> Frames:
 def load(config: Config) -> Data:
     """Read, inspect and divide a training's data.
 
+    Labels are those of the models to begin with, if any, and to test on those of the training.
+
     Raises:
         DataError: a file cannot be read or used.
     """
-    keys = (config.energy_key, config.forces_key)
+    asked = Keys(config.energy_key, config.forces_key)
     paths = short_names(map(path_of, (*config.files, *config.test)))
-    reading = read_frames(config.files, *keys)
+    begun = keys_of(config.continue_from)
+    reading, others = read_alike(config.files, asked, begun)
+    keys = Keys(reading.energy_key, reading.forces_key)
     everything = part_of("all", reading, paths)
     inspection = inspect(reading)
     inspection.require_trainable()
-    seen, notes = tuple(inspection.text().splitlines()), inspection.warnings
+    seen, notes = _said(inspection, others)
+    used = without_copies(everything.frames, inspection.first_copy)
+    aside = _set_aside(len(everything.frames) - len(used))
+    everything, types = everything[used], tuple(reading.config_types[k] for k in used)
+    seen, notes = (*seen, *(f"{'note':<12} {line}" for line in aside)), (*notes, *aside)
     other = None
     if config.test:
-        tested = read_frames(config.test, *keys)
+        tested, others = read_alike(config.test, asked, keys)
         other = part_of("test", tested, paths)
         inspection = inspect(tested)
-        seen = (*seen, "to test on:", *inspection.text().splitlines())
-        notes = (*notes, *(f"to test on: {warning}" for warning in inspection.warnings))
+        lines, warnings = _said(inspection, others)
+        seen = (*seen, "to test on:", *lines)
+        notes = (*notes, *(f"to test on: {warning}" for warning in warnings))
         _refuse_new_elements(other.frames, everything.frames)
-    return _divided(Material(everything, reading.config_types, other, seen, notes), config)
+    return _divided(Material(everything, types, other, seen, notes, keys), config)
+
+
+def _said(inspection: Inspection, more: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Lines on what was read, and all warnings, with more of these."""
+    lines = inspection.text().splitlines()
+    return (*lines, *(f"{'warning':<12} {one}" for one in more)), (*inspection.warnings, *more)
 
 
 def _divided(material: Material, config: Config) -> Data:
-    everything, config_types, other, seen, notes = material
+    everything, config_types, other, seen, notes, _ = material
     division = divide(
         everything.frames,
         config.split,
         0.0 if other else config.test_share,
         _share(config.validation_share),
         config_types,
+        everything.labels.get("file"),
     )
     first = len(division.train) - division.held
     train, held, test = division.train[:first], division.train[first:], division.test
@@ -167,6 +192,32 @@ def _divided(material: Material, config: Config) -> Data:
         config,
         material,
     )
+
+
+def without_copies(frames: Frames, first: np.ndarray) -> np.ndarray:
+    """Numbers of the frames that are no copies, ascending.
+
+    Lest a frame be trained on and its copy validated or tested on, one of each is used: the first
+    that has forces, or else the first. Isolated atoms are all used: the lowest is the reference.
+
+    Args:
+        frames: n frames.
+        first: (n,), see :func:`data_gen.inspection.first_copies`.
+    """
+    alone = np.array([is_isolated(s) for s in frames.structures])
+    first = np.where(alone, np.arange(len(frames)), first)
+    order = np.lexsort((~frames.with_forces, first))
+    return np.sort(order[np.unique(first[order], return_index=True)[1]])
+
+
+def _set_aside(count: int) -> list[str]:
+    """That copies are not used, in a sentence, if there are any."""
+    if not count:
+        return []
+    return [
+        f"set aside are {count} copies of frames: one of each is used, lest it be trained on and "
+        "tested on, too"
+    ]
 
 
 def _few(held: int, tested: int) -> list[str]:

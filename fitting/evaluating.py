@@ -7,11 +7,11 @@ import numpy as np
 from rich.console import Console
 
 from data_gen.inspection import inspect
-from data_gen.reading import read_frames
 from fitting.config import checksum, path_of
 from fitting.data import part_of
 from fitting.errors import FittingError
 from fitting.evaluation import Potential, evaluate
+from fitting.keys import Keys, keys_of, read_alike
 from fitting.known import excess, own_errors, places, trained_on
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
@@ -35,7 +35,8 @@ def evaluate_files(
         model: file of a model, or folder of a training.
         files: data, in the order of their frames.
         folder: for all that is made; new or empty.
-        energy_key, forces_key: where the labels are; None to look for them.
+        energy_key, forces_key: where the labels are; None for those of the model's training, or
+            to look for them if these are not there.
         console: for messages.
 
     Raises:
@@ -49,10 +50,12 @@ def evaluate_files(
         raise FittingError(f"{folder} is not empty: give a new folder as --out, or delete it")
     called = short_names((*files, model))
     sums = {f"SHA-256 of {short}": checksum(name) for name, short in called.items()}
-    reading = read_frames(files, energy_key, forces_key)
+    reading, others = read_alike(files, Keys(energy_key, forces_key), keys_of(model))
     part = part_of("all", reading, short_names(path_of(str(name)) for name in files))
     inspection = inspect(reading)
     console.print(inspection.text(), markup=False)
+    for line in others:
+        console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
     potential = Potential(model)
     known = trained_on(potential.parts, part.frames)
     outside = excess(potential.ensemble.models, part.frames.structures)
@@ -78,7 +81,7 @@ def evaluate_files(
         parts=parts,
         names=[part.names[k] for k in which],
         seen=inspection.text().splitlines(),
-        notes=[*alarms, *inspection.warnings],
+        notes=[*others, *alarms, *inspection.warnings],
         facts={"Provenance": {"model": Path(model).name, **sums, **provenance()}},
         use=use_of(model),
         summary={"model": Path(model).name, "sha256": sums, "provenance": provenance()},

@@ -173,17 +173,18 @@ class Potential:
         ]
         first = {} if isinstance(parts[0], keras.Model) else read_about(parts[0])
         self.baseline: Mapping[str, float] | None = first.get("baseline")
-        self._predictors = []
-        for model, references in zip(self.ensemble.models, self.ensemble.references, strict=True):
+        models = self.ensemble.models
+        for model in models:
             if model.output_shape[-1] != 1:
                 raise FittingError(f"{model.name} predicts forces without an energy: give another")
-            if takes_edges(model):
-                self._predictors.append(InFewShapes(model, references, chunk))
-            else:
-                self._predictors.append(EnergyForcePredictor(model, chunk).of)
+        if takes_edges(models[0]):
+            self._predict = InFewShapes(models, self.ensemble.references, chunk)
+        else:
+            predictors = [EnergyForcePredictor(model, chunk).of for model in models]
+            self._predict = lambda structures: [predict(structures) for predict in predictors]
 
     def __len__(self) -> int:
-        return len(self._predictors)
+        return len(self.names)
 
     def __call__(self, frames: Frames) -> tuple[np.ndarray, list[list[np.ndarray]]]:
         """Energies (M, n) eV, and for each model forces (N, 3) eV/Å of each frame.
@@ -210,7 +211,7 @@ class Potential:
                 "model that takes them"
             )
         try:
-            found = [predict(frames.structures) for predict in self._predictors]
+            found = self._predict(frames.structures)
         except ValueError as error:
             raise FittingError(str(error)) from None
         return np.array([e for e, _ in found]), [f for _, f in found]

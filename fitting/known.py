@@ -1,11 +1,14 @@
 """What models know of frames: whether they were trained on them, and how far outside they are."""
 
+import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from data_gen.frames import Frames, Structure
 from fitting.metrics import UNITS
@@ -16,37 +19,91 @@ from keras_models.edges import edge_batches, takes_edges
 from keras_models.extrapolation import OUTSIDE, WARN, excess_of
 from keras_models.saving import read_about
 
-# Files round positions: frames whose positions and cells agree so far, Å, are the same.
-DECIMALS = 5
-DIGITS = 12
+# Shadows of a frame: sums of its cell and positions with fixed factors. Along so few directions,
+# different frames of a training hardly ever meet; of fewer than three, some would.
+SHADOWS = 3
+# Shadows of one frame as several files have it are as close as this, Å, also if these have only
+# five decimals or single precision.
+SAME_A = 2e-5
+# Digits of a checksum, and decimals of a shadow.
+DIGITS, DECIMALS = 12, 6
 CHUNK = 32
 # File of a training's folder with the errors.
 SUMMARY = "metrics.json"
 INSIDE, NEAR, FAR = "inside", "at its edge", "far outside"
 
 
-def fingerprint(structure: Structure) -> str:
-    """Short checksum of a frame's atoms, in their order, and cell."""
+def fingerprints(frames: Frames) -> list[str]:
+    """What the frames are known again by, to be saved with a model, as "frames".
+
+    A fingerprint is a checksum of the atoms, in their order, and of the directions that repeat, and
+    the shadows, Å, with blanks between. A checksum of rounded positions would not do: numbers near
+    half a unit of the last place are rounded up in one file and down in another.
+    """
+    return [
+        " ".join([_of_atoms(s), *(f"{x:.{DECIMALS}f}" for x in _shadows(s))])
+        for s in frames.structures
+    ]
+
+
+def known_again(frames: Frames, stored: Iterable[str]) -> np.ndarray:
+    """Which frames are among those with these fingerprints, (n,) bool."""
+    rounded, alike = set(), defaultdict(list)
+    for one in stored:
+        atoms, *shadows = one.split()
+        if shadows:
+            alike[atoms].append([float(x) for x in shadows])
+        else:
+            rounded.add(atoms)
+    found = np.array([bool(rounded) and _rounded(s) in rounded for s in frames.structures])
+    groups = defaultdict(list)
+    for k, s in enumerate(frames.structures):
+        groups[_of_atoms(s)].append(k)
+    for atoms in groups.keys() & alike.keys():
+        shadows = [_shadows(frames.structures[k]) for k in groups[atoms]]
+        found[groups[atoms]] |= cKDTree(alike[atoms]).query(shadows, p=np.inf)[0] <= SAME_A
+    return found
+
+
+def _of_atoms(structure: Structure) -> str:
+    found = hashlib.sha256(np.asarray(structure.numbers, np.int32).tobytes())
+    found.update(np.asarray(structure.pbc, bool).tobytes())
+    return found.hexdigest()[:DIGITS]
+
+
+def _shadows(structure: Structure) -> np.ndarray:
+    """Of the size of one coordinate, whatever the number of atoms, (SHADOWS,) Å."""
+    flat = np.append(structure.cell, structure.positions)
+    return _factors(len(flat)) @ flat
+
+
+@functools.lru_cache(maxsize=64)
+def _factors(count: int) -> np.ndarray:
+    """Random numbers, (SHADOWS, count), of which the squares of a row add up to about 1.
+
+    Of the bits of the generator, which no version of NumPy changes, unlike its distributions.
+    """
+    bits = np.random.PCG64(SHADOWS).random_raw(SHADOWS * count)
+    return (bits.reshape(SHADOWS, count) / 2.0**64 - 0.5) * np.sqrt(12 / count)
+
+
+def _rounded(structure: Structure) -> str:
+    """The fingerprint of older models: a checksum of all, with positions and cell rounded."""
     found = hashlib.sha256(np.asarray(structure.numbers, np.int32).tobytes())
     found.update(np.asarray(structure.pbc, bool).tobytes())
     for array in (structure.positions, structure.cell):
         # Zero has no sign.
-        found.update((np.round(np.asarray(array, float), DECIMALS) + 0.0).tobytes())
+        found.update((np.round(np.asarray(array, float), 5) + 0.0).tobytes())
     return found.hexdigest()[:DIGITS]
-
-
-def fingerprints(frames: Frames) -> list[str]:
-    """Of all frames, to be saved with a model, as "frames"."""
-    return [fingerprint(s) for s in frames.structures]
 
 
 def trained_on(models: Sequence, frames: Frames) -> np.ndarray | None:
     """Which frames chose the weights of any of the models, (n,) bool; None if none says so."""
-    known: set[str] = set()
+    stored: set[str] = set()
     for one in models:
         if not isinstance(one, keras.Model):
-            known.update(read_about(Path(one)).get("frames", ()))
-    return np.array([f in known for f in fingerprints(frames)]) if known else None
+            stored.update(read_about(Path(one)).get("frames", ()))
+    return known_again(frames, stored) if stored else None
 
 
 def own_errors(models: Sequence) -> dict[str, float]:
@@ -74,21 +131,17 @@ def excess(
 
     See :mod:`keras_models.extrapolation`; None if a model does not know the ranges of its training.
     """
-    found = [_excess(model, structures) for model in models]
-    if any(one is None for one in found):
+    outputs = [excess_of(model) for model in models]
+    if any(output is None for output in outputs):
         return None
-    return [np.max(of_structure, axis=0) for of_structure in zip(*found, strict=True)]
-
-
-def _excess(model: keras.Model, structures: Sequence[Structure]) -> list[np.ndarray] | None:
-    output = excess_of(model)
-    if output is None:
-        return None
-    ask = keras.Model(model.input, output)
-    batched = edge_batches if takes_edges(model) else batches
+    ask = [keras.Model(m.input, output) for m, output in zip(models, outputs, strict=True)]
+    # What is the same for all models of an ensemble.
+    first = models[0]
+    batched = edge_batches if takes_edges(first) else batches
     found: list[np.ndarray] = []
-    for batch in batched(structures, cutoff_of(model), CHUNK):
-        of_atoms = np.asarray(ask(tensors_of(batch, dtype_of(model)))).max(axis=1)
+    for batch in batched(structures, cutoff_of(first), CHUNK):
+        inputs = tensors_of(batch, dtype_of(first))
+        of_atoms = np.max([np.asarray(one(inputs)).max(axis=1) for one in ask], axis=0)
         sizes = batch.sizes[batch.sizes > 0]
         found += np.split(of_atoms[: sizes.sum()], np.cumsum(sizes)[:-1])
     return found

@@ -21,49 +21,61 @@ SHAPES, PADDING = 3, 0.5
 
 
 class InFewShapes:
-    """Energies and forces by a model on edge lists, of frames in batches of similar size.
+    """Energies and forces by models on edge lists, of frames in batches of similar size.
 
     As :class:`~keras_models.prediction.StructurePredictor`, which takes frames in their order and
     so compiles for nearly every batch where they differ in size.
 
     Args:
-        model: with output energies (S, 1) eV, of an :class:`~keras_models.edges.EdgeBatch`.
-        references: {symbol: eV} to add for each atom, in float64; None for none.
+        models: of one cutoff and precision, for which batches are made once; with output energies
+            (S, 1) eV, of an :class:`~keras_models.edges.EdgeBatch`.
+        references: of each model {symbol: eV} to add for each atom, in float64; None for none.
         chunk: number of structures at a time.
     """
 
     def __init__(
-        self, model: keras.Model, references: Mapping[str, float] | None = None, chunk: int = CHUNK
+        self,
+        models: Sequence[keras.Model],
+        references: Sequence[Mapping[str, float] | None],
+        chunk: int = CHUNK,
     ) -> None:
-        self.model, self.references, self.chunk = model, references, chunk
-        self.compiled, self._slots = StructurePredictor(model).compiled, 0
+        self.models, self.references, self.chunk = models, references, chunk
+        self.compiled = [StructurePredictor(model).compiled for model in models]
+        self._slots = 0
 
-    def __call__(self, structures: Sequence[Structure]) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Energies (n,) eV and forces (N, 3) eV/Å of each of n structures, as float64.
+    def __call__(
+        self, structures: Sequence[Structure]
+    ) -> list[tuple[np.ndarray, list[np.ndarray]]]:
+        """For each model energies (n,) eV and forces (N, 3) eV/Å of n structures, as float64.
 
         Raises:
             ValueError: as for :func:`~keras_models.neighbours.edges`, or an element has no
                 reference energy.
         """
-        energies, forces = np.zeros(len(structures)), [np.zeros(0)] * len(structures)
-        weights = [tf.convert_to_tensor(v) for v in self.model.trainable_variables]
+        found = [(np.zeros(len(structures)), [np.zeros(0)] * len(structures)) for _ in self.models]
+        weights = [[tf.convert_to_tensor(v) for v in m.trainable_variables] for m in self.models]
         for first in range(0, len(structures), BLOCK):
             block = structures[first : first + BLOCK]
             for chosen, inputs in self._batches(block):
-                found = self.compiled(weights, inputs)
-                e, f = (part.numpy().astype(float) for part in found[:2])
                 ends = np.cumsum([len(block[k].numbers) for k in chosen])
-                for k, one, own in zip(chosen, e[: len(chosen)], np.split(f, ends), strict=False):
-                    if not (np.isfinite(one) and np.isfinite(own).all()):
-                        one, own[:] = np.nan, np.nan
-                    energies[first + k], forces[first + k] = one, own
-        if self.references is not None:
-            energies += sums_of_references([s.numbers for s in structures], self.references)
-        return energies, forces
+                for predict, own, (energies, forces) in zip(
+                    self.compiled, weights, found, strict=True
+                ):
+                    e, f = (part.numpy().astype(float) for part in predict(own, inputs)[:2])
+                    parts = np.split(f, ends)
+                    for k, one, part in zip(chosen, e[: len(chosen)], parts, strict=False):
+                        if not (np.isfinite(one) and np.isfinite(part).all()):
+                            one, part[:] = np.nan, np.nan
+                        energies[first + k], forces[first + k] = one, part
+        numbers = [s.numbers for s in structures]
+        for (energies, _), references in zip(found, self.references, strict=True):
+            if references is not None:
+                energies += sums_of_references(numbers, references)
+        return found
 
     def _batches(self, structures: Sequence[Structure]):
         """Indices of the structures of each batch, and its tensors."""
-        cutoff, dtype = cutoff_of(self.model), dtype_of(self.model)
+        cutoff, dtype = cutoff_of(self.models[0]), dtype_of(self.models[0])
         found = [(s, edges(s, cutoff)) for s in structures]
         self._slots = slots_of(found, self._slots)
         parts = [with_edges(*of, cutoff, self._slots) for of in found]

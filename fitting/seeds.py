@@ -12,6 +12,7 @@ from rich.console import Console
 from data_gen.frames import Frames
 from data_gen.machine import versions
 from fitting.config import Config
+from fitting.keys import Keys
 from fitting.progress import Bars, Here, stoppable
 from fitting.results import PACKAGES
 from fitting.settings import model_of, pretrained, starting_models
@@ -35,6 +36,7 @@ class Training(NamedTuple):
         trained: frames, with the validation block at their end.
         baseline: {symbol: eV}, energies from the composition alone, saved with each model.
         frames: fingerprints of the frames that choose the weights, saved with each model.
+        keys: names of the labels in the files, saved with each model.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class Training(NamedTuple):
     trained: Frames
     baseline: dict[str, float]
     frames: list[str]
+    keys: Keys
 
     def model(self, seed: int) -> Path:
         """File of a seed's model."""
@@ -109,6 +112,7 @@ def train_seed(training: Training, seed: int, link) -> None:
         start=fitted.info["start"],
         seconds=fitted.seconds,
         frames=training.frames,
+        keys=training.keys._asdict(),
     )
     checkpoint.unlink(missing_ok=True)
 

@@ -22,7 +22,7 @@ from fitting.config import NAME, Config, read_config, write_config
 from fitting.data import Data, Part, joined, load
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, Potential, baseline_of
-from fitting.known import fingerprints, trained_on
+from fitting.known import fingerprints, known_again, trained_on
 from fitting.page import totals
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
@@ -114,7 +114,7 @@ def train(
         console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
         training = _training(folder, config, settings, data)
         if data.test:
-            known = np.isin(fingerprints(data.test.frames), training.frames)
+            known = known_again(data.test.frames, training.frames)
             for line in of_tested_frames(known):
                 console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
         train_seeds(training, workers, console)
@@ -134,7 +134,7 @@ def _training(folder: Path, config: Config, settings: EdgeFitSettings, data: Dat
     before = [f for path in starting_models(config) for f in read_about(path).get("frames", ())]
     frames = sorted({*before, *fingerprints(data.trained)})
     baseline = baseline_of(data.train.frames)
-    return Training(folder, config, settings, data.trained, baseline, frames)
+    return Training(folder, config, settings, data.trained, baseline, frames, data.keys)
 
 
 def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Path:

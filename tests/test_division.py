@@ -130,6 +130,33 @@ def test_types_of_one_frame_each_are_no_types():
     assert found.train.tolist() == divide(data).train.tolist() and len(found.test) == 3
 
 
+@pytest.mark.parametrize("second", [30, 100])
+@pytest.mark.parametrize("types", [None, [f"mp-{k}" for k in range(1100)]])
+def test_a_small_second_file_is_tested_and_validated_on(second, types):
+    """Of both files together, all blocks to test on were of the first; also of no config_types."""
+    n = 1000 + second
+    files = [*1000 * ["a.xyz"], *second * ["b.xyz"]]
+    found = divide(frames(*n * ["Au2"]), config_types=types and types[:n], files=files)
+    held, trained = found.train[len(found.train) - found.held :], found.train[: -found.held]
+    assert whole(found, n) and {0, 1000} <= set(trained)
+    for part, share in ((found.test, 0.1), (held, 0.09)):
+        assert (part >= 1000).sum() == pytest.approx(share * second, abs=2)
+    # As before, each config_type has its share, in each file.
+    types = [f"{k % 7 < 2}" for k in range(n)]
+    found = divide(frames(*n * ["Au2"]), config_types=types, files=files)
+    assert {(types[k], files[k]) for k in found.test} == set(zip(types, files, strict=True))
+
+
+def test_many_small_files_are_tested_as_wholes():
+    """Single frames of each would have relatives that are trained on."""
+    data, files = frames(*1000 * ["Au2"]), [f"{k // 10}/OUTCAR" for k in range(1000)]
+    found = divide(data, files=files)
+    assert found.train.tolist() == divide(data).train.tolist()
+    assert [length for _, length in runs(found.test)] == [50, 50]
+    with pytest.raises(DataError, match="3 files for 1000 frames"):
+        divide(data, files=files[:3])
+
+
 def test_few_frames_and_wrong_shares():
     two = divide(frames("Au2", "Au2"))
     assert two.train.tolist() == [0] and two.test.tolist() == [1] and two.held == 0

@@ -207,6 +207,7 @@ def test_sizes_and_cells_are_trained_on_with_an_isolated_atom_as_reference(confi
     about = read_about(folder / "models/seed3.keras")
     assert about["isolated"] == ["Au"] and about["references"]["Au"] == -1010.0
     assert about["references"]["Pt"] != about["baseline"]["Pt"]
+    assert about["keys"] == {"energy": "energy", "forces": "forces"}
     assert about["frames"] == sorted(fingerprints(load(config).trained))
     # Of the other frames: with the isolated atom, all energies would be off by its difference.
     assert about["baseline"] == pytest.approx({"Au": -1000.5, "Pt": -700.25}, abs=3)

@@ -35,7 +35,7 @@ def begun(tmp_path, monkeypatch):
     frames = frames_of_two_elements(20)
     for seed in range(2):
         model = catalogue.build("linear_eq4", frames, (5,), None, TINY, seed, "float32")
-        about = {"isolated": ["Au"], "frames": [f"of model {seed}", "of both"]}
+        about = {"isolated": ["Au"], "frames": [f"of-model-{seed}", "of-both"]}
         save_model(model, tmp_path / f"two/models/seed{seed}.keras", list(SHIFTS), SHIFTS, **about)
         weights.append(flat_weights(model))
 
@@ -70,5 +70,5 @@ def test_frames_of_the_first_training_are_known_of_the_second(begun):
     own = set(fingerprints(load(begun.config).trained))
     assert list(begun.saved) == ["seed5", "seed6", "seed7"]
     for about in begun.saved.values():
-        assert set(about["frames"]) == own | {"of model 0", "of model 1", "of both"}
+        assert set(about["frames"]) == own | {"of-model-0", "of-model-1", "of-both"}
         assert about["frames"] == sorted(set(about["frames"]))

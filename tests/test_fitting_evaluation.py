@@ -15,13 +15,14 @@ from pair_potential import CUTOFF, SHORT, settings
 from test_page import Page
 
 from data_gen.frames import Frames
-from fitting import commands, evaluating
+from fitting import commands, evaluating, predicting
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, Potential, evaluate
-from fitting.known import fingerprints
+from fitting.known import excess, fingerprints
 from fitting.metrics import ENERGY, FORCE, errors, of_frames, sizes_of
 from fitting.plots import chosen
 from fitting.show import number
+from keras_models import edges as edges_of_models
 from keras_models import load_model
 from keras_models.batch import tensors_of
 from keras_models.building import flat_weights, set_flat_weights
@@ -87,6 +88,26 @@ class Known(Potential):
 
     def __call__(self, frames):
         return self.of.energies_of_models, self.of.forces_of_models
+
+
+def test_neighbours_are_sought_once_for_all_models(folder, frames, monkeypatch):
+    """And once more for what is outside the training; they were for each model."""
+    asked = []
+    for module in (predicting, edges_of_models):
+        real = module.edges
+        monkeypatch.setattr(
+            module, "edges", lambda s, *a, r=real, **k: asked.append(s) or r(s, *a, **k)
+        )
+    some = frames.structures[40:43]
+    with graphs_alone():
+        potential = Potential(folder.parent / "m")
+        potential(frames[40:43])
+    found = excess(potential.ensemble.models, some)
+    assert len(potential) == 2 and len(asked) == 2 * len(some)
+    # The largest of any model.
+    each = [excess([model], some) for model in potential.ensemble.models]
+    for whole, *parts in zip(found, *each, strict=True):
+        np.testing.assert_array_equal(whole, np.max(parts, axis=0))
 
 
 def test_predictions_are_those_of_the_models(folder, evaluation, frames):

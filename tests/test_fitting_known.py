@@ -8,17 +8,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 from conftest import graphs_alone
 from own_data import atoms_of, frames_of_two_elements, own_config, own_file
 from test_fitting_words import evaluation
 
-from data_gen.frames import Frames, composition
+from data_gen.frames import Frames, Structure, composition
+from data_gen.reading import read_frames
 from fitting import commands, seeds, settings, training
 from fitting.data import load
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, evaluate
-from fitting.known import own_errors
+from fitting.known import _rounded, fingerprints, known_again, own_errors
 from fitting.metrics import ENERGY, FORCE
 from fitting.starting import predicted, shift_of
 from fitting.words import of_tested_frames, worse_than_nothing
@@ -100,6 +102,59 @@ def test_another_zero_of_the_test_frames_is_told_after_training(
 
 def test_nothing_is_said_of_test_frames_that_are_new():
     assert of_tested_frames(None) == of_tested_frames(np.zeros(4, bool)) == []
+
+
+@pytest.mark.parametrize(("atoms", "decimals"), [(12, 8), (256, 8), (256, 5)])
+def test_frames_are_known_again_in_files_of_fewer_digits(rng, atoms, decimals):
+    """Positions of five decimals and a half, which one file rounds up and another down."""
+    numbers, cell = np.full(atoms, 29), np.diag([12.0, 13.0, 14.0])
+    exact = [np.round(rng.uniform(0, 12, (atoms, 3)), 6) // 1e-5 * 1e-5 + 5e-6 for _ in range(40)]
+    noise = [rng.uniform(-0.5, 0.5, (atoms, 3)) * 10.0**-decimals for _ in exact]
+
+    def made(positions):
+        structures = [Structure(x, numbers, cell, np.ones(3, bool)) for x in positions]
+        return Frames(
+            tuple(structures), np.arange(40.0), tuple(0 * x for x in positions), checked=True
+        )
+
+    stored, read_again = (
+        fingerprints(made(exact)),
+        [x + d for x, d in zip(exact, noise, strict=True)],
+    )
+    assert known_again(made(read_again), stored).all()
+    assert known_again(made([x.astype(np.float32).astype(float) for x in exact]), stored).all()
+    assert len(json.loads(json.dumps(stored))[0]) < 50
+    # A step of dynamics, one atom that is displaced, other elements and other directions.
+    assert not known_again(made([x + 2e-3 * rng.normal(size=x.shape) for x in exact]), stored).any()
+    for x in exact:
+        x[3, 1] += 0.02
+    assert not known_again(made(exact), stored).any()
+    found = made(read_again)
+    for change in ({"numbers": numbers + 1}, {"pbc": np.array([True, True, False])}):
+        other = tuple(s._replace(**change) for s in found.structures)
+        assert not known_again(replace(found, structures=other, checked=True), stored).any()
+
+
+def test_a_trajectory_is_known_again_in_extxyz_and_its_other_frames_are_new(tmp_path, rng):
+    frames = read(ROOT / "examples/au12.extxyz", ":")
+    for atoms in frames:
+        # More digits than the file of the example has.
+        results = atoms.calc.results
+        atoms.positions += rng.uniform(0, 1e-3, (12, 3))
+        atoms.calc = SinglePointCalculator(atoms, **results)
+    write(tmp_path / "a.traj", frames[::2])
+    write(tmp_path / "a.extxyz", frames)
+    stored = fingerprints(read_frames(tmp_path / "a.traj").frames)
+    found = known_again(read_frames(tmp_path / "a.extxyz").frames, stored)
+    assert found.tolist() == [k % 2 == 0 for k in range(len(frames))]
+
+
+def test_what_older_models_stored_is_still_read():
+    """A checksum of rounded positions, beside those of a training that went on from there."""
+    frames = frames_of_two_elements(9)
+    stored = [*map(_rounded, frames.structures[:3]), *fingerprints(frames[5:7])]
+    assert known_again(frames, stored).nonzero()[0].tolist() == [0, 1, 2, 5, 6]
+    assert _rounded(frames.structures[0]) == "f0dbb0cc0c59"
 
 
 def shifted(shift, force_factor=1.0, n=40) -> Evaluation:
