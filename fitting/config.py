@@ -189,7 +189,9 @@ def checksum(name: str) -> str:
         raise FittingError(f"there is no file {path}")
     try:
         if path.is_dir():
-            return ",".join(sha256(p) for p in sorted(path.rglob("*.keras")))
+            # As keras_models.opening: hidden files are unfinished.
+            models = sorted(p for p in path.rglob("*.keras") if not p.name.startswith("."))
+            return ",".join(map(sha256, models))
         return sha256(path)
     except OSError as error:
         raise FittingError(f"{path} cannot be read ({error.strerror})") from None

@@ -11,7 +11,7 @@ from own_data import own_config, own_file
 
 from data_gen.machine import cores
 from fitting import commands
-from fitting.config import Config, read_config, write_config
+from fitting.config import Config, checksum, read_config, write_config
 from fitting.data import load
 from fitting.errors import FittingError
 from fitting.settings import completed
@@ -85,6 +85,15 @@ def test_settings_are_kept_in_a_file(config, tmp_path, monkeypatch):
     assert both.seeds == (0, 1, 2) and both.minutes is None
     longer = commands.config_of(p.parse_args(["--config", str(path), "--minutes", "5"]))
     assert longer.steps is None and longer.minutes == 5.0 and longer.sha256 == again.sha256
+
+
+def test_the_checksum_of_a_folder_is_of_whole_models(tmp_path):
+    for name in ("models/seed0.keras", "models/seed1.keras"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    before = checksum(str(tmp_path))
+    (tmp_path / "models/.seed2.0.tmp.keras").write_text("being written, or left by a kill")
+    assert checksum(str(tmp_path)) == before and before.count(",") == 1
 
 
 @pytest.mark.parametrize(
