@@ -27,7 +27,7 @@ from keras_models.fine_tuning import Pretrained
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
 from keras_models.optimise.edge_newton import NewtonState, check_size, train_second_order
 from keras_models.optimise.last_layer import plain, solve_last_layer, unsolved
-from keras_models.prediction import StructurePredictor
+from keras_models.prediction import StructurePredictor, energies_of_structures
 from keras_models.reference import reference_energies
 from keras_models.saving import save_model
 from keras_models.settings import EdgeSettings
@@ -279,7 +279,7 @@ def fit_edges(
 
 def _refitted(references, model, frames: Frames, isolated) -> dict[str, float]:
     """References of elements without an isolated atom, shifted by least squares to the energies."""
-    off = frames.energies - StructurePredictor(model, references)(frames.structures)[0]
+    off = frames.energies - energies_of_structures(model, frames.structures, references)
     numbers = [s.numbers for s in frames.structures]
     shifts = reference_energies(numbers, off, dict.fromkeys(isolated, 0.0))
     return {e: x + shifts.get(e, 0.0) for e, x in references.items()}
