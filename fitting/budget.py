@@ -229,8 +229,12 @@ def _built(
     """
     if start:
         begin = clock()
-        known = Pretrained.load(start)
-        return known.model, known.references, clock() - begin
+        known, some = Pretrained.load(start), _some(train, MANY)
+        loaded = clock()
+        known.come_closer(some)
+        known.widen(some)
+        each = (clock() - loaded) / len(some)
+        return known.model, known.references, loaded - begin + each * len(train)
     times, numbers = [], [s.numbers for s in train.structures]
     for count in (FEW, FEW, MANY):
         some = _some(train, count)

@@ -15,7 +15,7 @@ from fitting.config import OF_TRAINING, Config
 from fitting.data import Data
 from fitting.errors import FittingError
 from fitting.progress import QUIET, duration
-from fitting.starting import shift_of
+from fitting.starting import shift_of, shorter_distances
 from keras_models import catalogue
 from keras_models.batch import cutoff_of
 from keras_models.building import dtype_of
@@ -73,7 +73,9 @@ def completed(
         start = pretrained(starts[0])
         _refuse_new_elements(start, data)
         weightless = config.training.get("energy_weight") == 0
-        for line in () if before or weightless else shift_of(start, data.train.frames):
+        said = shorter_distances(start, data.train.frames)
+        said += [] if before or weightless else shift_of(start, data.train.frames)
+        for line in () if before else said:
             console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
     chosen = default_settings(data.train.frames)
     if not config.seeds:
