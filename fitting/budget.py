@@ -229,11 +229,15 @@ def _built(
     """
     if start:
         begin = clock()
-        known = Pretrained.load(start)
-        return known.model, known.references, clock() - begin
+        known, some = Pretrained.load(start), some_of(train, MANY)
+        loaded = clock()
+        known.come_closer(some)
+        known.widen(some)
+        each = (clock() - loaded) / len(some)
+        return known.model, known.references, loaded - begin + each * len(train)
     times, numbers = [], [s.numbers for s in train.structures]
     for count in (FEW, FEW, MANY):
-        some = _some(train, count)
+        some = some_of(train, count)
         begin = clock()
         model = catalogue.build(
             settings.model,
@@ -254,7 +258,7 @@ def _built(
     return model, references, start + each * max(0.0, count - n)
 
 
-def _some(frames: Frames, count: int) -> Frames:
+def some_of(frames: Frames, count: int) -> Frames:
     """About so many frames, evenly spaced, with all elements."""
     chosen = set(np.linspace(0, len(frames) - 1, count).astype(int).tolist())
     missing = set(frames.elements) - set(frames[sorted(chosen)].elements)

@@ -25,7 +25,10 @@ MINUTES = 10.0
 OF_MODEL = ("name", "widths", "activation", "options", "dtype")
 # The validation block follows from the split.
 OF_TRAINING = tuple(f.name for f in fields(EdgeSettings) if f.name != "validation")
-SWITCHES = tuple(f.name for f in fields(EdgeSettings) if isinstance(f.default, bool))
+SWITCHES = tuple(f.name for f in fields(EdgeSettings) if f.type is bool)
+COUNTS = tuple(f.name for f in fields(EdgeSettings) if f.type is int)
+# Of weights and arithmetic: others have too few digits for training.
+DTYPES = ("float32", "float64")
 # Settings whose differences are told first, and how many are.
 FIRST = ("files", "test", "continue_from", "model.name", "seeds", "minutes", "training.steps")
 TOLD = 3
@@ -89,27 +92,32 @@ class Config:
             share = getattr(self, name)
             if name == "validation_share" and share is None:
                 continue
-            if not _is_number(share) or not 0 <= share < 1:
+            if not is_number(share) or not 0 <= share < 1:
                 raise FittingError(f"{name} is a number from 0 to below 1, not {share!r}")
-        whole = all(isinstance(k, int) and 0 <= k <= LARGEST_SEED for k in self.seeds)
-        if not whole or len(set(self.seeds)) < len(self.seeds):
+        are_whole = all(isinstance(k, int) and 0 <= k <= LARGEST_SEED for k in self.seeds)
+        if not are_whole or len(set(self.seeds)) < len(self.seeds):
             raise FittingError(
                 f"seeds are different whole numbers from 0 to {LARGEST_SEED}, not {self.seeds}"
             )
         _check_minutes(self.minutes)
         _check_names("model", self.model, OF_MODEL)
         _check_names("training", self.training, OF_TRAINING)
+        object.__setattr__(self, "model", _checked_model(self.model))
+        training = dict(self.training)
         for name, value in self.training.items():
             if name in SWITCHES:
                 if not isinstance(value, bool):
                     raise FittingError(f"training.{name} is true or false, not {value!r}")
+            elif name in COUNTS:
+                training[name] = whole(f"training.{name}", value)
             elif name == "stages":
                 if not _are_pairs(value):
                     raise FittingError(
                         f"training.stages is a list of [stride, iterations], not {value!r}"
                     )
-            elif not _is_number(value):
+            elif not is_number(value):
                 raise FittingError(f"training.{name} is a number, not {value!r}")
+        object.__setattr__(self, "training", training)
 
     @property
     def steps(self) -> int | None:
@@ -189,7 +197,9 @@ def checksum(name: str) -> str:
         raise FittingError(f"there is no file {path}")
     try:
         if path.is_dir():
-            return ",".join(sha256(p) for p in sorted(path.rglob("*.keras")))
+            # As keras_models.opening: hidden files are unfinished.
+            models = sorted(p for p in path.rglob("*.keras") if not p.name.startswith("."))
+            return ",".join(map(sha256, models))
         return sha256(path)
     except OSError as error:
         raise FittingError(f"{path} cannot be read ({error.strerror})") from None
@@ -260,8 +270,46 @@ def _check_names(what: str, given: Mapping, known: Sequence[str]) -> None:
     raise FittingError(f"{what} has no {name!r}: there is {', '.join(known)}{more}")
 
 
+def _checked_model(given: Mapping) -> dict[str, Any]:
+    """Settings of a model, with whole numbers as widths; the builder checks the others."""
+    found = dict(given)
+    dtype, widths, options = (given.get(name) for name in ("dtype", "widths", "options"))
+    if dtype is not None and dtype not in DTYPES:
+        raise FittingError(f"model.dtype is {' or '.join(DTYPES)}, not {dtype!r}")
+    if widths is not None:
+        if not isinstance(widths, (list, tuple)):
+            raise FittingError(f"model.widths is a list of whole numbers, not {widths!r}")
+        found["widths"] = _whole_numbers("model.widths", widths)
+    if options is not None:
+        if not isinstance(options, Mapping):
+            raise FittingError(f"model.options is a table, not {options!r}")
+        cutoff = options.get("cutoff", 1.0)
+        if not (is_number(cutoff) and 0 < cutoff < math.inf):
+            raise FittingError(f"model.options.cutoff is a positive number, in Å, not {cutoff!r}")
+    return found
+
+
+def _whole_numbers(name: str, value):
+    if isinstance(value, (list, tuple)):
+        return type(value)(_whole_numbers(name, one) for one in value)
+    return whole(name, value, least=1)
+
+
+def whole(name: str, value, least: int | None = None) -> int:
+    """A count, which may be written as 2e3. Raises FittingError if it is none."""
+    if (
+        is_number(value)
+        and math.isfinite(value)
+        and value == int(value)
+        and (least is None or value >= least)
+    ):
+        return int(value)
+    bound = "" if least is None else f" of at least {least}"
+    raise FittingError(f"{name} is a whole number{bound}, not {value!r}")
+
+
 def _check_minutes(minutes) -> None:
-    if minutes is not None and not (_is_number(minutes) and 0 < minutes < math.inf):
+    if minutes is not None and not (is_number(minutes) and 0 < minutes < math.inf):
         raise FittingError(f"minutes is a positive number, not {minutes!r}")
 
 
@@ -273,5 +321,6 @@ def _are_pairs(value) -> bool:
     )
 
 
-def _is_number(value) -> bool:
+def is_number(value) -> bool:
+    """Whether it is one, and not true or false."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

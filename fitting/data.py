@@ -1,6 +1,6 @@
 """A user's files as parts to train on, to validate on and to test on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -114,6 +114,19 @@ class Data:
         if _share(share) == _share(self.config.validation_share):
             return self
         return _divided(self.material, replace(self.config, validation_share=share))
+
+    def without(self, left_out: Collection[int], why: str) -> "Data":
+        """The data without some frames of the files to train on, divided anew.
+
+        Args:
+            left_out: numbers of these frames.
+            why: in a sentence, which is among the notes.
+        """
+        everything, config_types, test, seen, notes = self.material
+        kept = [k for k in range(len(everything.frames)) if k not in left_out]
+        seen, notes = (*seen, f"{'warning':<12} {why}"), (*notes, why)
+        types = tuple(config_types[k] for k in kept)
+        return _divided(Material(everything[kept], types, test, seen, notes), self.config)
 
 
 def joined(parts: Sequence[Part]) -> Frames:

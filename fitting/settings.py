@@ -1,10 +1,8 @@
 """Settings of a training made whole: what is missing is chosen from data, model and minutes."""
 
-import inspect
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,9 +12,9 @@ from fitting.budget import FEWEST, MEASURED, SOLVED, Work, measure_speed_togethe
 from fitting.config import OF_TRAINING, Config
 from fitting.data import Data
 from fitting.errors import FittingError
+from fitting.model import check_name, try_model, whole_model
 from fitting.progress import QUIET, duration
-from fitting.starting import shift_of
-from keras_models import catalogue
+from fitting.starting import shift_of, shorter_distances
 from keras_models.batch import cutoff_of
 from keras_models.building import dtype_of
 from keras_models.defaults import default_settings
@@ -73,7 +71,9 @@ def completed(
         start = pretrained(starts[0])
         _refuse_new_elements(start, data)
         weightless = config.training.get("energy_weight") == 0
-        for line in () if before or weightless else shift_of(start, data.train.frames):
+        said = shorter_distances(start, data.train.frames)
+        said += [] if before or weightless else shift_of(start, data.train.frames)
+        for line in () if before else said:
             console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
     chosen = default_settings(data.train.frames)
     if not config.seeds:
@@ -97,6 +97,9 @@ def completed(
         model=model if starts else whole_model(model, chosen),
         training={**training, **config.training},
     )
+    if not starts and not before:
+        try_model(full.model, config.model, data.train.frames)
+    _refuse_nothing_to_learn(full, data)
     if full.steps is None:
         if full.minutes is None:
             raise FittingError("neither minutes nor steps of training are given: give one of them")
@@ -141,7 +144,7 @@ def check_settings(config: Config) -> None:
         FittingError: there is no such model, or none to begin with.
     """
     if "name" in config.model:
-        _check_model(config.model["name"])
+        check_name(config.model["name"])
     for path in starting_models(config):
         if not path.is_file():
             raise FittingError(f"there is no file {path}")
@@ -149,15 +152,6 @@ def check_settings(config: Config) -> None:
             read_about(path)
         except ValueError as error:
             raise FittingError(f"{path} cannot be continued from ({error})") from None
-
-
-def _check_model(name: str) -> None:
-    on_edges = [m.name for m in catalogue.MODELS.values() if m.inputs == "edges"]
-    if name not in on_edges:
-        raise FittingError(
-            f"{name!r} is no model for frames of any size and cell: take one of "
-            f"{', '.join(on_edges)}"
-        )
 
 
 def _refuse_new_elements(start: Pretrained, data: Data) -> None:
@@ -169,31 +163,17 @@ def _refuse_new_elements(start: Pretrained, data: Data) -> None:
         )
 
 
-def whole_model(given: Mapping, chosen: EdgeFitSettings) -> dict:
-    """All settings of a model: as given, or chosen, or by default.
-
-    Raises:
-        FittingError: there is no such model or option, or it does not take edge lists.
-    """
-    name = given.get("name", chosen.model)
-    _check_model(name)
-    model = catalogue.find(name)
-    # After training part, widths and activation.
-    known = list(inspect.signature(model.builder).parameters.values())[3:]
-    options = {p.name: p.default for p in known}
-    by_choice = asdict(chosen)
-    if name != chosen.model:
-        by_choice = {"options": {k: v for k, v in by_choice["options"].items() if k == "cutoff"}}
-    own = {**by_choice["options"], **given.get("options", {})}
-    unknown = sorted(set(own) - set(options))
-    if unknown:
-        raise FittingError(f"{name} has no option {unknown[0]!r}: there is {', '.join(options)}")
-    found = {"widths": model.widths, "activation": model.activation, "dtype": chosen.dtype_used}
-    for entry in found:
-        for source in (by_choice, given):
-            if source.get(entry) is not None:
-                found[entry] = source[entry]
-    return {"name": name, **found, "options": {**options, **own}}
+def _refuse_nothing_to_learn(config: Config, data: Data) -> None:
+    """Without a weight of energies, there must be forces, which single atoms do not have."""
+    frames = data.train.frames
+    if (
+        config.training["energy_weight"] == 0
+        and not (frames.with_forces & (frames.sizes > 1)).any()
+    ):
+        raise FittingError(
+            "training.energy_weight = 0 leaves nothing to train on, as no frame to train on has "
+            "forces: give energies a weight"
+        )
 
 
 def starting_models(config: Config) -> list[Path]:

@@ -1,32 +1,76 @@
-"""Whether the energies of new frames are like those that a model to begin with was trained on."""
+"""Whether new frames are like those that a model to begin with was trained on."""
+
+from collections.abc import Collection
 
 import numpy as np
 
 from data_gen.frames import Frames
 from data_gen.inspection import robust_references
+from fitting.data import Data
 from fitting.errors import FittingError
-from fitting.show import milli
-from keras_models.batch import cutoff_of, tensors_of
-from keras_models.building import dtype_of
-from keras_models.edges import edge_batches
-from keras_models.fine_tuning import Pretrained
-from keras_models.reference import sums_of_references
+from fitting.show import milli, number
+from keras_models.fine_tuning import Pretrained, have_place
+from keras_models.prediction import energies_of_structures
 
 # Frames, evenly spaced, that are compared; fewer than the second say nothing.
 COMPARED, FEWEST = 32, 4
 # A shift is named from so many spreads and from so much on, and refused from so much on, eV/atom:
 # no model is off by that much.
 SPREADS, NAMED, REFUSED = 5.0, 0.05, 20.0
+# Pairs of elements that are named.
+NAMED_PAIRS = 3
 
 
-def predicted(start: Pretrained, frames: Frames) -> np.ndarray:
-    """Energies (n,) eV of the model, with references."""
-    model, found = start.model, []
-    for batch in edge_batches(frames.structures, cutoff_of(model), COMPARED):
-        energies = np.asarray(model(tensors_of(batch, dtype_of(model))), float).ravel()
-        found.append(energies[: np.count_nonzero(batch.sizes)])
-    numbers = [s.numbers for s in frames.structures]
-    return np.concatenate(found) + sums_of_references(numbers, start.references)
+def with_places(data: Data, isolated: Collection[str]) -> Data:
+    """The data without isolated atoms that a model to begin with has no place for.
+
+    Args:
+        data: as read.
+        isolated: elements that it has the energies of isolated atoms of: see
+            :func:`~keras_models.fine_tuning.have_place`.
+
+    Raises:
+        FittingError: nothing is left.
+    """
+    frames = data.material.everything.frames
+    places = have_place(frames, isolated)
+    if places.all():
+        return data
+    left_out = np.flatnonzero(~places)
+    which = f"isolated atoms ({', '.join(frames[left_out].elements)})"
+    if not places.any():
+        raise FittingError(f"there are only {which}: give frames of several atoms")
+    why = (
+        f"{which} are left out: the model to begin with was trained without them, and its "
+        "reference energies remain; train anew, without --continue-from, for energies that are "
+        "relative to these atoms"
+    )
+    return data.without(left_out.tolist(), why)
+
+
+def shorter_distances(start: Pretrained, frames: Frames) -> list[str]:
+    """That atoms come closer than in the training of a model to begin with, in a sentence, if so.
+
+    The model is as it is trained then: its repulsion begins at the shorter distances.
+
+    Args:
+        start: the model, which is changed.
+        frames: to train on.
+    """
+    closer = start.come_closer(frames)
+    if not closer:
+        return []
+    pairs = sorted(closer.items(), key=lambda pair: pair[1][1] / pair[1][0])
+    named = [
+        f"{a}-{b} to {number(now)} Å instead of {number(before)}"
+        for (a, b), (before, now) in pairs[:NAMED_PAIRS]
+    ]
+    more = f" and {len(pairs) - NAMED_PAIRS} more" if pairs[NAMED_PAIRS:] else ""
+    return [
+        f"atoms come closer than in the training of the model to begin with: {', '.join(named)}"
+        f"{more}. Its repulsion begins there now; if its errors stay large, train anew on all "
+        "frames, without --continue-from"
+    ]
 
 
 def shift_of(start: Pretrained, frames: Frames) -> list[str]:
@@ -46,7 +90,7 @@ def shift_of(start: Pretrained, frames: Frames) -> list[str]:
     some = frames[np.unique(np.linspace(0, len(frames) - 1, COMPARED).astype(int))]
     if len(some) < FEWEST:
         return []
-    off = some.energies - predicted(start, some)
+    off = some.energies - energies_of_structures(start.model, some.structures, start.references)
     per_element, residuals = robust_references(
         Frames(some.structures, off, some.forces, checked=True)
     )

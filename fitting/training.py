@@ -36,6 +36,7 @@ from fitting.settings import (
     starting_models,
 )
 from fitting.show import KNOWN, plain, short_names, titled
+from fitting.starting import with_places
 from fitting.words import (
     errors_when_solved,
     of_last_layers,
@@ -91,14 +92,16 @@ def train(
     _before(folder)
     config = config.with_checksums()
     data = load(config)
+    if starts := starting_models(config):
+        known = (read_about(path).get("isolated", ()) for path in starts)
+        data = with_places(data, set.intersection(*map(set, known)))
     for line in (*data.seen, data.split):
         console.print(line, markup=False, highlight=False)
     with _alone(folder):
         before = _before(folder)
         finished = folder if before and (folder / page.NAME).is_file() else None
         if not (workers or finished):
-            starts = len(starting_models(config))
-            models = len((before or config).seeds) or starts or MOST_MODELS
+            models = len((before or config).seeds) or len(starts) or MOST_MODELS
             cutoff = _cutoff(config, before)
             workers = memory.at_once(data.trained, cutoff, models, cores(), console)
         workers = workers or cores()

@@ -47,7 +47,8 @@ class KerasCalculator(Calculator):
     "energies" (eV, of atoms; their sum is the energy) and "stress" (eV/Å^3, ASE's order and sign),
     if the cell has a volume; their neighbour list is kept while no atom has moved more than half a
     skin. Code is compiled once for each of few sizes of structures, in seconds; numbers and cells
-    are inputs.
+    are inputs. The weights are constants of it, those of the first call: where a model in memory is
+    trained further, make a new calculator.
 
     Beside ``results``, which have ASE's properties alone, :meth:`get_property` gives "energy_std"
     (eV) and "forces_std" (eV/Å), the standard deviations over the models of an ensemble (n - 1);

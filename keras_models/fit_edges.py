@@ -23,11 +23,11 @@ from keras_models.batch import cutoff_of
 from keras_models.building import flat_weights, set_flat_weights
 from keras_models.checkpoints import Checkpoint
 from keras_models.edge_data import EdgeData, frames_per_batch
-from keras_models.fine_tuning import Pretrained
+from keras_models.fine_tuning import Pretrained, have_place
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
 from keras_models.optimise.edge_newton import NewtonState, check_size, train_second_order
 from keras_models.optimise.last_layer import plain, solve_last_layer, unsolved
-from keras_models.prediction import StructurePredictor
+from keras_models.prediction import StructurePredictor, energies_of_structures
 from keras_models.reference import reference_energies
 from keras_models.saving import save_model
 from keras_models.settings import EdgeSettings
@@ -87,7 +87,7 @@ class EdgeFitted:
             "isolated": elements whose references are energies of isolated atoms; "last_layer": what
             :meth:`Solution.said <keras_models.optimise.last_layer.Solution.said>`, or None;
             "start": RMSE of E per atom (eV) and F (eV/Å) of the model to begin with on the
-            validation block, or None.
+            validation block, with its repulsion as it is in training, or None.
     """
 
     seed: int
@@ -104,6 +104,8 @@ class EdgeFitted:
 
     def save(self, path: Path, **about) -> None:
         """Save the model with its references: see :func:`keras_models.saving.save_model`."""
+        # What training that begins with it has to know.
+        about = {"isolated": self.info.get("isolated", []), **about}
         save_model(self.model, path, list(self.references), self.references, **about)
 
 
@@ -149,7 +151,10 @@ def fit_edges(
     energy weight of 0 they are then fitted again, to what the model leaves. The validation block
     has no influence on the steps; of the weights whose errors are measured on it, the best are
     kept, and then their last layer is solved. Those of a model to begin with are kept where they,
-    their last layer solved as well, are better.
+    their last layer solved as well, are better. It keeps its reference energies, so isolated atoms
+    of elements for which it has none are left out of the part trained on; and it learns how close
+    atoms come there, see :meth:`Pretrained.come_closer
+    <keras_models.fine_tuning.Pretrained.come_closer>`.
 
     Args:
         train: training part, with the validation block at its end.
@@ -164,8 +169,8 @@ def fit_edges(
 
     Raises:
         ValueError: the model does not take edge lists, an element is in the validation block
-            alone or unknown to the model to begin with, or there are neither forces nor a weight
-            of energies.
+            alone or unknown to the model to begin with, which has a place for none of the frames,
+            or there are neither forces nor a weight of energies.
         TooManyWeights: the model is too large for the second-order stages.
         Diverged: the loss is not finite.
     """
@@ -180,7 +185,15 @@ def fit_edges(
     report(0.0, "building")
     if start:
         model, references = start.model, start.starting_references(first, isolated)
-        isolated = {e: references[e] for e in {*isolated, *start.isolated}}
+        isolated = {e: references[e] for e in start.isolated}
+        places = have_place(first, start.isolated)
+        if not places.any():
+            raise ValueError(
+                "all frames are isolated atoms of which the model to begin with has no energy"
+            )
+        first = first[np.flatnonzero(places)]
+        start.come_closer(first)
+        start.widen(first)
     else:
         numbers = [s.numbers for s in first.structures]
         references = reference_energies(numbers, first.energies, isolated)
@@ -279,7 +292,7 @@ def fit_edges(
 
 def _refitted(references, model, frames: Frames, isolated) -> dict[str, float]:
     """References of elements without an isolated atom, shifted by least squares to the energies."""
-    off = frames.energies - StructurePredictor(model, references)(frames.structures)[0]
+    off = frames.energies - energies_of_structures(model, frames.structures, references)
     numbers = [s.numbers for s in frames.structures]
     shifts = reference_energies(numbers, off, dict.fromkeys(isolated, 0.0))
     return {e: x + shifts.get(e, 0.0) for e, x in references.items()}

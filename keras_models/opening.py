@@ -118,7 +118,7 @@ def listed(models) -> list:
             raise ValueError(f"a path or a Keras model is needed, not {one!r}")
         path = Path(one)
         if path.is_dir():
-            many = sorted(path.glob("*.keras")) or sorted((path / MODELS).glob("*.keras"))
+            many = models_in(path) or models_in(path / MODELS)
         elif has_magic(str(one)) and not path.exists():
             many = [Path(name) for name in sorted(glob(str(one)))]
         else:
@@ -127,6 +127,14 @@ def listed(models) -> list:
             raise ValueError(f"{one}: no model (*.keras) is there")
         found += many
     return found
+
+
+def models_in(folder: Path) -> list[Path]:
+    """Files of the models in a folder, in the order of their names.
+
+    Hidden ones are left out: they are being written, or were when a program was killed.
+    """
+    return sorted(p for p in folder.glob("*.keras") if not p.name.startswith("."))
 
 
 def _known(model: keras.Model, about: Mapping, given: Mapping) -> dict:

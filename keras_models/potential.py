@@ -60,6 +60,8 @@ class Answer(NamedTuple):
 class Compiled:
     """A compiled function of models, made at its first call. Copies share it; pickles lack it.
 
+    What it takes from the models, such as their weights, is of that call.
+
     Its argument is a tensor, or a nest of tensors whose names and types are always the same.
 
     Args:

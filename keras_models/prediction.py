@@ -152,5 +152,32 @@ class StructurePredictor:
         return energies, forces, np.concatenate(virials)
 
 
+def energies_of_structures(
+    model: keras.Model,
+    structures: Sequence[Structure],
+    references: Mapping[str, float],
+    chunk: int = 32,
+) -> np.ndarray:
+    """Energies (n,) eV of n structures by a model that takes edge lists, without compilation.
+
+    Quicker than :class:`StructurePredictor` where forces are not needed and models are asked once.
+
+    Args:
+        model: with output energies (S, 1) eV, of an :class:`~keras_models.edges.EdgeBatch`.
+        structures: of any size, composition and cell.
+        references: {symbol: eV} to add for each atom, in float64.
+        chunk: number of structures at a time.
+
+    Raises:
+        ValueError: as for :func:`~keras_models.neighbours.edges`, or an element has no reference
+            energy.
+    """
+    found = []
+    for batch in edge_batches(structures, cutoff_of(model), chunk):
+        energies = np.asarray(model(tensors_of(batch, dtype_of(model))), float).ravel()
+        found.append(energies[: np.count_nonzero(batch.sizes)])
+    return np.concatenate(found) + sums_of_references([s.numbers for s in structures], references)
+
+
 def _weights(model: keras.Model) -> list[tf.Tensor]:
     return [tf.convert_to_tensor(v) for v in model.trainable_variables]

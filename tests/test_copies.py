@@ -104,6 +104,7 @@ def test_folders_and_patterns_are_ensembles(tmp_path, atoms):
     for k, model in enumerate(models):
         save_model(model, tmp_path / f"seed{k}.keras", ["Au"], atoms=6)
     (tmp_path / "page.html").write_text("no model")
+    (tmp_path / f".seed2.{32 * '0'}.tmp.keras").write_text("being written, or left by a kill")
     wanted = KerasCalculator(models, **AU6)
     for given in (tmp_path, str(tmp_path), str(tmp_path / "seed*.keras")):
         found = KerasCalculator(given)
@@ -113,6 +114,7 @@ def test_folders_and_patterns_are_ensembles(tmp_path, atoms):
     assert KerasCalculator([tmp_path / "seed0.keras", *models[:0]]).size == 1
     for nothing in (tmp_path / "none*.keras", tmp_path / "empty"):
         (tmp_path / "empty").mkdir(exist_ok=True)
+        (tmp_path / "empty/.seed0.tmp.keras").touch()
         with pytest.raises(CalculatorSetupError, match=r"no model \(\*\.keras\) is there"):
             KerasCalculator(nothing)
     # Models of one equation, but of other clusters.

@@ -294,8 +294,11 @@ def test_an_isolated_atom_keeps_its_energy(frames):
 
 
 @pytest.mark.usefixtures("without_xla")
-def test_energies_without_a_weight_fit_in_the_end_but_for_isolated_atoms(frames):
-    """By the normal equations of least squares on E / N, of the part trained on, in float64."""
+def test_energies_without_a_weight_fit_in_the_end_but_for_isolated_atoms(frames, monkeypatch):
+    """By the normal equations of least squares on E / N, of the part trained on, in float64.
+
+    Nothing is compiled for it, nor forces computed.
+    """
     alone = Structure(np.zeros((1, 3)), np.array([78]), np.zeros((3, 3)), np.zeros(3, bool))
     data = Frames(
         (alone, *frames.structures),
@@ -303,7 +306,9 @@ def test_energies_without_a_weight_fit_in_the_end_but_for_isolated_atoms(frames)
         (np.zeros((1, 3)), *frames.forces),
     )
     training = replace(SHORT, steps=3, energy_weight=0.0)
-    fitted = fit_edges(data, settings(training, dtype="float64"))
+    with monkeypatch.context() as patch:
+        patch.setattr("keras_models.fit_edges.StructurePredictor", None)
+        fitted = fit_edges(data, settings(training, dtype="float64"))
     first = divided(data, training.validation)[0]
     off = (first.energies - fitted.predictor()(first.structures)[0]) / first.sizes
     shares = composition([s.numbers for s in first.structures], ["Au", "Pt"])

@@ -5,12 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ase.io import read, write
 from own_data import frames_of_two_elements, own_config, own_file
 from pair_potential import SHIFTS, TINY
 
-from fitting import seeds, training
+from data_gen.frames import is_isolated
+from fitting import commands, seeds, settings, training
 from fitting.data import load
+from fitting.errors import FittingError
 from fitting.known import fingerprints
+from fitting.starting import shorter_distances, with_places
 from keras_models import catalogue
 from keras_models.building import flat_weights
 from keras_models.saving import save_model
@@ -28,16 +32,18 @@ class Fitted:
         self.saved[path.stem] = about
 
 
-@pytest.fixture
-def begun(tmp_path, monkeypatch):
-    """Two models, three seeds: weights to begin with, each training's start, what is saved."""
-    weights, starts, saved = [], [], {}
+def save_start(path, seed=0, isolated=(), **options):
     frames = frames_of_two_elements(20)
-    for seed in range(2):
-        model = catalogue.build("linear_eq4", frames, (5,), None, TINY, seed, "float32")
-        about = {"isolated": ["Au"], "frames": [f"of-model-{seed}", "of-both"]}
-        save_model(model, tmp_path / f"two/models/seed{seed}.keras", list(SHIFTS), SHIFTS, **about)
-        weights.append(flat_weights(model))
+    model = catalogue.build("linear_eq4", frames, (5,), None, {**TINY, **options}, seed)
+    about = {"isolated": list(isolated), "frames": [f"of-model-{seed}", "of-both"]}
+    save_model(model, path, list(SHIFTS), SHIFTS, **about)
+    return flat_weights(model)
+
+
+def go_on(tmp_path, monkeypatch, isolated):
+    """Two models, three seeds: weights to begin with, each training's start, what is saved."""
+    starts, saved = [], {}
+    weights = [save_start(tmp_path / f"two/models/seed{k}.keras", k, isolated) for k in range(2)]
 
     def fit(*_, start, **__):
         starts.append(start)
@@ -53,6 +59,11 @@ def begun(tmp_path, monkeypatch):
     config = replace(own_config(own_file(tmp_path)), model={}, seeds=(5, 6, 7))
     training.train(replace(config, continue_from=str(tmp_path / "two")), tmp_path / "more")
     return SimpleNamespace(weights=weights, starts=starts, saved=saved, config=config)
+
+
+@pytest.fixture
+def begun(tmp_path, monkeypatch):
+    return go_on(tmp_path, monkeypatch, ["Au"])
 
 
 def test_each_seed_goes_on_from_a_model_of_its_own(begun):
@@ -72,3 +83,47 @@ def test_frames_of_the_first_training_are_known_of_the_second(begun):
     for about in begun.saved.values():
         assert set(about["frames"]) == own | {"of-model-0", "of-model-1", "of-both"}
         assert about["frames"] == sorted(set(about["frames"]))
+
+
+def test_isolated_atoms_without_a_place_in_the_model_are_left_out(tmp_path, monkeypatch):
+    begun = go_on(tmp_path, monkeypatch, [])
+    data = load(begun.config)
+    assert with_places(data, {"Au", "Ni"}) is data
+    less = with_places(data, {"Pt"})
+    for some in (less, less.with_validation(0.3)):
+        parts = (some.train, some.validation, some.test)
+        structures = [s for part in parts for s in part.frames.structures]
+        assert len(structures) == 59 and not any(map(is_isolated, structures))
+        (why,) = (x for x in some.notes if "isolated" in x)
+        assert why.startswith("isolated atoms (Au) are left out: the model to begin with was")
+        assert f"warning      {why}" in some.seen
+    own = set(fingerprints(less.trained))
+    for about in begun.saved.values():
+        assert set(about["frames"]) == own | {"of-model-0", "of-model-1", "of-both"}
+    alone = replace(data, material=data.material._replace(everything=data.material.everything[[0]]))
+    with pytest.raises(FittingError, match=r"only isolated atoms \(Au\): give frames"):
+        with_places(alone, ())
+
+
+def test_atoms_that_come_closer_than_in_the_first_training_are_said(tmp_path, capsys):
+    """And their energies are compared with the model as it is trained then, without repulsion."""
+    config = own_config(own_file(tmp_path))
+    atoms = read(config.files[0], "1:")
+    for one in atoms:
+        results = one.calc.results
+        one.set_cell(0.75 * one.cell, scale_atoms=False)
+        one.positions *= 0.75
+        one.calc.results = results
+    write(tmp_path / "near.extxyz", atoms)
+    save_start(tmp_path / "start.keras", repulsion=True)
+    near = replace(config, files=(str(tmp_path / "near.extxyz"),), model={})
+    near = replace(near, continue_from=str(tmp_path / "start.keras"))
+    data = load(near)
+    settings.completed(near, data, None, commands.console())
+    told = capsys.readouterr().out
+    assert "atoms come closer than in the training of the model to begin with: " in told
+    assert "Its repulsion begins there now" in told and "one shift" not in told
+    start = settings.pretrained(tmp_path / "start.keras")
+    (said,) = shorter_distances(start, data.train.frames)
+    assert said in told and said.count(" Å instead of ") == 3
+    assert shorter_distances(start, data.train.frames) == []

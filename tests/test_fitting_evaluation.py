@@ -396,4 +396,5 @@ def test_the_energy_of_an_isolated_atom_is_kept(fitted, folder):
     found = kept.starting_references(frames_of_two_elements(3), {})
     assert found["Au"] == free["Au"] != fitted.references["Au"]
     assert found["Pt"] == fitted.references["Pt"] != free["Pt"]
-    assert kept.starting_references(frames_of_two_elements(3), {"Au": -1.0})["Au"] == -1.0
+    given = {"Au": -1.0, "Pt": -2.0}
+    assert kept.starting_references(frames_of_two_elements(3), given) == {**found, "Pt": -2.0}

@@ -22,8 +22,9 @@ from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, evaluate
 from fitting.known import _rounded, fingerprints, known_again, own_errors
 from fitting.metrics import ENERGY, FORCE
-from fitting.starting import predicted, shift_of
+from fitting.starting import shift_of
 from fitting.words import of_tested_frames, worse_than_nothing
+from keras_models.prediction import energies_of_structures
 from reproduction.engine.provenance import ROOT
 
 
@@ -299,7 +300,7 @@ def test_energies_of_another_zero_are_named_before_going_on(done, tmp_path, caps
     folder, config = done
     start = settings.pretrained(folder / "models/seed3.keras")
     frames = load(config).train.frames
-    found = predicted(start, frames)
+    found = energies_of_structures(start.model, frames.structures, start.references)
     own = evaluate(folder, frames)
     np.testing.assert_allclose(found, own.energies, rtol=0, atol=1e-3)
     counts = composition([s.numbers for s in frames.structures], ["Au", "Pt"])

@@ -7,11 +7,12 @@ import sys
 from dataclasses import replace
 
 import pytest
+from ase.io import read, write
 from own_data import own_config, own_file
 
 from data_gen.machine import cores
 from fitting import commands
-from fitting.config import Config, read_config, write_config
+from fitting.config import Config, checksum, read_config, write_config
 from fitting.data import load
 from fitting.errors import FittingError
 from fitting.settings import completed
@@ -87,6 +88,15 @@ def test_settings_are_kept_in_a_file(config, tmp_path, monkeypatch):
     assert longer.steps is None and longer.minutes == 5.0 and longer.sha256 == again.sha256
 
 
+def test_the_checksum_of_a_folder_is_of_whole_models(tmp_path):
+    for name in ("models/seed0.keras", "models/seed1.keras"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    before = checksum(str(tmp_path))
+    (tmp_path / "models/.seed2.0.tmp.keras").write_text("being written, or left by a kill")
+    assert checksum(str(tmp_path)) == before and before.count(",") == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -110,6 +120,14 @@ def test_settings_are_kept_in_a_file(config, tmp_path, monkeypatch):
         ('{"training": 5}', "training is a table, not 5"),
         ('{"training": {"clip": "x"}}', "training.clip is a number, not 'x'"),
         ('{"training": {"solve_last_layer": 1}}', "solve_last_layer is true or false, not 1"),
+        ('{"training": {"batch_size": 8.5}}', "training.batch_size is a whole number, not 8.5"),
+        ('{"training": {"steps": true}}', "training.steps is a whole number, not True"),
+        ('{"model": {"dtype": "float16"}}', "dtype is float32 or float64, not 'float16'"),
+        ('{"model": {"widths": 8}}', "widths is a list of whole numbers, not 8"),
+        ('{"model": {"widths": [8, 0]}}', "widths is a whole number of at least 1, not 0"),
+        ('{"model": {"options": 6}}', "model.options is a table, not 6"),
+        ('{"model": {"options": {"cutoff": "6"}}}', "cutoff is a positive number, in Å, not '6'"),
+        ('{"model": {"options": {"cutoff": -5.0}}}', "cutoff is a positive number, in Å, not -5.0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, text, message):
@@ -126,6 +144,21 @@ def test_settings_that_make_no_sense_are_refused(tmp_path, text, message):
         ({"model": {"name": "eq5"}}, "'eq5' is no model for frames of any size"),
         ({"model": {"options": {"cutof": 5}}}, "linear_eq4 has no option 'cutof': there is cutoff"),
         ({"model": {"name": "eq2_neighbours", "options": {"order": 2}}}, "no option 'order'"),
+        (
+            {"model": {"options": {"order": 7}}},
+            r"model.options.order = 7 \(order is 1, 2",
+        ),
+        ({"model": {"activation": "foo"}}, r"no model .* model.activation = 'foo' \(Could not"),
+        (
+            {"model": {"name": "eq2_neighbours", "widths": [8]}},
+            r"widths = \[8\] \(not enough",
+        ),
+        (
+            {"model": {"options": {"channels": 0}}},
+            "a whole number of at least 1, not 0",
+        ),
+        ({"model": {"options": {"rounds": 1.5}}}, "model.options.rounds is a whole number"),
+        ({"model": {"options": {"repulsion": 1}}}, "repulsion is true or false, not 1"),
         ({"training": {"steps": 8, "clip": -1.0}}, "settings of the training: learning rate"),
         ({"continue_from": "nowhere"}, "nowhere"),
     ],
@@ -134,6 +167,41 @@ def test_a_training_that_cannot_be_is_refused(config, changed, message):
     data = load(config)
     with pytest.raises(FittingError, match=message):
         completed(replace(config, **changed), data, None)
+
+
+def test_counts_may_be_written_as_other_numbers(config):
+    training = {"steps": 2e3, "batch_size": 8.0, "batch_atoms": 1e2, "warm_up": 1e1}
+    options = {**config.model["options"], "polynomials": 3.0, "rounds": 1.0, "cutoff": 4}
+    given = replace(config, training=training, model={"widths": [5.0], "options": options})
+    assert given.steps == 2000 and given.model["widths"] == [5]
+    full, _ = completed(given, load(given), None)
+    counts = [full.training[name] for name in training]
+    counts += [full.model["options"][name] for name in ("polynomials", "rounds")]
+    assert counts == [2000, 8, 100, 10, 3, 1] and {type(n) for n in counts} == {int}
+
+
+def test_there_must_be_forces_where_energies_have_no_weight(config, tmp_path):
+    """Single atoms, whose forces are 0, do not count."""
+    atoms = read(config.files[0], ":20")
+    for one in atoms[1:]:
+        del one.calc.results["forces"]
+    write(tmp_path / "energies.extxyz", atoms)
+    silent = replace(config, files=(str(tmp_path / "energies.extxyz"),), model={})
+    training = {"steps": 9, "energy_weight": 0}
+    with pytest.raises(FittingError, match="energy_weight = 0 leaves nothing to train on"):
+        completed(replace(silent, training=training), load(silent), None)
+    assert completed(replace(config, model={}, training=training), load(config), None)
+    assert completed(silent, load(silent), None)
+
+
+def test_the_command_refuses_a_model_in_one_sentence(file, tmp_path, monkeypatch, capsys):
+    (tmp_path / "c.toml").write_text("[model.options]\norder = 7\n")
+    argv = ["train.py", file, "--config", tmp_path / "c.toml", "--out", tmp_path / "new"]
+    monkeypatch.setattr(sys, "argv", [*map(str, argv), "--workers", "1", "--minutes", "1"])
+    assert commands.run(commands.train_main) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: no model can be built") and told.count("\n") == 1
+    assert not (tmp_path / "new/config.json").exists()
 
 
 @pytest.mark.parametrize(
