@@ -122,11 +122,15 @@ class Data:
             left_out: numbers of these frames.
             why: in a sentence, which is among the notes.
         """
-        everything, config_types, test, seen, notes = self.material
-        kept = [k for k in range(len(everything.frames)) if k not in left_out]
-        seen, notes = (*seen, f"{'warning':<12} {why}"), (*notes, why)
-        types = tuple(config_types[k] for k in kept)
-        return _divided(Material(everything[kept], types, test, seen, notes), self.config)
+        material = self.material
+        kept = [k for k in range(len(material.everything.frames)) if k not in left_out]
+        less = material._replace(
+            everything=material.everything[kept],
+            config_types=tuple(material.config_types[k] for k in kept),
+            seen=(*material.seen, f"{'warning':<12} {why}"),
+            notes=(*material.notes, why),
+        )
+        return _divided(less, self.config)
 
 
 def joined(parts: Sequence[Part]) -> Frames:
