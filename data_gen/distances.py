@@ -6,7 +6,7 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
 from data_gen.frames import Frames, Structure
-from data_gen.neighbours import edges
+from data_gen.vast import edges
 
 # Neighbours are first searched within this multiple of the largest sum of radii of a frame, and
 # for atoms that have none there within the second one.

@@ -14,7 +14,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_numbers, chemical_symbols
 
 from data_gen.errors import DataError
-from data_gen.neighbours import coinciding, edges, may_coincide
+from data_gen.neighbours import coinciding, may_coincide
+from data_gen.vast import edges
 
 # An atom whose images are at least this far away, Å, is on its own.
 ISOLATED_A = 10.0

@@ -45,7 +45,9 @@ class Lattice(NamedTuple):
 
 
 def edges(structure: Structure, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All ordered pairs of neighbours in a structure, sorted by i, then j, by the library vesin.
+    """All ordered pairs of neighbours in a structure, sorted by i, by the library vesin.
+
+    It ends the process where atoms are very far apart: :mod:`data_gen.vast` has the same for these.
 
     Args:
         structure: anything with ``positions`` (N, 3) Å, ``cell`` (3, 3) Å and ``pbc`` (3,), such

@@ -16,6 +16,10 @@ from data_gen.errors import DataError
 from data_gen.formats import FileOfFrames, read_file
 from data_gen.frames import Frames, Structure, check_frame, isolated_atoms
 from data_gen.labels import choose_energies, choose_forces
+from data_gen.vast import is_vast
+
+# Models have longer cutoffs, Å, for which fewer frames are too wide.
+SHORT_A = 3.0
 
 
 class Origin(NamedTuple):
@@ -120,15 +124,24 @@ def _checked(
     forces: Sequence[np.ndarray],
 ) -> Frames:
     """All frames; raises DataError that names the file and the frame's number in it."""
+    origins = [Origin(file.path, k) for file in files for k in file.indices]
     structures = [Structure(a.positions, a.numbers, np.array(a.cell), a.pbc) for a in atoms]
     metadata = {"source": ", ".join(str(file.path) for file in files)}
     try:
-        return Frames(tuple(structures), energies, tuple(forces), metadata)
+        frames = Frames(tuple(structures), energies, tuple(forces), metadata)
     except DataError:
-        origins = (Origin(file.path, k) for file in files for k in file.indices)
         for origin, structure, force in zip(origins, structures, forces, strict=True):
             try:
                 check_frame(origin.index, structure, force)
             except DataError as error:
                 raise DataError(f"{origin.path}: {error}") from None
         raise
+    for origin, s in zip(origins, structures, strict=True):
+        if is_vast(s, SHORT_A):
+            extents = " x ".join(f"{x:.4g}" for x in np.ptp(s.positions, axis=0))
+            raise DataError(
+                f"{origin.path}: the atoms of frame {origin.index}, within {extents} Å, or its "
+                "cell are too wide for a list of neighbours: leave the frame out if an atom flew "
+                "away, or correct it"
+            )
+    return frames

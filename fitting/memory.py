@@ -5,7 +5,7 @@ from rich.console import Console
 
 from data_gen.frames import Frames
 from data_gen.machine import free_memory
-from data_gen.neighbours import edges
+from data_gen.vast import edges
 from keras_models.defaults import default_settings
 
 # Bytes of a process without data, compilation included, and of a pair and an atom in it; measured

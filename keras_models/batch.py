@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from data_gen.frames import Structure
+from data_gen.neighbours import edges
 from keras_models.backend import keras, tf
-from keras_models.neighbours import edges
 
 
 class Batch(NamedTuple):

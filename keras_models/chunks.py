@@ -17,7 +17,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from data_gen.frames import Structure
-from data_gen.neighbours import checked, search
+from data_gen.neighbours import checked
+from data_gen.vast import search
 from keras_models.neighbours import into_cell
 from keras_models.rows import in_rows, slots_for
 

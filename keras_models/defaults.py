@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from data_gen.frames import Frames, Structure
-from data_gen.neighbours import edges
+from data_gen.vast import edges
 from keras_models.fit_edges import EdgeFitSettings
 from keras_models.settings import EdgeSettings
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from data_gen.frames import Structure
+from data_gen.neighbours import edges
 from keras_models.backend import keras
-from keras_models.neighbours import centred, edges, into_cell
+from keras_models.neighbours import centred, into_cell
 from keras_models.rows import in_rows, slots_for
 
 # Ratio of successive sizes of padded batches: at most 20 % of a batch are padding.

@@ -6,7 +6,7 @@ import numpy as np
 from ase.geometry import complete_cell
 
 from data_gen.frames import Structure
-from data_gen.neighbours import edges
+from data_gen.vast import edges
 
 # Verlet skin, Å: large enough that dynamics near room temperature makes a list every ten steps or
 # so, small enough that pairs beyond the cutoff are the minority.

@@ -16,9 +16,9 @@ from ase.data import atomic_numbers
 from ase.units import Bohr, Hartree
 
 from data_gen.frames import Structure
+from data_gen.neighbours import edges
 from keras_models.backend import K, keras, register, tf
 from keras_models.elements import species
-from keras_models.neighbours import edges
 from keras_models.rows import centre_of, sum_of_rows
 
 # phi(x) = sum_k c_k exp(-d_k x), with sum_k c_k = 1.
