@@ -212,6 +212,21 @@ def _key(one: Value) -> Key:
     return Key((row and row.repeats) or one.experiment, one.split, one.metric)
 
 
+def test_every_number_that_a_rule_holds_against_the_baseline_has_one():
+    """Without, a model that learned nothing would pass."""
+    known = Evidence.read(provenance.ROOT / "results", EXPERIMENTS)
+    keys = {
+        key
+        for claim in TESTABLE
+        for check in claim.checks
+        if isinstance(check, AsPrinted | Gap)
+        for key in check.needs
+        if key.metric in ("energy_rmse", "force_rmse")
+    }
+    assert len(keys) > 40
+    assert [key for key in keys if not known.trivial(*key)] == []
+
+
 def test_a_model_that_learned_nothing_has_no_gap():
     row = "table5/eq6-200"
     train = [Value(row, k, "train", "force_rmse", 0.9) for k in range(5)]

@@ -186,12 +186,19 @@ class Evidence:
         return []
 
     def baselines(self, row: Experiment) -> list[Experiment]:
-        """Trivial baselines on the same frames as a row."""
-        return [
+        """Trivial baselines on the same frames as a row, those on no further trajectories first.
+
+        Seed k of either is on trajectory k.
+        """
+        sources, *frames = row.frames_key
+        found = [
             one
             for one in self.experiments.values()
-            if one.task == TRIVIAL and one.frames_key == row.frames_key
+            if one.task == TRIVIAL
+            and one.sources[: len(sources)] == sources
+            and list(one.frames_key[1:]) == frames
         ]
+        return sorted(found, key=lambda one: len(one.sources))
 
     def passes(self, experiment: str) -> Spread | None:
         """Length of a row's training, in the unit that its optimiser counts (:data:`PASSES`)."""

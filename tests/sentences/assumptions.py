@@ -40,6 +40,7 @@ def _spreads(r: Results, start: str, energy: float, force: float) -> bool:
     )
 
 
+BOTH = ("train", "test")
 PAGES = {
     "ASSUMPTIONS.md": {
         "the unrelaxed start releases about 2 eV": lambda r: (
@@ -85,6 +86,11 @@ PAGES = {
         "The two agree to 1e-6 eV/Å, or the run fails.": lambda r: all(
             r.spread(Key(row, "", "twin_force_difference")).highest < 1e-6
             for row in (SMALL, *LINES2, *LINES3)
+        ),
+        "with tanh instead of ReLU they do not (readings).": lambda r: all(
+            r.mean(*E(f"beyond/{row.split('/')[1]}-tanh", split)) > 5 * r.printed(E(row, split))
+            for row in (EQ2, EQ5)
+            for split in BOTH
         ),
         "With these, Table 4's numbers for Eq. 2 and 5 come out": lambda r: all(
             r.as_printed(E(row, split)) for row in (EQ2, EQ5) for split in ("train", "test")

@@ -57,7 +57,9 @@ TABLE4 = {
         r.ratio(again(EQ5), E(EQ5)) > 1.15
         and 1.4 < factor_off(E(EQ5), r.mean(*again(EQ5))) <= TOLERANCE
     ),
-    "Eq. 4 misses its printed test error.": lambda r: r.to_printed(E(EQ4)) > 1.5,
+    "Eq. 4's test error is larger than printed, just within the tolerance.": lambda r: (
+        1.25 < r.to_printed(E(EQ4)) <= TOLERANCE
+    ),
     "At a constant learning rate the test error jumps up and down by a factor of three or more "
     "from one measurement to the next, for Eq. 2 and 5 as well": lambda r: all(
         _steps(r, row).max() > 3 for row in THREE
@@ -185,8 +187,11 @@ APPENDIX_A = {
 
 
 def _to_table4(r: Results, k: int, how: str, *, median: bool = False) -> float:
-    """Test error of a row of appendix B over that of Table 4's."""
-    rmse = late if median else E
+    """Test error of a row of appendix B over that of Table 4's, on several trajectories.
+
+    Medians over the last epochs are on one.
+    """
+    rmse = late if median else again
     return r.ratio(rmse(f"appendix-b/eq{k}-{how}"), rmse(f"table4/eq{k}"))
 
 
@@ -195,8 +200,9 @@ APPENDIX_B = {
     "Normalising to (0,1) does worse in every row (claim 44).": lambda r: all(
         _to_table4(r, k, how) > 1 for k in (2, 4, 5) for how in _RANGES
     ),
-    "How much worse depends on the row: Eq. 2 and 5 come to about ten times the errors of Table "
-    "4's rows where E is normalised as well, and to a few times where C2 alone is": lambda r: all(
+    "How much worse depends on the row: over several trajectories, Eq. 2 and 5 come to about ten "
+    "times the errors of Table 4's rows where E is normalised as well, and to a few times where C2 "
+    "alone is": lambda r: all(
         6 < _to_table4(r, k, "unit-range-all") < 15 and 1.5 < _to_table4(r, k, "unit-range") < 5
         for k in (2, 5)
     ),
@@ -207,21 +213,13 @@ APPENDIX_B = {
     "46).": lambda r: all(
         r.lower(again(f"table4/eq{k}"), again(f"appendix-b/eq{k}-distances")) for k in (2, 4, 5)
     ),
-    "What becomes of the diagonal matters little by medians of the last quarter.": lambda r: all(
+    "What becomes of the diagonal matters little by medians of the last quarter, and by the last "
+    "epoch's errors over several trajectories no treatment is better than Table 4's (claim "
+    "45).": lambda r: all(
         1 / 1.3 < _to_table4(r, k, how, median=True) < 1.3
+        and not r.lower(again(f"appendix-b/eq{k}-{how}"), again(f"table4/eq{k}"))
         for k in (2, 4, 5)
         for how in ("no-diagonal", "zero-diagonal")
-    ),
-    "By the last epoch's errors over several trajectories, which scatter more and which claim 45 "
-    "rests on, Eq. 2 is better without the i = j terms": lambda r: (
-        r.lower(again("appendix-b/eq2-no-diagonal"), again(EQ2))
-        and all(r.spread(E(row)).std > r.spread(late(row)).std for row in (EQ2, EQ4))
-    ),
-    "of Eq. 4 and 5, and with the zeros kept, no difference is shown.": lambda r: all(
-        r.not_apart(again(f"appendix-b/eq{k}-{how}"), again(f"table4/eq{k}"))
-        for k in (2, 4, 5)
-        for how in ("no-diagonal", "zero-diagonal")
-        if (k, how) != (2, "no-diagonal")
     ),
 }
 

@@ -45,11 +45,11 @@ def _ace_is_worse(r: Results) -> bool:
 
 SYSTEMS = {
     "Eq. 2 is EMT's, not gold's: on real gold its error of E is nearly four times that of a sum "
-    "over neighbours that sees angles and threes of neighbours (order 3), its error of F over "
+    "over neighbours that sees angles and triplets of neighbours (order 3), its error of F over "
     "twice.": _eq2_is_emts,
     "After a longer training, ACE's errors are larger than those of one round here.": _ace_is_worse,
     "It does not fail, either.": lambda r: r.verdict(49) == REPRODUCED,
-    "Threes of neighbours beside pairs of them (order 2) are worth a tenth in E.": lambda r: (
+    "Triplets of neighbours beside pairs of them (order 2) are worth a tenth in E.": lambda r: (
         _between(0.82, r.ratio(E(THREE), E(TWO)), 0.95) and r.lower(E(THREE), E(TWO))
     ),
     'The report\'s own trick once more, "coupling higher orders into lower ones", is worth more.': (
