@@ -110,6 +110,7 @@ def inspect(reading: Reading) -> Inspection:
     first = first_copies(frames)
     work = units.work(frames)
     warnings = [
+        *reading.warnings,
         *_warn_of_copies(reading, first),
         *_warn_of_energies(reading, residuals, spread),
         *warn_of_levels(reading, distances),

@@ -13,9 +13,11 @@ import numpy as np
 from ase import Atoms
 
 from data_gen.errors import DataError
+from data_gen.forces import choose_forces
 from data_gen.formats import FileOfFrames, read_file
 from data_gen.frames import Frames, Structure, check_frame, isolated_atoms
-from data_gen.labels import choose_energies, choose_forces
+from data_gen.labels import choose_energies
+from data_gen.states import states_of
 from data_gen.vast import is_vast
 
 # Models have longer cutoffs, Å, for which fewer frames are too wide.
@@ -50,6 +52,7 @@ class Reading:
         config_types: (n,), each frame's ``config_type``, or None.
         origins: (n,), file and index of each frame.
         notes: what a user should know of how the files were read, in sentences.
+        warnings: what looks wrong with the choice of labels, or is not among them.
     """
 
     frames: Frames
@@ -59,6 +62,7 @@ class Reading:
     config_types: tuple[str | None, ...]
     origins: tuple[Origin, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -77,7 +81,7 @@ def read_frames(
         energy_key: name of the energies in the file; by default the first of
             :data:`~data_gen.labels.ENERGY` that all frames have.
         forces_key: name of the forces; by default those that belong to the energies, or else the
-            first of :data:`~data_gen.labels.FORCES`.
+            first of :data:`~data_gen.forces.FORCES`.
 
     Returns:
         The frames as the files have them: nothing is converted, moved or left out. Of a
@@ -100,6 +104,7 @@ def read_frames(
             raise DataError(f"{origin.path}: frame {origin.index} has atoms of no element (X)")
     energies = choose_energies(atoms, origins, energy_key)
     forces = choose_forces(atoms, origins, forces_key, energies.names)
+    states, warnings = states_of(atoms)
     frames = _checked(files, atoms, energies.values, forces.values)
     return Reading(
         frames,
@@ -108,7 +113,8 @@ def read_frames(
         isolated_atoms(frames),
         tuple(_config_type(one) for one in atoms),
         origins,
-        (*(note for file in files for note in file.notes), *energies.notes, *forces.notes),
+        (*(note for file in files for note in file.notes), *energies.notes, *forces.notes, *states),
+        (*energies.warnings, *forces.warnings, *warnings),
     )
 
 

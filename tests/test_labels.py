@@ -3,10 +3,12 @@
 import ase.io
 import numpy as np
 import pytest
-from ase import units
+from ase import Atoms, units
+from ase.calculators.singlepoint import SinglePointCalculator
 from test_reading import F, dimer, written
 
 from data_gen.errors import DataError
+from data_gen.inspection import inspect
 from data_gen.reading import read_frames
 
 
@@ -128,6 +130,88 @@ def test_what_a_calculator_left_behind_is_not_preferred(tmp_path):
     free = written(tmp_path / "e.xyz", ({}, {}, {"free_energy": -1.0, "forces": 0 * F}))
     assert read_frames([free, tmp_path / "d.xyz"]).frames.with_forces.all()
     assert read_frames(tmp_path / "a.xyz", "energy").frames.energies.tolist() == [29.5, 29.5]
+
+
+def test_forces_are_those_of_the_energies_where_an_isolated_atom_has_none(tmp_path):
+    """The usual layout of files for MACE, in which forces of another method are left, too."""
+    ours, theirs = {"REF_energy": -1.0}, {"energy": -2.0, "forces": 3 * F}
+    frames = []
+    for k in range(4):
+        frames.append(dimer(k, **theirs))
+        frames[-1].new_array("REF_forces", F)
+    frames.append(Atoms("Au"))
+    frames[-1].calc = SinglePointCalculator(frames[-1], energy=-2.0, forces=np.zeros((1, 3)))
+    for atoms in frames:
+        atoms.info.update(ours)
+        ase.io.write(tmp_path / "a.xyz", atoms, format="extxyz", append=True)
+    reading = read_frames(tmp_path / "a.xyz", "REF_energy")
+    assert (reading.energy_key, reading.forces_key) == ("REF_energy", "REF_forces")
+    assert reading.frames.with_forces.tolist() == [True] * 4 + [False] and reading.warnings == ()
+    for forces in reading.frames.forces[:4]:
+        np.testing.assert_array_equal(forces, F)
+    # Where only the atom has them, others are taken, with a warning.
+    alone = Atoms("Au", info=ours)
+    alone.new_array("REF_forces", np.zeros((1, 3)))
+    rest = written(tmp_path / "b.xyz", *2 * [(ours, {"dft_forces": F}, {})])
+    ase.io.write(rest, alone, format="extxyz", append=True)
+    reading = read_frames(rest)
+    assert reading.forces_key == "dft_forces" and reading.warnings == (
+        "dft_forces are taken with REF_energy, whose own forces only 1 of 3 frames have: are both "
+        "of one calculation? (--forces-key)",
+    )
+    assert inspect(reading).warnings[0] == reading.warnings[0]
+    assert not read_frames(rest, forces_key="dft_forces").warnings
+    # Of frames that have only others nothing is mixed in.
+    some = (ours, {"REF_forces": F}, {}), *2 * [(ours, {"dft_forces": F}, {})]
+    reading = read_frames(written(tmp_path / "c.xyz", *some))
+    assert reading.forces_key == "REF_forces" and reading.notes == (
+        "ref_forces are forces of REF_energy: in 2 frames without them, others are not taken "
+        "(--forces-key)",
+        "forces are missing in 2 of 3 frames",
+    )
+
+
+def test_energies_of_dynamics_are_potential_energies(tmp_path):
+    info = {"total_energy": -1.0, "kinetic_energy": 2.0, "potential_energy": -3.0}
+    reading = read_frames(written(tmp_path / "a.xyz", *2 * [(info, {"forces": F}, {})]))
+    assert reading.energy_key == "potential_energy" and reading.forces_key == "forces"
+    assert reading.frames.energies.tolist() == [-3.0, -3.0] and reading.warnings == ()
+    del info["potential_energy"]
+    moving = written(tmp_path / "b.xyz", *2 * [(info, {"forces": F}, {})])
+    (warning,) = read_frames(moving).warnings
+    assert warning.startswith("total_energy is taken in 2 frames that have a kinetic energy, too")
+    del info["kinetic_energy"]
+    assert not read_frames(written(tmp_path / "c.xyz", (info, {"forces": F}, {}))).warnings
+
+
+def test_states_that_models_are_not_told_of_are_named(tmp_path):
+    def read(*infos):
+        results = {"energy": -1.0, "forces": F}
+        return read_frames(written(tmp_path / "a.xyz", *[(info, {}, results) for info in infos]))
+
+    reading = read(*3 * [{"charge": 0}, {"charge": 1}])
+    assert reading.notes == () and reading.warnings == (
+        "charge differs among frames of one composition (0 in 3, 1 in 3), and models are not told "
+        "of it: train on frames of one value",
+    )
+    assert reading.warnings[0] in inspect(reading).warnings
+    found = read(*({"total_charge": 0.25 * k, "multiplicity": 1} for k in range(6)), {}).warnings
+    assert len(found) == 1 and "total_charge differs" in found[0] and "(from 0 to 1.25)" in found[0]
+    # One value, a moment that is an outcome, or what is no number.
+    for infos in (
+        2 * [{"charge": 1}],
+        [{"charge": 1}, {}],
+        [{"total_magmom": 1.98}, {"total_magmom": 2.03}],
+        [{"spin": "up"}, {"spin": "down"}],
+    ):
+        assert (read(*infos).warnings, read(*infos).notes) == ((), ())
+    atom = Atoms("Au", info={"multiplicity": 2, "energy": -1.0})
+    ase.io.write(tmp_path / "b.xyz", atom, format="extxyz")
+    rest = written(tmp_path / "a.xyz", ({"multiplicity": 1}, {}, {"energy": -1.0, "forces": F}))
+    both = read_frames([tmp_path / "b.xyz", rest])
+    assert both.warnings == () and both.notes[-1] == (
+        "multiplicity differs among compositions (2 in 1, 1 in 1), and models are not told of it"
+    )
 
 
 def test_only_numbers_of_a_frame_are_proposed_as_energies(tmp_path):
