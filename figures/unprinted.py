@@ -49,7 +49,8 @@ def draw(results: Path) -> list[Path]:
     )
     figure.legends[-1].get_title().set_fontsize(8)
     figure.suptitle("What the report left unprinted: readings and its numbers", fontsize=10)
-    return save(figure, results / "figures", "unprinted")
+    # So many points and labels: three times the size as SVG.
+    return save(figure, results / "figures", "unprinted", svg=False)
 
 
 def _panel(axes, setting: Setting, found) -> None:
