@@ -255,6 +255,7 @@ def test_captions_are_read_without_importing(tmp_path):
     assert page.caption("parity_test_au6", tmp_path) == "Energies, predicted. (test au6)"
     assert page.caption("parity_of_test", tmp_path) == "Forces. (test)"
     assert page.caption("parityof", tmp_path) == "parityof"
+    assert page.caption("parity_force_au6", tmp_path) == "Predicted F, Au6. Energies, predicted."
 
 
 def test_the_reports_figures_come_first():

@@ -210,6 +210,14 @@ def test_figures_with_more_to_the_right_say_so(visit, width, are_wide):
     assert window.evaluate(f"{said}.length") == (figures if are_wide else 0)
 
 
+def test_sentences_in_a_table_are_broken_into_lines(visit):
+    window = visit(1280)
+    assert window.evaluate(WIDE.replace("figure", "#moved-claims") + ".length") == 0
+    of = "document.querySelector('#moved-claims {}').textContent.trim()"
+    assert window.evaluate(of.format("th.long")).startswith("numbers")
+    assert window.evaluate(of.format("td.long"))
+
+
 def test_columns_that_matter_less_are_behind_a_toggle(visit):
     shows = "document.querySelector('#table4 td.minor').checkVisibility()"
     assert visit(1280).evaluate(shows) is True

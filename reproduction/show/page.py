@@ -166,8 +166,8 @@ def caption(name: str, folder: Path = ROOT / "figures") -> str:
     """Caption of an image: first docstring paragraph of the module that draws it, or its name.
 
     The module is parsed rather than imported, as drawing needs packages that the page does not.
-    If a module draws several images, their names begin with the module's; the rest of the name is
-    appended to the caption.
+    If a module draws several images, their names begin with the module's; the caption then begins
+    with their text in the navigation, or ends with the rest of the name if there is none.
     """
     modules = [p for p in folder.glob("*.py") if name == p.stem or name.startswith(f"{p.stem}_")]
     if not modules:
@@ -176,6 +176,8 @@ def caption(name: str, folder: Path = ROOT / "figures") -> str:
     text = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
     first = " ".join(text.split("\n\n")[0].split())
     rest = name.removeprefix(module.stem).replace("_", " ").strip()
+    if rest and name in FIGURES:
+        return f"{FIGURES[name]}. {first}"
     return f"{first} ({rest})" if rest else first
 
 
