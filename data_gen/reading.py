@@ -20,7 +20,7 @@ from data_gen.labels import choose_energies
 from data_gen.states import states_of
 from data_gen.vast import is_vast
 
-# Models have longer cutoffs, Å, for which fewer frames are too wide.
+# Shortest cutoff of a model, Å: for longer ones fewer frames are too wide.
 SHORT_A = 3.0
 
 

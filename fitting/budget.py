@@ -261,9 +261,12 @@ def _built(
 def some_of(frames: Frames, count: int) -> Frames:
     """About so many frames, evenly spaced, with all elements."""
     chosen = set(np.linspace(0, len(frames) - 1, count).astype(int).tolist())
-    missing = set(frames.elements) - set(frames[sorted(chosen)].elements)
-    for element in sorted(missing):
-        chosen.add(next(k for k in range(len(frames)) if element in frames[[k]].elements))
+    found = {z for k in chosen for z in np.unique(frames.structures[k].numbers).tolist()}
+    for k, structure in enumerate(frames.structures):
+        new = set(np.unique(structure.numbers).tolist()) - found
+        if new:
+            chosen.add(k)
+            found |= new
     return frames[sorted(chosen)]
 
 

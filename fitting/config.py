@@ -15,6 +15,7 @@ from typing import Any
 
 from data_gen.division import KINDS, SHARE
 from data_gen.files import sha256, write_text
+from data_gen.reading import SHORT_A
 from fitting.errors import FittingError
 from fitting.show import plain
 from keras_models.settings import EdgeSettings
@@ -33,6 +34,8 @@ DTYPES = ("float32", "float64")
 FIRST = ("files", "test", "continue_from", "model.name", "seeds", "minutes", "training.steps")
 TOLD = 3
 LARGEST_SEED = 2**32 - 1
+# Cutoffs of neighbours, Å: shorter ones hold hardly a bond, and longer ones too many neighbours.
+CUTOFFS = (SHORT_A, 30.0)
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,10 @@ class Config:
                 raise FittingError(f"{name} is a table, not {getattr(self, name)!r}")
         if not all(isinstance(path, str) for path in (*self.files, *self.test)):
             raise FittingError("files and test are lists of paths in quotes")
+        for name in ("energy_key", "forces_key", "continue_from"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise FittingError(f"{name} is a text in quotes, not {value!r}")
         if self.split not in KINDS:
             raise FittingError(f"split is {' or '.join(KINDS)}, not {self.split!r}")
         for name in ("test_share", "validation_share"):
@@ -94,7 +101,7 @@ class Config:
                 continue
             if not is_number(share) or not 0 <= share < 1:
                 raise FittingError(f"{name} is a number from 0 to below 1, not {share!r}")
-        are_whole = all(isinstance(k, int) and 0 <= k <= LARGEST_SEED for k in self.seeds)
+        are_whole = all(type(k) is int and 0 <= k <= LARGEST_SEED for k in self.seeds)
         if not are_whole or len(set(self.seeds)) < len(self.seeds):
             raise FittingError(
                 f"seeds are different whole numbers from 0 to {LARGEST_SEED}, not {self.seeds}"
@@ -271,9 +278,12 @@ def _check_names(what: str, given: Mapping, known: Sequence[str]) -> None:
 
 
 def _checked_model(given: Mapping) -> dict[str, Any]:
-    """Settings of a model, with whole numbers as widths; the builder checks the others."""
-    found = dict(given)
-    dtype, widths, options = (given.get(name) for name in ("dtype", "widths", "options"))
+    """Settings of a model, with whole numbers as widths; the builder checks the others.
+
+    What is None is not given.
+    """
+    found = {name: value for name, value in given.items() if value is not None}
+    dtype, widths, options = (found.get(name) for name in ("dtype", "widths", "options"))
     if dtype is not None and dtype not in DTYPES:
         raise FittingError(f"model.dtype is {' or '.join(DTYPES)}, not {dtype!r}")
     if widths is not None:
@@ -283,9 +293,11 @@ def _checked_model(given: Mapping) -> dict[str, Any]:
     if options is not None:
         if not isinstance(options, Mapping):
             raise FittingError(f"model.options is a table, not {options!r}")
-        cutoff = options.get("cutoff", 1.0)
-        if not (is_number(cutoff) and 0 < cutoff < math.inf):
-            raise FittingError(f"model.options.cutoff is a positive number, in Å, not {cutoff!r}")
+        (least, most), cutoff = CUTOFFS, options.get("cutoff", SHORT_A)
+        if not (is_number(cutoff) and least <= cutoff <= most):
+            raise FittingError(
+                f"model.options.cutoff is a number from {least:g} to {most:g} Å, not {cutoff!r}"
+            )
     return found
 
 

@@ -60,7 +60,8 @@ class Material(NamedTuple):
         everything: all frames of the files to train on, but for copies.
         config_types: of each of these frames, or None.
         test: frames of other files, or None.
-        seen, notes, keys: see :class:`Data`.
+        seen, notes, keys: see :class:`Data`; of the files to train on.
+        seen_to_test: lines on the files to test on.
     """
 
     everything: Part
@@ -69,6 +70,7 @@ class Material(NamedTuple):
     seen: tuple[str, ...]
     notes: tuple[str, ...]
     keys: Keys
+    seen_to_test: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Data:
 
     Attributes:
         train, validation, test: parts without a common frame; the last two may be None.
-        seen: lines on what was read.
+        seen: lines on what was read, those of the files to test on last.
         notes: warnings and choices, one sentence each.
         split: what was done to get the parts, in one sentence.
         config: settings that they were divided by.
@@ -159,16 +161,16 @@ def load(config: Config) -> Data:
     aside = _set_aside(len(everything.frames) - len(used))
     everything, types = everything[used], tuple(reading.config_types[k] for k in used)
     seen, notes = (*seen, *(f"{'note':<12} {line}" for line in aside)), (*notes, *aside)
-    other = None
+    other, seen_to_test = None, ()
     if config.test:
         tested, others = read_alike(config.test, asked, keys)
         other = part_of("test", tested, paths)
         inspection = inspect(tested)
         lines, warnings = _said(inspection, others)
-        seen = (*seen, "to test on:", *lines)
+        seen_to_test = ("to test on:", *lines)
         notes = (*notes, *(f"to test on: {warning}" for warning in warnings))
         _refuse_new_elements(other.frames, everything.frames)
-    return _divided(Material(everything, types, other, seen, notes, keys), config)
+    return _divided(Material(everything, types, other, seen, notes, keys, seen_to_test), config)
 
 
 def _said(inspection: Inspection, more: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -178,7 +180,7 @@ def _said(inspection: Inspection, more: Sequence[str]) -> tuple[tuple[str, ...],
 
 
 def _divided(material: Material, config: Config) -> Data:
-    everything, config_types, other, seen, notes, _ = material
+    everything, config_types, other, seen, notes, _, seen_to_test = material
     division = divide(
         everything.frames,
         config.split,
@@ -203,7 +205,7 @@ def _divided(material: Material, config: Config) -> Data:
         everything[train].called("train"),
         everything[held].called("validation") if len(held) else None,
         other or (everything[test].called("test") if len(test) else None),
-        seen,
+        (*seen, *seen_to_test),
         notes,
         split,
         config,
@@ -232,8 +234,8 @@ def _set_aside(count: int) -> list[str]:
     if not count:
         return []
     return [
-        f"set aside are {count} copies of frames: one of each is used, lest it be trained on and "
-        "tested on, too"
+        f"set aside {'is 1 copy' if count == 1 else f'are {count} copies'} of frames: one of each "
+        "is used, lest it be trained on and tested on, too"
     ]
 
 

@@ -19,9 +19,9 @@ from keras_models.edges import edge_batches, takes_edges
 from keras_models.extrapolation import OUTSIDE, WARN, excess_of
 from keras_models.saving import read_about
 
-# Shadows of a frame: sums of its cell and positions with fixed factors. Along so few directions,
-# different frames of a training hardly ever meet; of fewer than three, some would.
-SHADOWS = 3
+# Shadows of a frame: sums of its cell and positions with fixed factors. By three of them, frames of
+# a large cell would be taken for others in which other atoms were displaced as far, as for phonons.
+SHADOWS = 8
 # Shadows of one frame as several files have it are as close as this, Å, also if these have only
 # five decimals or single precision.
 SAME_A = 2e-5
@@ -41,7 +41,7 @@ def fingerprints(frames: Frames) -> list[str]:
     half a unit of the last place are rounded up in one file and down in another.
     """
     return [
-        " ".join([_of_atoms(s), *(f"{x:.{DECIMALS}f}" for x in _shadows(s))])
+        " ".join([_of_atoms(s), *(f"{x:.{DECIMALS}f}" for x in _shadows(s, SHADOWS))])
         for s in frames.structures
     ]
 
@@ -52,16 +52,17 @@ def known_again(frames: Frames, stored: Iterable[str]) -> np.ndarray:
     for one in stored:
         atoms, *shadows = one.split()
         if shadows:
-            alike[atoms].append([float(x) for x in shadows])
+            alike[atoms, len(shadows)].append([float(x) for x in shadows])
         else:
             rounded.add(atoms)
     found = np.array([bool(rounded) and _rounded(s) in rounded for s in frames.structures])
     groups = defaultdict(list)
     for k, s in enumerate(frames.structures):
         groups[_of_atoms(s)].append(k)
-    for atoms in groups.keys() & alike.keys():
-        shadows = [_shadows(frames.structures[k]) for k in groups[atoms]]
-        found[groups[atoms]] |= cKDTree(alike[atoms]).query(shadows, p=np.inf)[0] <= SAME_A
+    for (atoms, count), known in alike.items():
+        if atoms in groups:
+            shadows = [_shadows(frames.structures[k], count) for k in groups[atoms]]
+            found[groups[atoms]] |= cKDTree(known).query(shadows, p=np.inf)[0] <= SAME_A
     return found
 
 
@@ -71,20 +72,20 @@ def _of_atoms(structure: Structure) -> str:
     return found.hexdigest()[:DIGITS]
 
 
-def _shadows(structure: Structure) -> np.ndarray:
-    """Of the size of one coordinate, whatever the number of atoms, (SHADOWS,) Å."""
+def _shadows(structure: Structure, count: int) -> np.ndarray:
+    """Of the size of one coordinate, whatever the number of atoms, (count,) Å."""
     flat = np.append(structure.cell, structure.positions)
-    return _factors(len(flat)) @ flat
+    return _factors(count, len(flat)) @ flat
 
 
 @functools.lru_cache(maxsize=64)
-def _factors(count: int) -> np.ndarray:
-    """Random numbers, (SHADOWS, count), of which the squares of a row add up to about 1.
+def _factors(count: int, length: int) -> np.ndarray:
+    """Random numbers, (count, length), of which the squares of a row add up to about 1.
 
     Of the bits of the generator, which no version of NumPy changes, unlike its distributions.
     """
-    bits = np.random.PCG64(SHADOWS).random_raw(SHADOWS * count)
-    return (bits.reshape(SHADOWS, count) / 2.0**64 - 0.5) * np.sqrt(12 / count)
+    bits = np.random.PCG64(count).random_raw(count * length)
+    return (bits.reshape(count, length) / 2.0**64 - 0.5) * np.sqrt(12 / length)
 
 
 def _rounded(structure: Structure) -> str:

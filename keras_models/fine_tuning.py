@@ -71,16 +71,16 @@ class Pretrained:
         Returns:
             For pairs of elements that come closer, the distances before and now, Å.
         """
-        closer = {}
+        closer, elements = {}, self.elements
+        found = _shortest(frames.structures, elements, cutoff_of(self.model))
         for layer in self.model.layers:
             if isinstance(layer, (HeldDistance, Repulsion)):
                 before = np.array(layer.shortest)
-                found = _shortest(frames.structures, layer.elements, cutoff_of(self.model))
                 layer.shortest = np.minimum(before, found).tolist()
                 closer |= {
                     (a, b): (before[i, j].item(), found[i, j].item())
-                    for i, a in enumerate(layer.elements)
-                    for j, b in enumerate(layer.elements)
+                    for i, a in enumerate(elements)
+                    for j, b in enumerate(elements)
                     if i <= j and found[i, j] < before[i, j]
                 }
         return closer

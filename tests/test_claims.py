@@ -274,6 +274,9 @@ def test_verdicts_rest_on_several_trajectories_where_there_are_any():
     evidence = Evidence(Metrics([*rows, *more, *baselines]), EXPERIMENTS)
     assert evidence.judged(*A) == again
     assert evidence.trivial(*A) == [1.0, 2.0, 8.0]
+    # A row on one trajectory has the first one's, whichever baseline there is.
+    alone = Evidence(Metrics([*rows, *baselines]), EXPERIMENTS)
+    assert alone.trivial(*A) == [1.0] * 5
     alone = Evidence(Metrics(rows), EXPERIMENTS)
     assert set(alone.judged(*A).values()) == {0.02}
     found = verdict(of(AtMost(A, 0.015)), evidence)

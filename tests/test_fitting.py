@@ -252,6 +252,11 @@ def test_parts_do_not_overlap_and_are_all_of_the_file(config):
     assert "frames are few, 6 to test on:" in blind.notes[1]
     other = load(replace(config, test=config.files))
     assert "frames are few, 6 to validate on:" in other.notes[-1]
+    # What is said of the files to train on is not below the heading of the others.
+    less = other.without([0], "one is left out")
+    heading = less.seen.index("to test on:")
+    for note in less.notes[-2:]:
+        assert less.seen.index(f"warning      {note}") < heading
     assert len(other.test.frames) == 60 == len(other.trained)
 
 

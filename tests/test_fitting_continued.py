@@ -127,3 +127,14 @@ def test_atoms_that_come_closer_than_in_the_first_training_are_said(tmp_path, ca
     (said,) = shorter_distances(start, data.train.frames)
     assert said in told and said.count(" Å instead of ") == 3
     assert shorter_distances(start, data.train.frames) == []
+    # A little closer, as in further frames of the same kind, is not worth a word; but it counts.
+    before = np.array(start.model.get_layer("held").shortest)
+    for share, lines in ((0.99, 0), (0.95, 1)):
+        small = tuple(
+            s._replace(positions=share * s.positions, cell=share * s.cell)
+            for s in data.train.frames.structures
+        )
+        closer = replace(data.train.frames, structures=small)
+        assert len(shorter_distances(start, closer)) == lines
+        now = start.model.get_layer("held").shortest
+        np.testing.assert_allclose(now, share * before, rtol=1e-9)

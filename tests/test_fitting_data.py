@@ -73,6 +73,12 @@ def test_no_copy_of_a_frame_is_trained_on_validated_on_or_tested_on(tmp_path):
     assert not [note for note in load(written(tmp_path, b=frames)).notes if "copies" in note]
 
 
+def test_one_copy_is_said_in_the_singular(tmp_path):
+    frames = dimers(60)
+    (told,) = [n for n in load(written(tmp_path, a=[*frames, frames[3]])).notes if "aside" in n]
+    assert told.startswith("set aside is 1 copy of frames: ")
+
+
 def test_of_copies_that_with_forces_is_used_and_all_isolated_atoms_are(tmp_path):
     """The lowest energy of an isolated atom is the reference."""
     alone = []

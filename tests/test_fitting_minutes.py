@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from own_data import own_config, own_file
 
+from data_gen.frames import Frames, Structure
 from fitting import commands, training
-from fitting.budget import FEW_HELD, FEWEST, Speed, Work, measure_speed
+from fitting.budget import FEW_HELD, FEWEST, Speed, Work, measure_speed, some_of
 from fitting.config import Config
 from fitting.data import load
 from fitting.errors import FittingError
@@ -108,6 +109,27 @@ def test_all_that_is_done_takes_its_time():
     assert speed.seconds(7, three) == pytest.approx(2 * 42 + 3 * 14.3 + 1.5)
     assert speed.steps_within(speed.seconds(900, three), three) == pytest.approx(900, abs=1)
     assert speed.steps_within(1.0, three) == FEWEST
+
+
+def test_some_frames_have_all_elements_and_are_found_in_one_pass():
+    """One frame after another was asked for each element: seconds, for dozens of elements."""
+
+    class Counted(tuple):
+        asked = 0
+
+        def __getitem__(self, k):
+            Counted.asked += 1
+            return super().__getitem__(k)
+
+    structures = [
+        Structure(np.zeros((1, 3)), np.array([z]), np.eye(3), np.zeros(3, bool))
+        for z in [*[1] * 2000, *range(2, 52)]
+    ]
+    frames = Frames(tuple(structures), np.zeros(2050), (np.zeros((1, 3)),) * 2050, checked=True)
+    object.__setattr__(frames, "structures", Counted(frames.structures))
+    some = some_of(frames, 10)
+    assert Counted.asked < 100
+    assert some.elements == frames.elements and len(some) == 9 + 50
 
 
 def test_shares_of_the_minutes_by_hand():

@@ -97,6 +97,12 @@ def test_the_checksum_of_a_folder_is_of_whole_models(tmp_path):
     assert checksum(str(tmp_path)) == before and before.count(",") == 1
 
 
+def test_what_is_null_is_not_given(tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text('{"model": {"options": null, "widths": null, "name": null, "dtype": null}}')
+    assert read_config(path).model == {}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -126,8 +132,12 @@ def test_the_checksum_of_a_folder_is_of_whole_models(tmp_path):
         ('{"model": {"widths": 8}}', "widths is a list of whole numbers, not 8"),
         ('{"model": {"widths": [8, 0]}}', "widths is a whole number of at least 1, not 0"),
         ('{"model": {"options": 6}}', "model.options is a table, not 6"),
-        ('{"model": {"options": {"cutoff": "6"}}}', "cutoff is a positive number, in Å, not '6'"),
-        ('{"model": {"options": {"cutoff": -5.0}}}', "cutoff is a positive number, in Å, not -5.0"),
+        ('{"model": {"options": {"cutoff": "6"}}}', "cutoff is a number from 3 to 30 Å, not '6'"),
+        ('{"model": {"options": {"cutoff": 2.9}}}', "cutoff is a number from 3 to 30 Å, not 2.9"),
+        ('{"model": {"options": {"cutoff": 31}}}', "cutoff is a number from 3 to 30 Å, not 31"),
+        ('{"seeds": [true, false]}', "seeds are different whole numbers"),
+        ('{"energy_key": 5}', "energy_key is a text in quotes, not 5"),
+        ('{"continue_from": 5}', "continue_from is a text in quotes, not 5"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, text, message):

@@ -1,7 +1,7 @@
 """Trivial baselines for every table of errors.
 
 A model that does not beat the training part's mean energy, or zero forces, has learned nothing,
-whatever its error; by :mod:`reproduction.show.checks` it cannot reproduce a number.
+whatever its error; by :mod:`reproduction.show.checks` it cannot reproduce a number that does.
 """
 
 from reproduction.engine.experiment import Experiment

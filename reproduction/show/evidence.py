@@ -178,17 +178,17 @@ class Evidence:
             return []
         if again := self._again(experiment, split, metric):
             row = self.experiments[again]
+        which = [seed % len(row.sources) for seed in values]
         for one in self.baselines(row):
             found = self.metrics.by_seed(one.id, split, metric)
-            n = len(one.trajectories) or 1
-            if {seed % n for seed in values} <= set(found):
-                return [found[seed % n] for seed in values]
+            if set(which) <= set(found):
+                return [found[k] for k in which]
         return []
 
     def baselines(self, row: Experiment) -> list[Experiment]:
         """Trivial baselines on the same frames as a row, those on no further trajectories first.
 
-        Seed k of either is on trajectory k.
+        Seed k of a baseline is on trajectory k; of a row, if it is on several.
         """
         sources, *frames = row.frames_key
         found = [
