@@ -10,7 +10,7 @@ from pair_potential import SHORT, TINY, labelled, structure
 from data_gen.frames import Frames
 from keras_models import catalogue
 from keras_models.backend import tf
-from keras_models.building import flat_weights, set_flat_weights
+from keras_models.building import coarse_step, flat_weights, set_flat_weights
 from keras_models.edge_data import EdgeData
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
 from keras_models.optimise import last_layer
@@ -158,6 +158,39 @@ def test_the_ridge_is_the_largest_of_the_best_on_the_validation_block(frames, mo
     assert score(solved) == pytest.approx(others[ridge])
     assert ridge == max(one for one, x in others.items() if x <= 1.2 * min(others.values()))
     assert others[ridge] > min(others.values())
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_a_feature_that_is_nearly_nowhere_keeps_its_weight(frames, monkeypatch):
+    """Of 1e-18 in training and 1 in an atom alone, it got a weight of 1e33 eV."""
+    model, loop = loop_of(frames, "outputs")
+    theta = flat_weights(model)
+    matrix, vector, places = last_layer._normal_equations(model, loop, theta, lambda *_: None)
+    scale = np.ones(len(places))
+    scale[2] = 1e-18
+    faint = (scale[:, None] * matrix * scale, scale * vector, places)
+    monkeypatch.setattr(last_layer, "_normal_equations", lambda *_: faint)
+    solved, ridge, *_ = solve_last_layer(model, loop, theta)
+    moved = np.abs(solved - theta)[places]
+    assert ridge is not None and np.delete(moved, 2).max() > 1e-3
+    assert moved[2] < 1e-9
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_atoms_alone_must_have_energies_that_float32_can_subtract(frames, monkeypatch):
+    """Their energies cancel on the validation block, whatever they are."""
+    model, loop = loop_of(frames, "outputs")
+    theta = flat_weights(model)
+    monkeypatch.setattr(
+        loop, "lone_energies", lambda w: {"Au": 0.0 if w is theta else 1e4, "Pt": 0.0}
+    )
+    equations = last_layer._normal_equations(model, loop, theta, lambda *_: None)
+    monkeypatch.setattr(last_layer, "_normal_equations", lambda *_: equations)
+    assert solve_last_layer(model, loop, theta).ridge is not None  # float64
+    monkeypatch.setattr(last_layer, "coarse_step", lambda x, _: coarse_step(x, "float32"))
+    assert solve_last_layer(model, loop, theta).ridge is None
+    monkeypatch.setattr(loop, "lone_energies", lambda _: {"Au": float("nan")})
+    assert solve_last_layer(model, loop, theta).ridge is None
 
 
 @pytest.mark.usefixtures("without_xla")

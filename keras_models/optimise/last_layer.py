@@ -15,6 +15,8 @@ sum of the squares of all components of dF: a few directions stand for them, eac
 one forward-mode derivative for all weights at once. lambda is the largest, of a sequence that
 begins with infinity (no change), whose score on the validation block is within 2 % of the best:
 smaller ones let weights grow that the data say little of, and with these the noise of rounding.
+Where an atom alone would get so large an energy that float32 has no digits for it, none is chosen:
+on the validation block that need not be seen, as F(no neighbours) cancels there.
 
 It is what variable projection does for the linear weights (Golub and Pereyra, SIAM J. Numer. Anal.
 10, 413 (1973)), once, at the end.
@@ -27,6 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_models.backend import keras, tf
+from keras_models.building import coarse_step
 from keras_models.optimise.edge_adam import EdgeLoop
 
 # Layers without bias that an atom's energy is the sum of, as far as a model has them.
@@ -35,6 +38,8 @@ LAST = ("atom_mlp_output", "linear")
 RIDGES = tuple(10.0**-k for k in range(11))
 # Share of the best score by which that of a larger lambda may be higher.
 WORTH = 0.02
+# A feature is nowhere if the mean of its square is at most this share of the largest one's.
+NOWHERE = 1e-12
 # Directions are as many as give so many rows for each weight, and at most so many a frame.
 ROWS, MOST = 20, 50
 
@@ -145,16 +150,23 @@ def solve_last_layer(
         return found[0]
     matrix, vector, places = _normal_equations(model, loop, theta, report)
     diagonal = np.diag(matrix).copy()
-    # A feature that is nowhere keeps its weights.
-    diagonal[diagonal <= 0] = diagonal.max(initial=0.0) or 1.0
+    # A feature that is nowhere keeps its weights: it may be somewhere in other structures.
+    largest = diagonal.max(initial=0.0)
+    diagonal[diagonal <= NOWHERE * largest] = largest or 1.0
     for ridge in RIDGES:
         trial = np.array(theta)
         trial[places] += np.linalg.solve(matrix + np.diag(ridge * diagonal), vector)
         after = loop.errors(tf.constant(trial, loop.dtype))
         found.append(Solution(trial, ridge, found[0].before, after))
-        scores.append(loop.score(after))
+        scores.append(loop.score(after) if _has_digits(loop, trial) else math.nan)
     limit = (1.0 + WORTH) * np.nanmin(scores)
     return next(x for x, score in zip(found, scores, strict=True) if score <= limit)
+
+
+def _has_digits(loop: EdgeLoop, theta: np.ndarray) -> bool:
+    """Whether the model's arithmetic can subtract the energy of an atom alone."""
+    constants = loop.lone_energies(theta).values()
+    return all(math.isfinite(x) and coarse_step(x, loop.dtype) is None for x in constants)
 
 
 def unsolved(model: keras.Model, loop: EdgeLoop, theta: np.ndarray, report=None) -> Solution:
