@@ -3,6 +3,9 @@
 A model that is a sum over atoms sees each through functions of its neighbourhood that no weight
 changes: Behler's fingerprints, or the lengths of sums over neighbours A_l of models on edge lists.
 Their smallest and largest values in the training part, for each element, are saved with the model.
+Where A_0 are of neighbours of one element each, so are, from :func:`keep_totals`, those of their
+sums: in an alloy an atom may have hardly any neighbours of one element, so that one with hardly any
+at all is inside the ranges of each.
 With low and high the ends of a range, the excess of a value is its distance from the range in
 widths of the range,
 
@@ -17,10 +20,11 @@ from a least-squares fit of compositions, then says nothing of an isolated atom.
 Shapes: A atoms, W functions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from keras_models.backend import K, keras, register, tf
 from keras_models.behler import NETWORKS, ScaledFingerprints
@@ -126,14 +130,62 @@ class Closeness(keras.layers.Layer):
         return {**super().get_config(), "elements": self.elements, "shortest": self.shortest}
 
 
+def over_elements(x, elements: int):
+    """Sums over the elements of neighbours: (A, 1, E n), n of each after the other -> (A, n)."""
+    return K.sum(K.reshape(x, (-1, elements, x.shape[-1] // elements)), axis=1)
+
+
+def keep_totals(model: keras.Model, nests: Iterable[Mapping], is_new: bool) -> None:
+    """Let a model keep the ranges of its first sums A_0 over all elements, after its others.
+
+    Args:
+        model: of a training; one of other functions, or for one element, remains as it is.
+        nests: inputs of all frames of the training.
+        is_new: whether the model knows no other frames. One that does, and does not know their
+            sums, remains as it is.
+    """
+    for layer in model.layers:
+        if not isinstance(layer, Standardise) or layer.alone is None:
+            continue
+        elements, width = len(layer.ranges), layer.input.shape[-1]
+        known = {e: x[width:] for e, x in layer.ranges.items()}
+        if elements == 1 or len(layer.input.shape) != 3 or not (is_new or any(known.values())):
+            continue
+        ask = keras.Model(model.input, _totals(layer, elements))
+        parts: dict[str, list] = {e: list(np.transpose(x)) if x else [] for e, x in known.items()}
+        for nest in nests:
+            found, numbers = np.asarray(ask(nest)).astype(float), np.asarray(nest["numbers"])
+            for e, some in parts.items():
+                own = found[numbers == atomic_numbers[e]]
+                some += [own.min(axis=0), own.max(axis=0)] if len(own) else []
+        layer.ranges = {
+            e: [*layer.ranges[e][:width], *np.transpose([np.min(x, 0), np.max(x, 0)]).tolist()]
+            for e, x in parts.items()
+        }
+
+
+def _totals(layer, elements: int):
+    return keras.layers.Lambda(
+        over_elements, arguments={"elements": elements}, dtype=layer.compute_dtype
+    )(layer.input)
+
+
+def _functions(layer):
+    """Tensor (A, W) of the functions whose ranges a layer keeps."""
+    same = {"dtype": layer.compute_dtype}
+    x = keras.layers.Lambda(lengths, **same)(layer.input)
+    if len(next(iter(layer.ranges.values()))) == x.shape[-1]:
+        return x
+    return keras.layers.Concatenate(**same)([x, _totals(layer, len(layer.ranges))])
+
+
 def excess_of(model: keras.Model):
     """Tensor (A, W) of a model's graph: excess of all functions of each atom; None if unknown."""
     numbers = next((x for x in model.inputs if x.name == "numbers"), None)
     found, same = [], {"dtype": dtype_of(model)}
     for layer in model.layers:
         if isinstance(layer, Standardise) and layer.ranges:
-            x = keras.layers.Lambda(lengths, **same)(layer.input)
-            found.append(Excess(layer.ranges, layer.alone, **same)([x, numbers]))
+            found.append(Excess(layer.ranges, layer.alone, **same)([_functions(layer), numbers]))
         elif isinstance(layer, HeldDistance):
             found.append(Closeness(layer.elements, layer.shortest, **same)(layer.input))
         elif layer.name == NETWORKS:

@@ -175,6 +175,7 @@ def _shortest(
 
 
 def _joined(one, other) -> list:
-    """The ranges (W, 2) that hold two."""
-    (low, high), (lower, higher) = np.transpose(one), np.transpose(other)
-    return np.stack([np.minimum(low, lower), np.maximum(high, higher)], axis=1).tolist()
+    """The ranges (W, 2) that hold two; further ones of the first as they are."""
+    (low, high), (lower, higher) = np.transpose(one[: len(other)]), np.transpose(other)
+    both = np.stack([np.minimum(low, lower), np.maximum(high, higher)], axis=1).tolist()
+    return [*both, *one[len(other) :]]

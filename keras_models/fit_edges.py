@@ -23,6 +23,7 @@ from keras_models.batch import cutoff_of
 from keras_models.building import flat_weights, set_flat_weights
 from keras_models.checkpoints import Checkpoint
 from keras_models.edge_data import EdgeData, frames_per_batch
+from keras_models.extrapolation import keep_totals
 from keras_models.fine_tuning import Pretrained, have_place
 from keras_models.optimise.edge_adam import OUTPUTS, EdgeLoop, EdgeState, train_steps
 from keras_models.optimise.edge_newton import NewtonState, check_size, train_second_order
@@ -214,6 +215,8 @@ def fit_edges(
     held = EdgeData(block, cutoff, references) if block else None
     size = frames_per_batch(data.counts, training.batch_size, training.batch_atoms)
     loop = EdgeLoop(model, data, held, training, size, seed, isolated)
+    batches, shape = loop.whole(data)
+    keep_totals(model, (data.batch(b, shape, loop.dtype)[0] for b in batches), start is None)
     state, kept, stored = EdgeState.start(flat_weights(model)), None, None
     if checkpoint:
         sums = [part.checksum() if part else "" for part in (data, held)]

@@ -1,10 +1,12 @@
 """How far a structure is outside a model's training: measured, told once, without changing it."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from contract.models import CUTOFF, SMALL, VARIANTS, build, shaken, training
 
 from data_gen.frames import Frames, Structure
@@ -13,7 +15,15 @@ from keras_models.backend import keras, tf
 from keras_models.batch import tensors_of
 from keras_models.calculator import ExtrapolationWarning, KerasCalculator
 from keras_models.edges import edge_list, join, join_padded
-from keras_models.extrapolation import WARN, Closeness, Excess, Extrapolation, excess_of
+from keras_models.extrapolation import (
+    WARN,
+    Closeness,
+    Excess,
+    Extrapolation,
+    excess_of,
+    keep_totals,
+)
+from keras_models.fine_tuning import Pretrained
 from keras_models.standardise import Standardise, _some
 
 EDGES = ("linear_eq4-round2", "eq2_neighbours", "eq3_neighbours")
@@ -109,6 +119,58 @@ def test_an_atom_alone_is_known_where_the_training_has_one(variant):
         for element in ("Au", "Pt"):
             found = ranged(tensors_of(edge_list(Atoms(element), CUTOFF), "float64")).numpy().max()
             assert found == 0 if element in known else found > WARN, (element, known)
+
+
+def alloys():
+    """Crystals of copper and gold in all compositions, somewhat strained and rattled."""
+    rng, frames = np.random.default_rng(3), []
+    crystal = bulk("Cu", "fcc", a=3.8, cubic=True).repeat(2)
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        crystal.symbols[:] = np.where(rng.uniform(size=32) < share, "Cu", "Au")
+        for strain in (-0.04, 0.0, 0.04):
+            one = crystal.copy()
+            one.set_cell((1 + strain) * one.cell, scale_atoms=True)
+            one.rattle(0.05, rng=rng)
+            frames.append(one)
+    structures = [Structure(a.positions, a.numbers, a.cell.array, a.pbc) for a in frames]
+    forces = tuple(np.zeros((32, 3)) for _ in frames)
+    return Frames(tuple(structures), np.arange(len(frames), dtype=float), forces)
+
+
+def test_few_neighbours_of_any_element_are_not_known_from_an_alloy():
+    """By sums over each element alone, a molecule and a crystal of twice the volume were inside."""
+    cutoff, frames = 5.4, alloys()
+    model = catalogue.build("linear_eq4", frames, (5,), None, {"cutoff": cutoff}, 0)
+
+    def nests(some):
+        return [tensors_of(edge_list(s, cutoff), "float32") for s in some.structures]
+
+    def largest(atoms):
+        ranged = keras.Model(model.input, excess_of(model))
+        return ranged(tensors_of(edge_list(atoms, cutoff), "float32")).numpy().max()
+
+    keep_totals(model, nests(frames), is_new=False)
+    molecule = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.6]])
+    assert largest(molecule) < WARN
+    keep_totals(model, nests(frames), is_new=True)
+    assert max(largest(s) for s in frames.structures) < 1e-6
+    inside = bulk("Cu", "fcc", a=3.78, cubic=True).repeat(2)
+    inside.symbols[::2] = "Au"
+    assert largest(inside) < WARN
+    apart = Atoms("CuAu", [[0, 0, 0], [0, 0, 4.0]])
+    for outside in (molecule, apart, *(bulk("Au", "fcc", a=a) for a in (4.8, 5.5, 6.5))):
+        assert largest(outside) > WARN
+    # A training that goes on with wider crystals knows these, and still no molecules.
+    wide = tuple(
+        s._replace(positions=1.3 * s.positions, cell=1.3 * s.cell) for s in frames.structures
+    )
+    start = Pretrained(model, {"Au": 0.0, "Cu": 0.0})
+    more = replace(frames, structures=wide)
+    start.widen(more)
+    keep_totals(model, nests(more), is_new=False)
+    assert largest(wide[4]) < 1e-6 and largest(bulk("Au", "fcc", a=4.8)) < WARN < largest(molecule)
+    kept = len(model.get_layer("sums_0_scaled").ranges["Au"])
+    assert kept == 2 * 8 + 8
 
 
 def test_a_pair_too_close_is_not_known():

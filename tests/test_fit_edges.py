@@ -11,7 +11,7 @@ from conftest import graphs_alone
 from pair_potential import CUTOFF, SHIFTS, SHORT, TINY, labelled, settings, structure
 
 from data_gen.frames import Frames, Structure, composition
-from keras_models import catalogue
+from keras_models import catalogue, load_model
 from keras_models.backend import tf
 from keras_models.building import flat_weights
 from keras_models.checkpoints import Checkpoint
@@ -97,6 +97,9 @@ def test_a_pair_potential_is_learned_from_clusters_and_cells(frames, tmp_path):
     assert fitted.seconds["train"] > 0 and fitted.seconds["compile"] > 0
     # What is saved is what was measured: an average of the weights.
     fitted.save(tmp_path / "m.keras")
+    # With ranges of sums over each of two elements, and over both.
+    ranges = load_model(tmp_path / "m.keras").get_layer("sums_0_scaled").ranges
+    assert {len(x) for x in ranges.values()} == {3 * 6}
     block = frames[32:]
     energies, forces, _ = StructurePredictor.load(tmp_path / "m.keras")(block.structures)
     np.testing.assert_array_equal(energies, fitted.predictor()(block.structures)[0])
