@@ -119,6 +119,14 @@ def values_of(frame: Atoms) -> dict[str, Any]:
     return {**frame.info, **frame.arrays, **getattr(frame.calc, "results", {})}
 
 
+def in_spelling_of(values: Mapping[str, Any], key: str) -> str | None:
+    """A name as a frame spells it: exactly so, or else with other capitals; None if neither."""
+    if key in values:
+        return key
+    small = small_letters(key)
+    return next((name for name in values if small_letters(name) == small), None)
+
+
 def _energies(values: Mapping[str, Any], key: str | None) -> dict[str, tuple[str, float]]:
     """Possible energies of a frame: {name in small letters: (name, eV)}."""
     if key:
