@@ -79,7 +79,8 @@ def choose_forces(
             value = np.full((len(frame), 3), np.nan)
         elif not np.isfinite(value).all():
             raise DataError(
-                f"{origin.path}: forces are not finite (NaN or infinite) in frame {origin.index}"
+                f"{origin.path}: forces are not finite (NaN or infinite) in frame {origin.index} "
+                f"({name})"
             )
         taken.append(name)
         values.append(value)

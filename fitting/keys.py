@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data_gen.errors import DataError
-from data_gen.reading import Reading, read_frames
+from data_gen.reading import Opened, Reading, open_files
 from keras_models.backend import keras
 from keras_models.opening import listed
 from keras_models.saving import read_about
@@ -45,7 +44,10 @@ def keys_of(models) -> Keys:
 def read_alike(
     paths: Sequence[str | Path], asked: Keys, trained: Keys
 ) -> tuple[Reading, tuple[str, ...]]:
-    """Read frames with the labels of a training, if all of them have these.
+    """Read frames with the labels of a training, if any of them has these.
+
+    Names alone decide, capitals in them do not: where one frame has a name of the training, another
+    without it is no reason to compare all of them with another method.
 
     Args:
         paths: files, see :func:`data_gen.reading.read_frames`.
@@ -53,22 +55,19 @@ def read_alike(
         trained: names of the training.
 
     Returns:
-        The frames, with the usual labels where those of the training are not there; and a warning,
+        The frames, with the usual labels where no frame has those of the training; and a warning,
         in a sentence, for energies and forces that have other names than those of the training.
 
     Raises:
-        DataError: a file cannot be read or used, or lacks what the user asked for.
+        DataError: a file cannot be read or used, lacks what the user asked for, or only some frames
+            have sound energies of the training's name.
     """
-    energy = asked.energy or _single(trained.energy)
+    opened = open_files(paths)
+    energy = asked.energy or _there(trained.energy, opened)
     # Forces belong to energies.
-    forces = asked.forces or (_single(trained.forces) if energy == trained.energy else None)
-    for keys in dict.fromkeys([(energy, forces), (energy, asked.forces), tuple(asked)]):
-        try:
-            reading = read_frames(paths, *keys)
-            break
-        except DataError:
-            if keys == tuple(asked):
-                raise
+    alike = (energy or "").lower() == (trained.energy or "").lower()
+    forces = asked.forces or (_there(trained.forces, opened) if alike else None)
+    reading = opened.labelled(energy, forces)
     read = Keys(reading.energy_key, reading.forces_key)
     notes = (
         f"{name} are read from {', '.join(other)}, those that the model is trained on from {own}: "
@@ -79,9 +78,9 @@ def read_alike(
     return reading, tuple(notes)
 
 
-def _single(names: str | None) -> str | None:
-    """The name, if it is one."""
-    return names if names and "," not in names else None
+def _there(names: str | None, opened: Opened) -> str | None:
+    """The name, if it is one and a frame has it."""
+    return names if names and "," not in names and opened.has(names) else None
 
 
 def _others(found: str | None, trained: str | None) -> list[str]:
