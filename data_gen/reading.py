@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from data_gen.forces import choose_forces
 from data_gen.formats import FileOfFrames, read_file
 from data_gen.frames import Frames, Structure, check_frame, isolated_atoms
 from data_gen.labels import choose_energies, in_spelling_of, values_of
-from data_gen.states import states_of
+from data_gen.states import States, states_of
 from data_gen.vast import is_vast
 
 # Models have longer cutoffs, Å, for which fewer frames are too wide.
@@ -53,6 +53,8 @@ class Reading:
         origins: (n,), file and index of each frame.
         notes: what a user should know of how the files were read, in sentences.
         warnings: what looks wrong with the choice of labels, or is not among them.
+        states: charges and spins that the frames say they are in, see
+            :func:`data_gen.states.states_of`.
     """
 
     frames: Frames
@@ -63,6 +65,7 @@ class Reading:
     origins: tuple[Origin, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    states: States = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -97,7 +100,7 @@ class Opened:
         atoms, origins = self.atoms, self.origins
         energies = choose_energies(atoms, origins, energy_key)
         forces = choose_forces(atoms, origins, forces_key, energies.names)
-        states, warnings = states_of(atoms)
+        states, of_states, warnings = states_of(atoms)
         frames = _checked(self.files, atoms, energies.values, forces.values)
         of_files = (note for file in self.files for note in file.notes)
         return Reading(
@@ -107,8 +110,9 @@ class Opened:
             isolated_atoms(frames),
             tuple(_config_type(one) for one in atoms),
             origins,
-            (*of_files, *energies.notes, *forces.notes, *states),
+            (*of_files, *energies.notes, *forces.notes, *of_states),
             (*energies.warnings, *forces.warnings, *warnings),
+            states,
         )
 
 

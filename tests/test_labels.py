@@ -247,36 +247,6 @@ def test_energies_of_dynamics_are_potential_energies(tmp_path):
     assert not read_frames(written(tmp_path / "c.xyz", (info, {"forces": F}, {}))).warnings
 
 
-def test_states_that_models_are_not_told_of_are_named(tmp_path):
-    def read(*infos):
-        results = {"energy": -1.0, "forces": F}
-        return read_frames(written(tmp_path / "a.xyz", *[(info, {}, results) for info in infos]))
-
-    reading = read(*3 * [{"charge": 0}, {"charge": 1}])
-    assert reading.notes == () and reading.warnings == (
-        "charge differs among frames of one composition (0 in 3, 1 in 3), and models are not told "
-        "of it: train on frames of one value",
-    )
-    assert reading.warnings[0] in inspect(reading).warnings
-    found = read(*({"total_charge": 0.25 * k, "multiplicity": 1} for k in range(6)), {}).warnings
-    assert len(found) == 1 and "total_charge differs" in found[0] and "(from 0 to 1.25)" in found[0]
-    # One value, a moment that is an outcome, or what is no number.
-    for infos in (
-        2 * [{"charge": 1}],
-        [{"charge": 1}, {}],
-        [{"total_magmom": 1.98}, {"total_magmom": 2.03}],
-        [{"spin": "up"}, {"spin": "down"}],
-    ):
-        assert (read(*infos).warnings, read(*infos).notes) == ((), ())
-    atom = Atoms("Au", info={"multiplicity": 2, "energy": -1.0})
-    ase.io.write(tmp_path / "b.xyz", atom, format="extxyz")
-    rest = written(tmp_path / "a.xyz", ({"multiplicity": 1}, {}, {"energy": -1.0, "forces": F}))
-    both = read_frames([tmp_path / "b.xyz", rest])
-    assert both.warnings == () and both.notes[-1] == (
-        "multiplicity differs among compositions (2 in 1, 1 in 1), and models are not told of it"
-    )
-
-
 def test_only_numbers_of_a_frame_are_proposed_as_energies(tmp_path):
     atoms = dimer(0, energies=np.array([-0.5, -0.5]), forces=F)
     atoms.info.update(spin=3, name="x", ok=True)
