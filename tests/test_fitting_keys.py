@@ -1,13 +1,22 @@
-"""With which labels a file is read after those of a training: by names alone, aloud, once."""
+"""Files beside those of a training: with its labels, by names alone, once; and in its states."""
+
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ase import Atoms
 from test_fitting_data import FREE, OTHER, REF, dimers, relabelled, written
 
 from data_gen import reading as reading_of_files
 from data_gen.errors import DataError
 from data_gen.reading import read_frames
-from fitting.keys import Keys, read_alike
+from fitting import evaluating
+from fitting.config import Config
+from fitting.data import load
+from fitting.keys import Keys, read_alike, states_of_models
+from keras_models.backend import keras
+from keras_models.saving import save_model
 
 TRAINED = Keys("REF_energy", "REF_forces")
 
@@ -120,3 +129,58 @@ def test_a_free_energy_beside_the_energy_that_a_model_is_trained_on_is_warned_of
     same = relabelled(dimers(12), OTHER, ("free_energy", OTHER[1]))
     assert not alike(tmp_path, same, trained)[0].warnings
     assert not alike(tmp_path, relabelled(dimers(12), REF, FREE))[0].warnings
+
+
+def charged(count: int, **info) -> list[Atoms]:
+    """Frames of one composition that say this of themselves."""
+    frames = dimers(count, seed=len(info) + sum(map(int, info.values())))
+    for atoms in frames:
+        atoms.info.update(info)
+    return frames
+
+
+def model_of(path, **about):
+    """A saved model, which nothing was trained on."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    save_model(model, path, ["Au", "Cu"], **about)
+    return str(path)
+
+
+TOLD = (
+    "charge is 1 in these frames and 0 in those that the model is trained on, and models are not "
+    "told of it"
+)
+NEUTRAL = {"charge": {"AuCu": [0.0]}}
+
+
+def test_charges_of_files_to_test_on_are_compared_with_those_of_the_training(tmp_path):
+    config = written(tmp_path, c0=charged(30, charge=0))
+    for name, info, told in (("c1", {"charge": 1}, True), ("d0", {"total_charge": 0}, False)):
+        tested = written(tmp_path, **{name: charged(12, **info)}).files
+        data = load(replace(config, test=tested))
+        assert (f"to test on: {TOLD}" in data.notes) == told
+        assert (f"warning      {TOLD}" in data.seen) == told
+    assert data.states == NEUTRAL
+    # As they are of the files to train on, and of a part of them.
+    assert data.with_validation(0.3).states == data.without([0], "none").states == NEUTRAL
+
+
+def test_files_are_compared_with_the_charges_that_a_model_is_trained_on(tmp_path, monkeypatch):
+    """What is evaluated, and what a training goes on with; older models do not say their states."""
+    told, files = [], written(tmp_path, c1=charged(30, charge=1)).files
+    console = SimpleNamespace(print=lambda line, **_: told.append(line))
+    new, old = model_of(tmp_path / "m/a.keras", states=NEUTRAL), model_of(tmp_path / "old.keras")
+    silent, same = model_of(tmp_path / "b.keras", states={}), {"charge": {"AuCu": [1.0]}}
+    same = model_of(tmp_path / "c.keras", states=same)
+    for model, words in ((new, TOLD), (silent, TOLD.replace("and 0", "and not given"))):
+        told.clear()
+        monkeypatch.setattr(evaluating, "Potential", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            evaluating.evaluate_files(model, files, tmp_path / "out", console=console)
+        assert f"{'warning':<12} {words}" in told
+        assert words in load(Config(files, continue_from=model)).notes
+    for model in (old, same, None):
+        assert not [n for n in load(Config(files, continue_from=model)).notes if "charge" in n]
+    assert states_of_models(old) is None and states_of_models(tmp_path / "nothing") is None
+    assert states_of_models(silent) == {} and states_of_models(tmp_path / "m") == NEUTRAL
+    assert states_of_models([new, same]) == {"charge": {"AuCu": [0.0, 1.0]}}
