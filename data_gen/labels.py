@@ -188,7 +188,7 @@ def _what_it_has(values: Mapping[str, Any]) -> str:
             return f"has {name}={value}, which is not a number: leave the frame out or compute it"
     if set(values) >= CP2K:
         return f"has E, which {TO_HARTREE}"
-    scalars = [str(x) for x, v in values.items() if np.ndim(v) == 0 and number_of(v) is not None]
+    scalars = [str(x) for x, v in values.items() if number_of(v) is not None and np.ndim(v) == 0]
     if scalars:
         return f"has {', '.join(scalars)}: name the energies (energy_key, --energy-key)"
     if set(values) <= {"numbers", "positions", "forces"}:

@@ -232,6 +232,8 @@ def test_columns_of_text_or_switches_are_no_forces(tmp_path):
     ragged.info["force_pairs"] = ragged.info["bonds"] = [[0, 1], [1]]
     ase.io.write(tmp_path / "d.traj", ragged)
     assert read_frames(tmp_path / "d.traj").forces_key == ""
+    with pytest.raises(DataError, match=r"frame 0 has energy: name the energies"):
+        read_frames(tmp_path / "d.traj", "E0")
 
 
 def test_energies_of_dynamics_are_potential_energies(tmp_path):
