@@ -1,13 +1,13 @@
 """Which of the columns in a file are its forces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
 from data_gen.errors import DataError
-from data_gen.labels import Labels, small_letters, values_of, zero_forces
+from data_gen.labels import Labels, in_spelling_of, small_letters, values_of, zero_forces
 
 # Names in the order of preference, in small letters: capitals do not count.
 FORCES = (
@@ -24,8 +24,12 @@ FORCES = (
 )
 # Arrays of three columns that are no forces.
 NO_FORCES = ("positions", "momenta", "velocities", "vel", "velo", "magmoms", "initial_magmoms")
+# Kinds of arrays of numbers; switches and text are none.
+NUMBERS = "iuf"
 # What a frame says of its stress or virial is not read.
 STRESS = ("stress", "virial")
+# Frames that lose forces, as these are not those that are taken, are warned of from this share on.
+LOST = 0.1
 
 
 def choose_forces(
@@ -39,15 +43,16 @@ def choose_forces(
     Args:
         frames: as ASE reads them.
         origins: path and index of each frame, for messages.
-        key: name of the forces. By default, among frames whose energies have the same name, those
-            that are named as the energies are, if any of several atoms has them; or else that of
-            :data:`FORCES` which most of them have, the first if several are as frequent. "forces"
-            that are all 0 belong to no other energies than "energy".
+        key: name of the forces; capitals do not count in frames without exactly this name. By
+            default, among frames whose energies have the same name, those that are named as the
+            energies are, if any of several atoms has them; or else that of :data:`FORCES` which
+            most of them have, the first if several are as frequent. "forces" that are all 0 belong
+            to no other energies than "energy".
         energy_names: name of the energy of each frame.
 
     Raises:
         DataError: no frame has forces of the given name, those of a usual name have not three
-            columns, or they are not finite.
+            columns of numbers, or they are not finite.
     """
     everything = [values_of(frame) for frame in frames]
     found = [
@@ -56,7 +61,7 @@ def choose_forces(
     names, notes, warnings = _names_of_forces(frames, everything, found, key, energy_names)
     missing = sum(choice[0] not in one for choice, one in zip(names, found, strict=True))
     if key and missing == len(frames):
-        odd = _odd(everything[0], frames[0], [key])
+        odd = _odd(everything[0], frames[0], names[0])
         arrays = ", ".join(_of_three_columns(everything, frames)) or "positions only"
         raise DataError(
             f"{origins[0].path}: no forces named {key}{f' ({odd})' if odd else ''}; "
@@ -74,7 +79,8 @@ def choose_forces(
             value = np.full((len(frame), 3), np.nan)
         elif not np.isfinite(value).all():
             raise DataError(
-                f"{origin.path}: forces are not finite (NaN or infinite) in frame {origin.index}"
+                f"{origin.path}: forces are not finite (NaN or infinite) in frame {origin.index} "
+                f"({name})"
             )
         taken.append(name)
         values.append(value)
@@ -108,7 +114,9 @@ def _names_of_forces(
     Frames whose energies have one name have forces of one name. With notes and warnings.
     """
     if key:
-        return [[key]] * len(frames), [], []
+        small, every = small_letters(key), range(len(frames))
+        why = f"forces are read from {_spelled(small, found)} alone"
+        return [[small]] * len(frames), *_lost(frames, found, every, small, why)
     groups: dict[str, list[int]] = {}
     for k in range(len(frames)):
         name = energy_names[k].lower() if energy_names else ""
@@ -127,22 +135,64 @@ def _names_of_forces(
         several = [k for k in group if len(frames[k]) > 1] or group
         theirs = [name for name in partners if energy and any(name in found[k] for k in several)]
         best = max(theirs or names, key=lambda name: sum(name in found[k] for k in group))
-        lacking = [found[k] for k in several if best not in found[k]]
-        others = sum(not one.keys().isdisjoint(names) for one in lacking)
-        if theirs and others:
-            notes.append(
-                f"{best} are forces of {energy_names[group[0]]}: in {others} frames without them, "
-                "others are not taken (--forces-key)"
-            )
+        shown = _spelled(best, [found[k] for k in group])
+        why = f"are forces of {energy_names[group[0]]}" if theirs else "are those of most frames"
+        note, warning = _lost(frames, found, group, best, f"{shown} {why}", names)
+        notes, warnings = [*notes, *note], [*warnings, *warning]
         having = sum(not found[k].keys().isdisjoint(partners) for k in group)
         if having and best not in partners and any(best in found[k] for k in group):
             warnings.append(
-                f"{best} are taken with {energy_names[group[0]]}, whose own forces only {having} "
+                f"{shown} are taken with {energy_names[group[0]]}, whose own forces only {having} "
                 f"of {len(group)} frames have: are both of one calculation? (--forces-key)"
             )
         for k in group:
             chosen[k] = [best, *(name for name in names if name != best)]
     return chosen, notes, warnings
+
+
+def _spelled(small: str, found: Sequence[Mapping[str, tuple[str, np.ndarray]]]) -> str:
+    """A name in small letters as the frames have it; several, with commas, if they differ."""
+    return ", ".join(dict.fromkeys(one[small][0] for one in found if small in one))
+
+
+def _lost(
+    frames: Sequence[Atoms],
+    found: Sequence[Mapping[str, tuple[str, np.ndarray]]],
+    group: Sequence[int],
+    chosen: str,
+    why: str,
+    names: Collection[str] | None = None,
+) -> tuple[list[str], list[str]]:
+    """That frames have only other forces than the chosen ones: notes and, if many do, warnings.
+
+    Args:
+        frames: all of them.
+        found: possible forces of each.
+        group: numbers of the frames that have the chosen forces or count as without.
+        chosen: name of these, in small letters.
+        why: they are chosen, the beginning of the sentence.
+        names: of others, in small letters, that count; None for all. Those that are 0 do not.
+    """
+    # Of a single atom there is nothing to lose.
+    several = [k for k in group if len(frames[k]) > 1]
+    others = [
+        [
+            name
+            for small, (name, force) in found[k].items()
+            if (names is None or small in names) and np.any(force)
+        ]
+        for k in several
+        if chosen not in found[k]
+    ]
+    lost = [own for own in others if own]
+    if not lost:
+        return [], []
+    named = ", ".join(dict.fromkeys(name for own in lost for name in own))
+    said = (
+        f"{why}: {len(lost)} of {len(group)} frames have only others ({named}), which are not "
+        "taken (--forces-key)"
+    )
+    return ([], [said]) if len(lost) > LOST * len(several) else ([said], [])
 
 
 def _of_three_columns(
@@ -154,20 +204,22 @@ def _of_three_columns(
             str(name)
             for values, frame in zip(everything, frames, strict=True)
             for name, value in values.items()
-            if np.shape(value) == (len(frame), 3)
-            and small_letters(name) not in NO_FORCES
-            and np.any(value)
+            if small_letters(name) not in NO_FORCES and np.any(_columns(value, len(frame)))
         }
     )
 
 
 def _odd(values: Mapping[str, Any], frame: Atoms, names: Sequence[str]) -> str:
     """What is wrong with an array of one of these names that is not of three columns."""
+    n = len(frame)
     for name, value in values.items():
-        if small_letters(name) not in names and name not in names:
+        array = _array(value) if small_letters(name) in names else None
+        if array is None or not array.shape:
             continue
-        shape, n = np.shape(value), len(frame)
-        if shape and shape != (n, 3) and (shape[0] == n or np.size(value) == 3 * n):
+        shape = array.shape
+        if shape == (n, 3) and array.dtype.kind not in NUMBERS:
+            return f"{name} has no numbers"
+        if shape != (n, 3) and (shape[0] == n or array.size == 3 * n):
             columns = shape[1] if shape[1:] else shape[0]
             return f"{name} has {columns} {'columns' if shape[1:] else 'numbers'}"
     return ""
@@ -177,11 +229,30 @@ def _forces(
     values: Mapping[str, Any], n: int, key: str | None
 ) -> dict[str, tuple[str, np.ndarray]]:
     """Possible forces of a frame of n atoms: {name in small letters: (name, (n, 3) eV/Å)}."""
-    return {
-        key or small_letters(name): (name, np.array(value, dtype=float))
-        for name, value in values.items()
-        if (name == key if key else "force" in small_letters(name)) and np.shape(value) == (n, 3)
-    }
+    asked = in_spelling_of(values, key) if key else None
+    found = {}
+    for name, value in values.items():
+        small = small_letters(name)
+        if name == asked if key and small == small_letters(key) else "force" in small:
+            columns = _columns(value, n)
+            if columns is not None:
+                found[small] = name, np.array(columns, dtype=float)
+    return found
+
+
+def _columns(value: Any, n: int) -> np.ndarray | None:
+    """Three columns of numbers for n atoms, (n, 3), or None if a value is something else."""
+    array = _array(value)
+    fine = array is not None and array.shape == (n, 3) and array.dtype.kind in NUMBERS
+    return array if fine else None
+
+
+def _array(value: Any) -> np.ndarray | None:
+    """A value as an array, or None if it is a list of lists of different lengths."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return None
 
 
 def _is_stress(name: str) -> bool:

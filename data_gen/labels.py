@@ -66,9 +66,10 @@ def choose_energies(
     Args:
         frames: as ASE reads them.
         origins: path and index of each frame, for messages.
-        key: name of the energies. By default the first of :data:`ENERGY` that all frames have, or,
-            if there is none, the first that each frame has. "energy" comes last where the forces
-            beside it are all 0, as a calculator leaves them that was not asked.
+        key: name of the energies; capitals do not count in frames without exactly this name. By
+            default the first of :data:`ENERGY` that all frames have, or, if there is none, the
+            first that each frame has. "energy" comes last where the forces beside it are all 0, as
+            a calculator leaves them that was not asked.
 
     Raises:
         DataError: a frame has no energy, it is not finite, or known to be in Hartree.
@@ -99,12 +100,15 @@ def choose_energies(
         chosen.append(one[name])
         if not math.isfinite(one[name][1]):
             raise DataError(
-                f"{origin.path}: energies are not finite (NaN or infinite) in frame {origin.index}"
+                f"{origin.path}: energies are not finite (NaN or infinite) in frame {origin.index} "
+                f"({one[name][0]})"
             )
     taken = tuple(name for name, _ in chosen)
-    notes += [*_several(taken), *_not_taken(everything, chosen)]
+    others, warnings = _not_taken(everything, chosen)
+    notes += [*_several(taken), *others]
     energies = np.array([value for _, value in chosen], dtype=float)
-    return Labels(taken, energies, tuple(notes), tuple(_warn_of_total(taken, everything)))
+    warnings += _warn_of_total(taken, everything)
+    return Labels(taken, energies, tuple(notes), tuple(warnings))
 
 
 def zero_forces(frames: Sequence[Atoms], everything: Sequence[Mapping[str, Any]]) -> bool:
@@ -119,11 +123,20 @@ def values_of(frame: Atoms) -> dict[str, Any]:
     return {**frame.info, **frame.arrays, **getattr(frame.calc, "results", {})}
 
 
+def in_spelling_of(values: Mapping[str, Any], key: str) -> str | None:
+    """A name as a frame spells it: exactly so, or else with other capitals; None if neither."""
+    if key in values:
+        return key
+    small = small_letters(key)
+    return next((name for name in values if small_letters(name) == small), None)
+
+
 def _energies(values: Mapping[str, Any], key: str | None) -> dict[str, tuple[str, float]]:
     """Possible energies of a frame: {name in small letters: (name, eV)}."""
     if key:
-        value = number_of(values.get(key))
-        return {} if value is None else {key: (key, value)}
+        name = in_spelling_of(values, key)
+        value = number_of(values.get(name))
+        return {} if value is None else {key: (name, value)}
     found: dict[str, tuple[str, float]] = {}
     for name, value in values.items():
         small = small_letters(name)
@@ -175,7 +188,7 @@ def _what_it_has(values: Mapping[str, Any]) -> str:
             return f"has {name}={value}, which is not a number: leave the frame out or compute it"
     if set(values) >= CP2K:
         return f"has E, which {TO_HARTREE}"
-    scalars = [str(x) for x, v in values.items() if np.ndim(v) == 0 and number_of(v) is not None]
+    scalars = [str(x) for x, v in values.items() if number_of(v) is not None and np.ndim(v) == 0]
     if scalars:
         return f"has {', '.join(scalars)}: name the energies (energy_key, --energy-key)"
     if set(values) <= {"numbers", "positions", "forces"}:
@@ -219,8 +232,8 @@ def _warn_of_total(taken: Sequence[str], everything: Sequence[Mapping[str, Any]]
 
 def _not_taken(
     everything: Sequence[Mapping[str, Any]], chosen: Sequence[tuple[str, float]]
-) -> list[str]:
-    """Other energies that the frames have, if they differ."""
+) -> tuple[list[str], list[str]]:
+    """Other energies that the frames have, if they differ, in notes and warnings."""
     apart: dict[tuple[str, str], list[float]] = {}
     for values, (name, value) in zip(everything, chosen, strict=True):
         for other, x in values.items():
@@ -229,11 +242,15 @@ def _not_taken(
             number = number_of(x)
             if number is not None and not abs(number - value) <= SAME_EV:
                 apart.setdefault((name, other), []).append(abs(number - value))
-    notes = []
+    notes, warnings = [], []
     for (name, other), off in apart.items():
         why = ": forces are its derivative" if name == "free_energy" else ""
-        notes.append(
+        # Only a name that is given, or that a model is trained on, comes before the free energy.
+        doubted = (small_letters(name), other) == ("energy", "free_energy")
+        if doubted:
+            why = f": forces are the derivative of {other} (--energy-key)"
+        (warnings if doubted else notes).append(
             f"{name} is taken, not {other}, which differs in {len(off)} of {len(chosen)} "
             f"frames, by up to {max(off):.3g} eV{why}"
         )
-    return notes
+    return notes, warnings

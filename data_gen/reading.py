@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ from data_gen.errors import DataError
 from data_gen.forces import choose_forces
 from data_gen.formats import FileOfFrames, read_file
 from data_gen.frames import Frames, Structure, check_frame, isolated_atoms
-from data_gen.labels import choose_energies
-from data_gen.states import states_of
+from data_gen.labels import choose_energies, in_spelling_of, values_of
+from data_gen.states import States, states_of
 from data_gen.vast import is_vast
 
 # Shortest cutoff of a model, Å: for longer ones fewer frames are too wide.
@@ -53,6 +53,8 @@ class Reading:
         origins: (n,), file and index of each frame.
         notes: what a user should know of how the files were read, in sentences.
         warnings: what looks wrong with the choice of labels, or is not among them.
+        states: charges and spins that the frames say they are in, see
+            :func:`data_gen.states.states_of`.
     """
 
     frames: Frames
@@ -63,9 +65,75 @@ class Reading:
     origins: tuple[Origin, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    states: States = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Files that were read, before it is chosen which numbers in them are labels.
+
+    Attributes:
+        files: frames as ASE reads them.
+    """
+
+    files: tuple[FileOfFrames, ...]
+
+    @property
+    def atoms(self) -> list[Atoms]:
+        """All frames, in the order of the files."""
+        return [one for file in self.files for one in file.frames]
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """File and index of each frame."""
+        return tuple(Origin(file.path, k) for file in self.files for k in file.indices)
+
+    def has(self, name: str) -> bool:
+        """Whether any frame has something of this name, whatever it is; capitals do not count."""
+        return any(in_spelling_of(values_of(one), name) is not None for one in self.atoms)
+
+    def labelled(self, energy_key: str | None = None, forces_key: str | None = None) -> Reading:
+        """The frames with labels; see :func:`read_frames`."""
+        atoms, origins = self.atoms, self.origins
+        energies = choose_energies(atoms, origins, energy_key)
+        forces = choose_forces(atoms, origins, forces_key, energies.names)
+        states, of_states, warnings = states_of(atoms)
+        frames = _checked(self.files, atoms, energies.values, forces.values)
+        of_files = (note for file in self.files for note in file.notes)
+        return Reading(
+            frames,
+            energies.key,
+            forces.key,
+            isolated_atoms(frames),
+            tuple(_config_type(one) for one in atoms),
+            origins,
+            (*of_files, *energies.notes, *forces.notes, *of_states),
+            (*energies.warnings, *forces.warnings, *warnings),
+            states,
+        )
+
+
+def open_files(paths: str | Path | Sequence[str | Path]) -> Opened:
+    """Read files without a choice of labels.
+
+    Args:
+        paths: see :func:`read_frames`.
+
+    Raises:
+        DataError: a file cannot be read, or has atoms of no element.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    if not len(paths):
+        raise DataError("no files are given")
+    opened = Opened(tuple(read_file(path) for path in paths))
+    for one, origin in zip(opened.atoms, opened.origins, strict=True):
+        if not one.numbers.all():
+            raise DataError(f"{origin.path}: frame {origin.index} has atoms of no element (X)")
+    return opened
 
 
 def read_frames(
@@ -79,43 +147,22 @@ def read_frames(
         paths: files of any format that ASE reads, also compressed (.gz, .bz2, .xz). A slice may
             follow as in ASE: "md.traj@-100:" or "md.extxyz@::10"; for a database also a selection.
         energy_key: name of the energies in the file; by default the first of
-            :data:`~data_gen.labels.ENERGY` that all frames have.
+            :data:`~data_gen.labels.ENERGY` that all frames have. Capitals count only where a frame
+            has both spellings.
         forces_key: name of the forces; by default those that belong to the energies, or else the
             first of :data:`~data_gen.forces.FORCES`.
 
     Returns:
         The frames as the files have them: nothing is converted, moved or left out. Of a
-        calculation's energies the free energy is taken, as forces are its derivative; constraints
-        are not applied to forces.
+        calculation's energies the free energy is taken, as forces are its derivative, unless a
+        name is given: if that is "energy", it is a warning where both differ. Constraints are not
+        applied to forces.
 
     Raises:
         DataError: a file cannot be read or has no energies, or a frame is unusable; the message is
             one sentence that says which, and what to do.
     """
-    if isinstance(paths, str | Path):
-        paths = [paths]
-    if not len(paths):
-        raise DataError("no files are given")
-    files = [read_file(path) for path in paths]
-    atoms = [one for file in files for one in file.frames]
-    origins = tuple(Origin(file.path, k) for file in files for k in file.indices)
-    for one, origin in zip(atoms, origins, strict=True):
-        if not one.numbers.all():
-            raise DataError(f"{origin.path}: frame {origin.index} has atoms of no element (X)")
-    energies = choose_energies(atoms, origins, energy_key)
-    forces = choose_forces(atoms, origins, forces_key, energies.names)
-    states, warnings = states_of(atoms)
-    frames = _checked(files, atoms, energies.values, forces.values)
-    return Reading(
-        frames,
-        energies.key,
-        forces.key,
-        isolated_atoms(frames),
-        tuple(_config_type(one) for one in atoms),
-        origins,
-        (*(note for file in files for note in file.notes), *energies.notes, *forces.notes, *states),
-        (*energies.warnings, *forces.warnings, *warnings),
-    )
+    return open_files(paths).labelled(energy_key, forces_key)
 
 
 def _config_type(atoms: Atoms) -> str | None:

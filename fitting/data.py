@@ -11,8 +11,9 @@ from data_gen.errors import DataError
 from data_gen.frames import Frames, is_isolated
 from data_gen.inspection import Inspection, inspect
 from data_gen.reading import Reading
+from data_gen.states import States
 from fitting.config import Config, path_of
-from fitting.keys import Keys, keys_of, read_alike
+from fitting.keys import Keys, keys_of, read_alike, states_of_models
 from fitting.show import short_names
 
 NOT_VALIDATED = (
@@ -60,7 +61,7 @@ class Material(NamedTuple):
         everything: all frames of the files to train on, but for copies.
         config_types: of each of these frames, or None.
         test: frames of other files, or None.
-        seen, notes, keys: see :class:`Data`; of the files to train on.
+        seen, notes, keys, states: see :class:`Data`; of the files to train on.
         seen_to_test: lines on the files to test on.
     """
 
@@ -70,6 +71,7 @@ class Material(NamedTuple):
     seen: tuple[str, ...]
     notes: tuple[str, ...]
     keys: Keys
+    states: States
     seen_to_test: tuple[str, ...] = ()
 
 
@@ -85,6 +87,7 @@ class Data:
         config: settings that they were divided by.
         material: what they were made of.
         keys: names of the labels that were read from the files to train on.
+        states: charges and spins that their frames say they are in.
     """
 
     train: Part
@@ -99,6 +102,10 @@ class Data:
     @property
     def keys(self) -> Keys:
         return self.material.keys
+
+    @property
+    def states(self) -> States:
+        return self.material.states
 
     @property
     def trained(self) -> Frames:
@@ -143,15 +150,17 @@ def joined(parts: Sequence[Part]) -> Frames:
 def load(config: Config) -> Data:
     """Read, inspect and divide a training's data.
 
-    Labels are those of the models to begin with, if any, and to test on those of the training.
+    Labels are those of the models to begin with, if any, and to test on those of the training. It
+    is said where frames are in other states than those of the models to begin with, and frames to
+    test on than those to train on.
 
     Raises:
         DataError: a file cannot be read or used.
     """
     asked = Keys(config.energy_key, config.forces_key)
     paths = short_names(map(path_of, (*config.files, *config.test)))
-    begun = keys_of(config.continue_from)
-    reading, others = read_alike(config.files, asked, begun)
+    begun = keys_of(config.continue_from), states_of_models(config.continue_from)
+    reading, others = read_alike(config.files, asked, *begun)
     keys = Keys(reading.energy_key, reading.forces_key)
     everything = part_of("all", reading, paths)
     inspection = inspect(reading)
@@ -163,14 +172,15 @@ def load(config: Config) -> Data:
     seen, notes = (*seen, *(f"{'note':<12} {line}" for line in aside)), (*notes, *aside)
     other, seen_to_test = None, ()
     if config.test:
-        tested, others = read_alike(config.test, asked, keys)
+        tested, others = read_alike(config.test, asked, keys, reading.states)
         other = part_of("test", tested, paths)
         inspection = inspect(tested)
         lines, warnings = _said(inspection, others)
         seen_to_test = ("to test on:", *lines)
         notes = (*notes, *(f"to test on: {warning}" for warning in warnings))
         _refuse_new_elements(other.frames, everything.frames)
-    return _divided(Material(everything, types, other, seen, notes, keys, seen_to_test), config)
+    material = Material(everything, types, other, seen, notes, keys, reading.states, seen_to_test)
+    return _divided(material, config)
 
 
 def _said(inspection: Inspection, more: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -180,7 +190,7 @@ def _said(inspection: Inspection, more: Sequence[str]) -> tuple[tuple[str, ...],
 
 
 def _divided(material: Material, config: Config) -> Data:
-    everything, config_types, other, seen, notes, _, seen_to_test = material
+    everything, config_types, other, seen, notes, *_, seen_to_test = material
     division = divide(
         everything.frames,
         config.split,

@@ -11,7 +11,7 @@ from fitting.config import checksum, path_of
 from fitting.data import part_of
 from fitting.errors import FittingError
 from fitting.evaluation import Potential, evaluate
-from fitting.keys import Keys, keys_of, read_alike
+from fitting.keys import Keys, keys_of, read_alike, states_of_models
 from fitting.known import excess, own_errors, places, trained_on
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
@@ -50,7 +50,8 @@ def evaluate_files(
         raise FittingError(f"{folder} is not empty: give a new folder as --out, or delete it")
     called = short_names((*files, model))
     sums = {f"SHA-256 of {short}": checksum(name) for name, short in called.items()}
-    reading, others = read_alike(files, Keys(energy_key, forces_key), keys_of(model))
+    asked, trained = Keys(energy_key, forces_key), (keys_of(model), states_of_models(model))
+    reading, others = read_alike(files, asked, *trained)
     part = part_of("all", reading, short_names(path_of(str(name)) for name in files))
     inspection = inspect(reading)
     console.print(inspection.text(), markup=False)

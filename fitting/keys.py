@@ -1,15 +1,15 @@
-"""Names of the energies and forces that models were trained on, by which other files are read.
+"""What models were trained on, by which other files are read: names of labels, and states.
 
-A file may have energies of several methods; errors on others than those of the training would be
-differences between methods.
+A file may have energies of several methods, or frames of another charge; errors on others than
+those of the training would be differences between methods, or between states.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data_gen.errors import DataError
-from data_gen.reading import Reading, read_frames
+from data_gen.reading import Opened, Reading, open_files
+from data_gen.states import States, merged, new_states
 from keras_models.backend import keras
 from keras_models.opening import listed
 from keras_models.saving import read_about
@@ -33,42 +33,54 @@ def keys_of(models) -> Keys:
     Args:
         models: what :func:`keras_models.opening.listed` takes.
     """
-    try:
-        paths = [path for path in listed(models) if not isinstance(path, keras.Model)]
-        found = [read_about(path).get("keys", {}) for path in paths]
-    except ValueError:  # Their opening says what is wrong.
-        return Keys()
+    found = [about.get("keys", {}) for about in _about(models)]
     names = ([one.get(name) for one in found] for name in Keys._fields)
     return Keys(*(", ".join(dict.fromkeys(filter(None, several))) for several in names))
 
 
+def states_of_models(models) -> States | None:
+    """Charges and spins that models were trained on, or None if none says so, as for keys_of."""
+    found = [about["states"] for about in _about(models) if "states" in about]
+    return merged(found) if found else None
+
+
+def _about(models) -> list[dict]:
+    """What saved models say of themselves; nothing if one cannot be read."""
+    try:
+        return [read_about(x) for x in listed(models) if not isinstance(x, keras.Model)]
+    except ValueError:  # Their opening says what is wrong.
+        return []
+
+
 def read_alike(
-    paths: Sequence[str | Path], asked: Keys, trained: Keys
+    paths: Sequence[str | Path], asked: Keys, trained: Keys, states: States | None = None
 ) -> tuple[Reading, tuple[str, ...]]:
-    """Read frames with the labels of a training, if all of them have these.
+    """Read frames with the labels of a training, if any of them has these.
+
+    Names alone decide, capitals in them do not: where one frame has a name of the training, another
+    without it is no reason to compare all of them with another method.
 
     Args:
         paths: files, see :func:`data_gen.reading.read_frames`.
         asked: names that the user gives, which are taken in any case.
         trained: names of the training.
+        states: of the training, or None if they are not known.
 
     Returns:
-        The frames, with the usual labels where those of the training are not there; and a warning,
-        in a sentence, for energies and forces that have other names than those of the training.
+        The frames, with the usual labels where no frame has those of the training; and warnings, in
+        sentences, of energies and forces that have other names than those of the training, and of
+        charges and spins that it does not have.
 
     Raises:
-        DataError: a file cannot be read or used, or lacks what the user asked for.
+        DataError: a file cannot be read or used, lacks what the user asked for, or only some frames
+            have sound energies of the training's name.
     """
-    energy = asked.energy or _single(trained.energy)
+    opened = open_files(paths)
+    energy = asked.energy or _there(trained.energy, opened)
     # Forces belong to energies.
-    forces = asked.forces or (_single(trained.forces) if energy == trained.energy else None)
-    for keys in dict.fromkeys([(energy, forces), (energy, asked.forces), tuple(asked)]):
-        try:
-            reading = read_frames(paths, *keys)
-            break
-        except DataError:
-            if keys == tuple(asked):
-                raise
+    alike = (energy or "").lower() == (trained.energy or "").lower()
+    forces = asked.forces or (_there(trained.forces, opened) if alike else None)
+    reading = opened.labelled(energy, forces)
     read = Keys(reading.energy_key, reading.forces_key)
     notes = (
         f"{name} are read from {', '.join(other)}, those that the model is trained on from {own}: "
@@ -76,12 +88,12 @@ def read_alike(
         for name, own, found in zip(("energies", "forces"), trained, read, strict=True)
         if (other := _others(found, own))
     )
-    return reading, tuple(notes)
+    return reading, (*notes, *([] if states is None else new_states(reading.states, states)))
 
 
-def _single(names: str | None) -> str | None:
-    """The name, if it is one."""
-    return names if names and "," not in names else None
+def _there(names: str | None, opened: Opened) -> str | None:
+    """The name, if it is one and a frame has it."""
+    return names if names and "," not in names and opened.has(names) else None
 
 
 def _others(found: str | None, trained: str | None) -> list[str]:

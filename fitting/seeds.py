@@ -11,6 +11,7 @@ from rich.console import Console
 
 from data_gen.frames import Frames
 from data_gen.machine import versions
+from data_gen.states import States
 from fitting.config import Config
 from fitting.keys import Keys
 from fitting.progress import Bars, Here, stoppable
@@ -37,6 +38,7 @@ class Training(NamedTuple):
         baseline: {symbol: eV}, energies from the composition alone, saved with each model.
         frames: fingerprints of the frames that choose the weights, saved with each model.
         keys: names of the labels in the files, saved with each model.
+        states: charges and spins of their frames, saved with each model.
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class Training(NamedTuple):
     baseline: dict[str, float]
     frames: list[str]
     keys: Keys
+    states: States
 
     def model(self, seed: int) -> Path:
         """File of a seed's model."""
@@ -113,6 +116,7 @@ def train_seed(training: Training, seed: int, link) -> None:
         seconds=fitted.seconds,
         frames=training.frames,
         keys=training.keys._asdict(),
+        states=training.states,
     )
     checkpoint.unlink(missing_ok=True)
 

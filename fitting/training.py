@@ -17,6 +17,7 @@ from rich.console import Console
 from data_gen.files import sweep
 from data_gen.locks import Held, held
 from data_gen.machine import cores
+from data_gen.states import merged
 from fitting import memory, page
 from fitting.config import NAME, Config, read_config, write_config
 from fitting.data import Data, Part, joined, load
@@ -134,10 +135,12 @@ def _cutoff(config: Config, before: Config | None) -> float | None:
 def _training(folder: Path, config: Config, settings: EdgeFitSettings, data: Data) -> Training:
     """What the trainings of all seeds have in common."""
     # The frames of a training that this one goes on from chose its weights, too.
-    before = [f for path in starting_models(config) for f in read_about(path).get("frames", ())]
-    frames = sorted({*before, *fingerprints(data.trained)})
+    before = [read_about(path) for path in starting_models(config)]
+    known = (frame for about in before for frame in about.get("frames", ()))
+    frames = sorted({*known, *fingerprints(data.trained)})
+    states = merged([*(about["states"] for about in before if "states" in about), data.states])
     baseline = baseline_of(data.train.frames)
-    return Training(folder, config, settings, data.trained, baseline, frames, data.keys)
+    return Training(folder, config, settings, data.trained, baseline, frames, data.keys, states)
 
 
 def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Path:

@@ -35,7 +35,9 @@ class Fitted:
 def save_start(path, seed=0, isolated=(), **options):
     frames = frames_of_two_elements(20)
     model = catalogue.build("linear_eq4", frames, (5,), None, {**TINY, **options}, seed)
+    states = {"charge": {"Au2Pt": [float(seed)]}}
     about = {"isolated": list(isolated), "frames": [f"of-model-{seed}", "of-both"]}
+    about["states"] = states
     save_model(model, path, list(SHIFTS), SHIFTS, **about)
     return flat_weights(model)
 
@@ -83,6 +85,12 @@ def test_frames_of_the_first_training_are_known_of_the_second(begun):
     for about in begun.saved.values():
         assert set(about["frames"]) == own | {"of-model-0", "of-model-1", "of-both"}
         assert about["frames"] == sorted(set(about["frames"]))
+
+
+def test_states_of_the_first_training_are_those_of_the_second_too(tmp_path, monkeypatch):
+    """Its files say nothing of a charge, which is another one than that of some models' frames."""
+    for about in go_on(tmp_path, monkeypatch, ["Au"]).saved.values():
+        assert about["states"] == {"charge": {"Au2Pt": [0.0, 1.0], "": [None]}}
 
 
 def test_isolated_atoms_without_a_place_in_the_model_are_left_out(tmp_path, monkeypatch):

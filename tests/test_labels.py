@@ -161,14 +161,79 @@ def test_forces_are_those_of_the_energies_where_an_isolated_atom_has_none(tmp_pa
     )
     assert inspect(reading).warnings[0] == reading.warnings[0]
     assert not read_frames(rest, forces_key="dft_forces").warnings
-    # Of frames that have only others nothing is mixed in.
-    some = (ours, {"REF_forces": F}, {}), *2 * [(ours, {"dft_forces": F}, {})]
-    reading = read_frames(written(tmp_path / "c.xyz", *some))
-    assert reading.forces_key == "REF_forces" and reading.notes == (
-        "ref_forces are forces of REF_energy: in 2 frames without them, others are not taken "
-        "(--forces-key)",
-        "forces are missing in 2 of 3 frames",
+
+
+def test_forces_of_another_calculation_are_not_mixed_in_and_many_that_are_lost_are_warned_of(
+    tmp_path,
+):
+    ours = {"REF_energy": -1.0}
+
+    def read(count, other, key=None):
+        """Frames with own forces, and so many with others."""
+        own = (ours, {"REF_forces": F}, {})
+        frames = [*(22 - count) * [own], *count * [(ours, other, {})]]
+        return read_frames(written(tmp_path / "a.xyz", *frames), forces_key=key)
+
+    said = (
+        "REF_forces are forces of REF_energy: {} of 22 frames have only others (dft_forces), which "
+        "are not taken (--forces-key)"
     )
+    # Few of them are a note; a key that is said as the file has it can be given.
+    few, many = read(2, {"dft_forces": F}), read(20, {"dft_forces": F})
+    assert few.notes == (said.format(2), "forces are missing in 2 of 22 frames")
+    assert few.warnings == ()
+    assert many.forces_key == "REF_forces" and many.warnings == (said.format(20),)
+    assert many.notes == ("forces are missing in 20 of 22 frames",)
+    assert many.frames.with_forces.sum() == 2 and said.format(20) in inspect(many).warnings
+    assert read(2, {"dft_forces": F}, "REF_forces").forces_key == few.forces_key
+    # Also where a name is given; forces of 0, or none, are not lost.
+    (warning,) = read(20, {"my_Force": F, "colours": F}, "REF_forces").warnings
+    assert warning == (
+        "forces are read from REF_forces alone: 20 of 22 frames have only others (my_Force), which "
+        "are not taken (--forces-key)"
+    )
+    for none in ({}, {"forces": 0 * F}):
+        assert not read(20, none, "REF_forces").warnings and not read(20, none).warnings
+    # Energies of any name may have forces of several names.
+    mixed = [({"my_energy": -1.0}, {name: F}, {}) for name in 3 * ["qm_forces"] + ["dft_forces"]]
+    reading = read_frames(written(tmp_path / "b.xyz", *mixed), "my_energy")
+    assert reading.warnings == (
+        "qm_forces are those of most frames: 1 of 4 frames have only others (dft_forces), which "
+        "are not taken (--forces-key)",
+    )
+
+
+def test_one_frame_with_the_usual_forces_does_not_hide_that_all_others_lose_theirs(tmp_path):
+    usual, other = {"energy": -1.0, "forces": F}, ({"energy": -1.0}, {"dft_forces": F}, {})
+    reading = read_frames(written(tmp_path / "a.xyz", ({}, {}, usual), *9 * [other]))
+    assert reading.frames.with_forces.tolist() == [True] + 9 * [False]
+    assert reading.warnings == (
+        "forces are forces of energy: 9 of 10 frames have only others (dft_forces), which are not "
+        "taken (--forces-key)",
+    )
+
+
+def test_columns_of_text_or_switches_are_no_forces(tmp_path):
+    """They ended in a traceback."""
+    tags = np.array([["a", "b", "c"]] * 2)
+    labels = {"REF_energy": -1.0}
+    for name, extra in (("tag", tags), ("mask", F > 0)):
+        arrays = {"REF_forces": F, f"force_{name}": extra}
+        reading = read_frames(written(tmp_path / f"{name}.xyz", (labels, arrays, {})))
+        np.testing.assert_array_equal(reading.frames.forces[0], F)
+        alone = written(tmp_path / "alone.xyz", (labels, {f"force_{name}": extra}, {}))
+        assert read_frames(alone).notes == ("there are no forces: energies alone can be learned",)
+    with pytest.raises(DataError, match=r"no forces named tag \(tag has no numbers\); .*only"):
+        read_frames(written(tmp_path / "b.xyz", (labels, {"tag": tags}, {})), forces_key="tag")
+    with pytest.raises(DataError, match=r"in frame 0 dft_forces has no numbers, not three"):
+        read_frames(written(tmp_path / "c.xyz", (labels, {"dft_forces": tags}, {})))
+    # So do lists of different lengths, which files in XYZ cannot have.
+    ragged = dimer(0, energy=-1.0)
+    ragged.info["force_pairs"] = ragged.info["bonds"] = [[0, 1], [1]]
+    ase.io.write(tmp_path / "d.traj", ragged)
+    assert read_frames(tmp_path / "d.traj").forces_key == ""
+    with pytest.raises(DataError, match=r"frame 0 has energy: name the energies"):
+        read_frames(tmp_path / "d.traj", "E0")
 
 
 def test_energies_of_dynamics_are_potential_energies(tmp_path):
@@ -182,36 +247,6 @@ def test_energies_of_dynamics_are_potential_energies(tmp_path):
     assert warning.startswith("total_energy is taken in 2 frames that have a kinetic energy, too")
     del info["kinetic_energy"]
     assert not read_frames(written(tmp_path / "c.xyz", (info, {"forces": F}, {}))).warnings
-
-
-def test_states_that_models_are_not_told_of_are_named(tmp_path):
-    def read(*infos):
-        results = {"energy": -1.0, "forces": F}
-        return read_frames(written(tmp_path / "a.xyz", *[(info, {}, results) for info in infos]))
-
-    reading = read(*3 * [{"charge": 0}, {"charge": 1}])
-    assert reading.notes == () and reading.warnings == (
-        "charge differs among frames of one composition (0 in 3, 1 in 3), and models are not told "
-        "of it: train on frames of one value",
-    )
-    assert reading.warnings[0] in inspect(reading).warnings
-    found = read(*({"total_charge": 0.25 * k, "multiplicity": 1} for k in range(6)), {}).warnings
-    assert len(found) == 1 and "total_charge differs" in found[0] and "(from 0 to 1.25)" in found[0]
-    # One value, a moment that is an outcome, or what is no number.
-    for infos in (
-        2 * [{"charge": 1}],
-        [{"charge": 1}, {}],
-        [{"total_magmom": 1.98}, {"total_magmom": 2.03}],
-        [{"spin": "up"}, {"spin": "down"}],
-    ):
-        assert (read(*infos).warnings, read(*infos).notes) == ((), ())
-    atom = Atoms("Au", info={"multiplicity": 2, "energy": -1.0})
-    ase.io.write(tmp_path / "b.xyz", atom, format="extxyz")
-    rest = written(tmp_path / "a.xyz", ({"multiplicity": 1}, {}, {"energy": -1.0, "forces": F}))
-    both = read_frames([tmp_path / "b.xyz", rest])
-    assert both.warnings == () and both.notes[-1] == (
-        "multiplicity differs among compositions (2 in 1, 1 in 1), and models are not told of it"
-    )
 
 
 def test_only_numbers_of_a_frame_are_proposed_as_energies(tmp_path):
