@@ -91,7 +91,11 @@ def choose_forces(
             + (f"; if {others} are forces, name them (--forces-key)" if others else "")
         )
     elif missing:
-        notes.append(f"forces are missing in {missing} of {len(frames)} frames")
+        first = next(o for o, one in zip(origins, taken, strict=True) if not one)
+        notes.append(
+            f"forces are missing in {missing} of {len(frames)} frames, the first of them frame "
+            f"{first.index} of {first.path.name}"
+        )
     of_stress = {name for name in set().union(*everything) if _is_stress(name)}
     stress = sum(not of_stress.isdisjoint(values) for values in everything)
     if stress:

@@ -41,7 +41,7 @@ def train_parser() -> argparse.ArgumentParser:
         "--steps",
         type=int,
         metavar="N",
-        help="of each model, instead of minutes; few minutes choose a smaller model",
+        help="of each model, instead of --minutes, of which fewer than 3 choose a smaller model",
     )
     p.add_argument(
         "--seeds",
@@ -106,6 +106,8 @@ def config_of(arguments: argparse.Namespace) -> Config:
             raise FittingError(f"--seeds is a number of models, at least 1, not {arguments.seeds}")
         given["seeds"] = tuple(range(arguments.seeds))
     training = dict(config.training)
+    if arguments.minutes is not None and arguments.steps is not None:
+        raise FittingError("--minutes gives the number of steps: give one of it and --steps")
     if arguments.minutes is not None:
         given["minutes"] = arguments.minutes
         training.pop("steps", None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from data_gen.division import SHARE
-from fitting.budget import FEWEST, MEASURED, SOLVED, Work, measure_speed_together
+from fitting.budget import FEWEST, MEASURED, Work, measure_speed_together
 from fitting.config import OF_TRAINING, Config
 from fitting.data import Data
 from fitting.errors import FittingError
@@ -110,14 +110,13 @@ def completed(
         # In short trainings the learning rate rises faster.
         warm_up = min(full.training["warm_up"], full.steps // 4)
         full = replace(full, training={**full.training, "warm_up": warm_up})
-    settings = settings_of(full, data.with_validation(full.validation_share))
     if before and before.differences(full):
         go_on = f", with --continue-from {finished} to go on with its models" if finished else ""
         raise FittingError(
             f"the folder has another training, which differs in {before.told(full)}: give another "
             f"--out{go_on}, or delete the folder"
         )
-    return full, settings
+    return full, settings_of(full, data.with_validation(full.validation_share))
 
 
 def _with_choices_of(before: Config, config: Config) -> Config:
@@ -266,16 +265,15 @@ def _in_time(
             "(validation_share)"
         )
         work = now
-    if "solve_last_layer" not in given.training and (
-        (seconds := speed.solution(work)) > SOLVED * all_seconds
-    ):
-        config = replace(config, training={**config.training, "solve_last_layer": False})
-        work = replace(work, solved=0)
+    spent = time.monotonic() - begin
+    by_default = "solve_last_layer" not in given.training
+    if by_default and not speed.is_solved(all_seconds, all_seconds - spent, work):
         say(
-            f"The last layer is not solved, which would take {duration(seconds)} "
+            f"The last layer is not solved, which would take {duration(speed.solution(work))} "
             "(training.solve_last_layer)"
         )
-    spent = time.monotonic() - begin
+        config = replace(config, training={**config.training, "solve_last_layer": False})
+        work = replace(work, solved=0)
     steps = speed.steps_within(all_seconds - spent, work)
     seconds = spent + speed.seconds(steps, work)
     for_each = f" for each of {work.models} models" if work.models > 1 else ""
@@ -288,8 +286,9 @@ def _in_time(
         rest = duration(seconds - steps * speed.step * work.rounds)
         say(
             f"That is longer than the {config.minutes:g} min asked for: all but the steps takes "
-            f"{rest} (compilation, the last layer, evaluation), and fewer than {FEWEST} steps "
-            f"would hardly train{', --seeds 1 takes less' if work.models > 1 else ''}"
+            f"{rest} (compilation, {'the last layer, ' if work.solved else ''}evaluation), and "
+            f"fewer than {FEWEST} steps would hardly train"
+            f"{', --seeds 1 takes less' if work.models > 1 else ''}"
         )
     return config.with_steps(steps)
 

@@ -54,8 +54,10 @@ class KerasCalculator(Calculator):
     (eV) and "forces_std" (eV/Å), the standard deviations over the models of an ensemble (n - 1);
     and ``extrapolation`` says how far the last structure was outside the training
     (:mod:`keras_models.extrapolation`), if that is known. For the first one that is far outside
-    there is an :class:`ExtrapolationWarning`. It goes by the neighbours of atoms, of which images
-    are some: a crystal is outside the training on clusters, a cluster in a periodic box is not.
+    there is an :class:`ExtrapolationWarning`, and again where one is twice as far outside as that:
+    not for all, of which dynamics may have thousands. It goes by the neighbours of atoms, of which
+    images are some: a crystal is outside the training on clusters, a cluster in a periodic box is
+    not.
 
     Args:
         models: a model, the path of a saved one, a folder of them, a pattern such as
@@ -110,7 +112,7 @@ class KerasCalculator(Calculator):
         # ASE's cache copies the atoms once more.
         self.use_cache, self._last = False, None
         self._spread: dict = {}
-        self._has_warned = False
+        self._warned_of = 0.0
         self.limit = LIMIT if limit is None and isinstance(self.potential, SlotPotential) else limit
         if isinstance(self.potential, EdgePotential):
             self.implemented_properties = [*self.implemented_properties, "energies", "stress"]
@@ -204,7 +206,7 @@ class KerasCalculator(Calculator):
         self.results, self._spread = results, spread
 
     def _measure_extrapolation(self, answer: Answer) -> None:
-        """Set ``extrapolation``; refuse if it is beyond the limit, else warn at the first time."""
+        """Set ``extrapolation``; refuse if it is beyond the limit, else warn where it is far."""
         if answer.excess is None:
             return
         self.extrapolation = found = Extrapolation.of(answer.excess)
@@ -220,10 +222,11 @@ class KerasCalculator(Calculator):
             raise CalculatorSetupError(
                 f"{what}, which is beyond limit={self.limit:g}: train on structures like this one"
             )
-        if not self._has_warned:
-            self._has_warned = True
+        if found.largest >= 2.0 * self._warned_of:
+            self._warned_of = found.largest
             warnings.warn(
-                f"{what}; what it says of them is a guess (said once)",
+                f"{what}; what it says of them is a guess (said again only where it is twice as "
+                "far)",
                 ExtrapolationWarning,
                 stacklevel=2,
             )

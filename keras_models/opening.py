@@ -235,6 +235,8 @@ def _as_text(config: Mapping) -> str:
 
 def _open(path) -> tuple[keras.Model, dict]:
     """Open a saved model and its metadata. Raises ValueError if that fails."""
+    if not Path(path).exists():
+        raise ValueError(f"there is no file {path}")
     try:
         return load_model(path), read_about(path)
     except (ValueError, KeyError, TypeError, OSError) as error:

@@ -157,7 +157,7 @@ def test_models_that_do_not_fit_are_refused(smooth, tmp_path):
     for wrong in (None, 5, [None]):
         with pytest.raises(CalculatorSetupError, match=r"no model|path or a Keras model"):
             KerasCalculator(wrong, "Au")
-    with pytest.raises(CalculatorSetupError, match="not a saved model"):
+    with pytest.raises(CalculatorSetupError, match="there is no file"):
         KerasCalculator(tmp_path / "none.keras")
     (tmp_path / "text.keras").write_text("not a model")
     with pytest.raises(CalculatorSetupError, match="not a saved model"):

@@ -197,7 +197,7 @@ def test_said_once_and_kept_for_each_structure(rng):
     small = inside.copy()
     small.positions *= 0.8
     small.calc = calculator
-    with pytest.warns(ExtrapolationWarning, match=r"6 of 6 atoms .* \(said once\)"):
+    with pytest.warns(ExtrapolationWarning, match=r"6 of 6 atoms .* \(said again only where"):
         small.get_forces()
     assert calculator.extrapolation.of_atoms.shape == (6,)
     assert calculator.extrapolation.largest > 0.25 and calculator.extrapolation.share > 0.1
@@ -207,6 +207,10 @@ def test_said_once_and_kept_for_each_structure(rng):
         small.get_forces()
         inside.get_forces()
     assert calculator.extrapolation.largest < 1e-3
+    # One that is much further outside is not silent: with one calculator for many structures.
+    small.positions *= 0.6
+    with pytest.warns(ExtrapolationWarning):
+        small.get_forces()
 
 
 def test_models_on_positions_do_not_know(rng):

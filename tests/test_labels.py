@@ -72,7 +72,8 @@ def test_forces_belong_to_the_energy_of_their_frame(tmp_path):
     reading = read_frames([ours, bare])
     assert reading.frames.with_forces.tolist() == [True] * 3 + [False]
     assert (
-        reading.notes[-1] == "forces are missing in 1 of 4 frames"
+        reading.notes[-1]
+        == "forces are missing in 1 of 4 frames, the first of them frame 0 of d.xyz"
         and reading.forces_key == "forces"
     )
     # What a calculator left behind in some files is not taken there.
@@ -178,12 +179,13 @@ def test_forces_of_another_calculation_are_not_mixed_in_and_many_that_are_lost_a
         "REF_forces are forces of REF_energy: {} of 22 frames have only others (dft_forces), which "
         "are not taken (--forces-key)"
     )
+    lacking = "forces are missing in {} of 22 frames, the first of them frame {} of a.xyz"
     # Few of them are a note; a key that is said as the file has it can be given.
     few, many = read(2, {"dft_forces": F}), read(20, {"dft_forces": F})
-    assert few.notes == (said.format(2), "forces are missing in 2 of 22 frames")
+    assert few.notes == (said.format(2), lacking.format(2, 20))
     assert few.warnings == ()
     assert many.forces_key == "REF_forces" and many.warnings == (said.format(20),)
-    assert many.notes == ("forces are missing in 20 of 22 frames",)
+    assert many.notes == (lacking.format(20, 2),)
     assert many.frames.with_forces.sum() == 2 and said.format(20) in inspect(many).warnings
     assert read(2, {"dft_forces": F}, "REF_forces").forces_key == few.forces_key
     # Also where a name is given; forces of 0, or none, are not lost.

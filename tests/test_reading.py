@@ -240,7 +240,7 @@ def test_choices_are_said(tmp_path):
         "forces are its derivative",
         "free_energy is taken, not REF_energy, which differs in 1 of 2 frames, by up to 1.25 eV: "
         "forces are its derivative",
-        "forces are missing in 1 of 2 frames",
+        f"forces are missing in 1 of 2 frames, the first of them frame 1 of {path.name}",
         "stress or virial, in 1 of 2 frames, is neither trained on nor compared",
     }
 
