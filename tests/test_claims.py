@@ -149,6 +149,12 @@ def test_as_good_must_be_shown():
     ):
         assert status(of(AsGood(A, B)), {A: a, B: 1.0}, spread) == expected
     assert status(of(AsGood(A, B)), {A: 1.0, B: 1.0}, np.ones(1)) == CANNOT_BE_TOLD
+    # Reproduced, though a is higher: the evidence says by how much at most.
+    higher = verdict(of(AsGood(A, B)), evidence_of({A: 1.2, B: 1.0}, SEEDS**0.01))
+    assert higher.status == REPRODUCED
+    assert " > " in higher.numbers and "(at most 1.2 times)" in higher.numbers
+    equal = verdict(of(AsGood(A, B)), evidence_of({A: 1.0, B: 1.0}, SEEDS**0.01))
+    assert " ≈ " in equal.numbers and "at most" not in equal.numbers
 
 
 @pytest.mark.parametrize("check", [Lower(A, B), Times(A, B, 2.0, 1.5), AsGood(A, B)])

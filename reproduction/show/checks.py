@@ -136,7 +136,8 @@ def _beside(
 ) -> Finding:
     """Finding that shows two rows' numbers with a relation sign between them.
 
-    An open score shows the bounds of their ratio, each with the confidence, beside the limit.
+    An open score shows the bounds of their ratio, each with the confidence, beside the limit; one
+    that holds by a limit which the sign does not tell, the upper bound.
     """
     both = judged_values(evidence, a), judged_values(evidence, b)
     sign = {-1: "<", 1: ">", None: "against"}.get(found)
@@ -150,6 +151,8 @@ def _beside(
         return Finding((OPEN,), text + ONE_SEED, subject)
     if not score.decided:
         text += f" ({ends_text(*log_ratio(*both).bounds(confidence), 1.0, limit)} times)"
+    elif score == HOLDS and sign in ("?", ">"):
+        text += f" (at most {log_ratio(*both).bounds(confidence)[1]:.2g} times)"
     return Finding((score,), text, subject)
 
 
