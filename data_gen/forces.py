@@ -87,8 +87,8 @@ def choose_forces(
     if missing == len(frames):
         others = ", ".join(_of_three_columns(everything, frames))
         notes.append(
-            "there are no forces: energies alone can be learned"
-            + (f"; if {others} are forces, name them (--forces-key)" if others else "")
+            "there are no forces: energies alone can be learned, and the model's forces are not "
+            "compared" + (f"; if {others} are forces, name them (--forces-key)" if others else "")
         )
     elif missing:
         first = next(o for o, one in zip(origins, taken, strict=True) if not one)

@@ -11,6 +11,8 @@ from data_gen.errors import DataError
 from data_gen.inspection import inspect
 from data_gen.reading import read_frames
 
+BARE = "there are no forces: energies alone can be learned, and the model's forces are not compared"
+
 
 def columns(path, name, count):
     """Two frames with an array of so many columns, as extended XYZ."""
@@ -28,13 +30,10 @@ def test_arrays_that_may_be_forces_are_named_where_none_is_found(tmp_path):
     momenta = {"my_force": F, "charges": F[:, 0], "momenta": F}
     path = written(tmp_path / "a.xyz", (info, momenta, {}))
     (note,) = read_frames(path).notes
-    assert note == (
-        "there are no forces: energies alone can be learned; if my_force are forces, name them "
-        "(--forces-key)"
-    )
+    assert note == f"{BARE}; if my_force are forces, name them (--forces-key)"
     assert read_frames(path, forces_key="my_force").forces_key == "my_force"
     (note,) = read_frames(written(tmp_path / "b.xyz", (info, {"charges": F[:, 0]}, {}))).notes
-    assert note == "there are no forces: energies alone can be learned"
+    assert note == BARE
 
 
 def test_forces_of_another_shape_are_refused_by_name(tmp_path):
@@ -46,7 +45,7 @@ def test_forces_of_another_shape_are_refused_by_name(tmp_path):
         read_frames(path, forces_key="forces")
     # Of a name that is not taken nothing is said; a number for a frame is no array of forces.
     other = columns(tmp_path / "b.xyz", "colours", 4)
-    assert read_frames(other).notes == ("there are no forces: energies alone can be learned",)
+    assert read_frames(other).notes == (BARE,)
     largest = written(tmp_path / "c.xyz", ({"energy": -1.0, "force": 0.01}, {}, {}))
     assert not read_frames(largest).frames.with_forces.any()
     # Whichever frame it is.
@@ -121,7 +120,7 @@ def test_what_a_calculator_left_behind_is_not_preferred(tmp_path):
     # No forces rather than those of the other energies.
     bare = read_frames(written(tmp_path / "b.xyz", *2 * [({"REF_energy": -1.0}, {}, stale)]))
     assert bare.frames.energies.tolist() == [-1.0, -1.0] and bare.forces_key == ""
-    assert bare.notes[-1] == "there are no forces: energies alone can be learned"
+    assert bare.notes[-1] == BARE
     # Where a single frame has forces, they are calculated.
     mixed = [(*ours, stale), (*ours, {"energy": 28.0, "forces": F})]
     assert read_frames(written(tmp_path / "c.xyz", *mixed)).energy_key == "energy"
@@ -224,7 +223,7 @@ def test_columns_of_text_or_switches_are_no_forces(tmp_path):
         reading = read_frames(written(tmp_path / f"{name}.xyz", (labels, arrays, {})))
         np.testing.assert_array_equal(reading.frames.forces[0], F)
         alone = written(tmp_path / "alone.xyz", (labels, {f"force_{name}": extra}, {}))
-        assert read_frames(alone).notes == ("there are no forces: energies alone can be learned",)
+        assert read_frames(alone).notes == (BARE,)
     with pytest.raises(DataError, match=r"no forces named tag \(tag has no numbers\); .*only"):
         read_frames(written(tmp_path / "b.xyz", (labels, {"tag": tags}, {})), forces_key="tag")
     with pytest.raises(DataError, match=r"in frame 0 dft_forces has no numbers, not three"):
