@@ -86,7 +86,7 @@ def _draw(results: Path, kind: str, curves: dict) -> list[Path]:
     )
     figure.supylabel(axis_name(f"RMSE of {symbol}", unit), fontsize=9)
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, fontsize=8)
-    return save(figure, results / "figures", f"learning_curves_{kind}")
+    return save(figure, results / "figures", f"learning_curves_{kind}", svg=False)
 
 
 def _log_axis(axes, low: float, high: float) -> None:

@@ -54,7 +54,7 @@ def save(figure, folder: Path, name: str, svg: bool = True) -> list[Path]:
         figure: the figure, which is closed afterwards.
         folder: for the files; created if it is missing.
         name: of the files, without suffix.
-        svg: False for scatter plots of thousands of points, whose SVG would take megabytes.
+        svg: False for drawings of thousands of points, whose SVG is large.
 
     Returns:
         The files written.
