@@ -4,6 +4,7 @@ import pytest
 
 from fitting.commands import config_of, kept_of_other_minutes, stem, train_parser
 from fitting.config import Config
+from fitting.errors import FittingError
 
 FILES = ("a.xyz", "b.xyz@::2")
 
@@ -26,6 +27,13 @@ FILES = ("a.xyz", "b.xyz@::2")
 def test_an_argument_is_the_setting_of_its_name(argv, settings):
     found = config_of(train_parser().parse_args([*FILES, *argv]))
     assert found == Config(files=FILES, **settings)
+
+
+def test_minutes_and_steps_are_not_both_given():
+    """The minutes were ignored without a word."""
+    arguments = train_parser().parse_args([*FILES, "--minutes", "2", "--steps", "50"])
+    with pytest.raises(FittingError, match="give one of it and --steps"):
+        config_of(arguments)
 
 
 def test_what_few_minutes_chose_is_named_when_there_are_more(tmp_path):

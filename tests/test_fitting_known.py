@@ -373,6 +373,11 @@ def test_another_training_in_the_folder_is_told_in_few_words(done, tmp_path):
     # A model to begin with has its own settings, not the folder's.
     with pytest.raises(FittingError, match=r"differs in continue_from \(none before"):
         training.train(replace(config, model={}, continue_from=str(folder)), folder)
+    # It was told by an error about the warm-up of the folder's training, which does not fit.
+    before = replace(config, training={"steps": 100, "warm_up": 50}, seeds=(0,))
+    fewer, data = replace(before, training={"steps": 20}), load(before)
+    with pytest.raises(FittingError, match=r"differs in training.steps \(100 before, 20 now\)"):
+        settings.completed(fewer, data, settings.completed(before, data, None)[0])
     # The same names with other contents.
     before = config.with_checksums()
     now = replace(before, sha256={config.files[0]: "0"})

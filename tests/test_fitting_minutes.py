@@ -76,9 +76,13 @@ def test_too_few_minutes_are_said_before_training(config, six_seconds, capsys):
     full, _ = completed(plain, data, None, commands.console())
     said = capsys.readouterr().out
     assert full.steps == FEWEST and "longer than the 0.4 min asked for: all but the steps" in said
+    assert "(compilation, the last layer, evaluation)" in said
     total = Speed(0.0, 1.0, 6.0, 0.01, 2, 7.0, 5).seconds(FEWEST, six_seconds[-1])
     assert f"done about {duration(total)} after the start" in said
     assert "--seeds 1" not in said
+    unsolved = replace(plain, training={"solve_last_layer": False}, minutes=0.3)
+    completed(unsolved, data, None, commands.console())
+    assert "(compilation, evaluation)" in capsys.readouterr().out
     completed(replace(plain, seeds=(0, 1)), data, None, commands.console(), 2)
     assert "--seeds 1 takes less" in capsys.readouterr().out
     completed(replace(plain, minutes=1.0), data, None, commands.console())
@@ -194,7 +198,7 @@ def test_of_many_large_frames_few_are_validated_on(config, monkeypatch, capsys, 
 
 
 def test_the_last_layer_is_solved_unless_it_costs_much_of_many_steps():
-    """With 500 steps of 0.5 s, a fourth of the time for it lowers errors by more than 125 do."""
+    """A fourth of the time is spent on it where that is for 500 steps, and not where for 5,000."""
     work = Work(52, 2, 60)
     few, many = (Speed(0.0, 1.0, 6.0, s, batch=1.0, directions=round(1 / s)) for s in (0.5, 0.05))
     for speed, is_solved in ((few, True), (many, False)):
