@@ -30,7 +30,7 @@ def train_parser() -> argparse.ArgumentParser:
     p = _parser("train.py", TRAIN)
     p.add_argument("files", nargs="*", metavar="FILE", help="data; slices as md.traj@::10")
     p.add_argument("--test", nargs="+", metavar="FILE", help="test on these (default: a part)")
-    _add_keys(p)
+    _add_frames(p)
     p.add_argument("--split", choices=KINDS, help="what is tested on (default: blocks)")
     p.add_argument(
         "--minutes",
@@ -70,7 +70,7 @@ def evaluate_parser() -> argparse.ArgumentParser:
     p = _parser("evaluate.py", EVALUATE)
     p.add_argument("model", help="file of a model, or folder of a training")
     p.add_argument("files", nargs="+", metavar="FILE", help="data; slices as md.traj@::10")
-    _add_keys(p)
+    _add_frames(p)
     p.add_argument("--out", type=Path, metavar="FOLDER", help="default: FILE's name and -errors")
     return p
 
@@ -80,7 +80,10 @@ def _parser(name: str, text: str) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(prog=name, description=text, formatter_class=form)
 
 
-def _add_keys(p: argparse.ArgumentParser) -> None:
+def _add_frames(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--leave-out", nargs="+", metavar="FILE@N", help="without these frames: md.traj@37,112"
+    )
     p.add_argument("--energy-key", metavar="K", help="name of the energies in the files")
     p.add_argument("--forces-key", metavar="K", help="name of the forces in the files")
 
@@ -93,7 +96,7 @@ def config_of(arguments: argparse.Namespace) -> Config:
     """
     config = read_config(arguments.config) if arguments.config else Config()
     given: dict = {}
-    for name in ("files", "test"):
+    for name in ("files", "test", "leave_out"):
         if getattr(arguments, name):
             given[name] = tuple(getattr(arguments, name))
     for name in ("energy_key", "forces_key", "split"):
@@ -179,7 +182,11 @@ def evaluate_main(argv: Sequence[str]) -> int:
     from fitting.evaluating import evaluate_files
 
     keys = (arguments.energy_key, arguments.forces_key)
-    path = evaluate_files(arguments.model, arguments.files, folder, *keys, console=console())
+    path = evaluate_files(
+        *(arguments.model, arguments.files, folder, *keys),
+        console=console(),
+        left_out=arguments.leave_out or (),
+    )
     console().print(f"Done: {path}", markup=False)
     return 0
 

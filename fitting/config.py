@@ -17,6 +17,7 @@ from data_gen.division import KINDS, SHARE
 from data_gen.files import sha256, write_text
 from data_gen.reading import SHORT_A
 from fitting.errors import FittingError
+from fitting.leaving_out import by_file
 from fitting.show import plain
 from keras_models.settings import EdgeSettings
 
@@ -31,7 +32,10 @@ COUNTS = tuple(f.name for f in fields(EdgeSettings) if f.type is int)
 # Of weights and arithmetic: others have too few digits for training.
 DTYPES = ("float32", "float64")
 # Settings whose differences are told first, and how many are.
-FIRST = ("files", "test", "continue_from", "model.name", "seeds", "minutes", "training.steps")
+FIRST = (
+    *("files", "test", "leave_out", "continue_from"),
+    *("model.name", "seeds", "minutes", "training.steps"),
+)
 TOLD = 3
 LARGEST_SEED = 2**32 - 1
 # Cutoffs of neighbours, Å: shorter ones hold hardly a bond, and longer ones too many neighbours.
@@ -45,6 +49,8 @@ class Config:
     Attributes:
         files: data, in the order of their frames; ASE's slices ("md.traj@::10") are allowed.
         test: data to test on; without any, a part of ``files`` is.
+        leave_out: frames of these files that are not read, see
+            :func:`fitting.leaving_out.by_file`.
         energy_key, forces_key: where the labels are; None to look for them.
         split: "blocks", contiguous ones, or "random" frames; what is tested and validated on.
         test_share: share of ``files`` that is tested on, unless ``test`` is given.
@@ -66,6 +72,7 @@ class Config:
 
     files: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
     energy_key: str | None = None
     forces_key: str | None = None
     split: str = KINDS[0]
@@ -79,7 +86,7 @@ class Config:
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("files", "test", "seeds"):
+        for name in ("files", "test", "leave_out", "seeds"):
             value = getattr(self, name)
             if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
                 raise FittingError(f"{name} is a list, not {value!r}")
@@ -87,8 +94,9 @@ class Config:
         for name in ("model", "training", "sha256"):
             if not isinstance(getattr(self, name), Mapping):
                 raise FittingError(f"{name} is a table, not {getattr(self, name)!r}")
-        if not all(isinstance(path, str) for path in (*self.files, *self.test)):
-            raise FittingError("files and test are lists of paths in quotes")
+        if not all(isinstance(path, str) for path in (*self.files, *self.test, *self.leave_out)):
+            raise FittingError("files, test and leave_out are lists of paths in quotes")
+        by_file(self.leave_out)
         for name in ("energy_key", "forces_key", "continue_from"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
@@ -146,6 +154,7 @@ class Config:
             self,
             files=tuple(map(change, self.files)),
             test=tuple(map(change, self.test)),
+            leave_out=tuple(map(change, self.leave_out)),
             continue_from=change(self.continue_from) if self.continue_from else None,
             sha256={change(path): found for path, found in self.sha256.items()},
         )

@@ -14,6 +14,7 @@ from data_gen.reading import Reading
 from data_gen.states import States
 from fitting.config import Config, path_of
 from fitting.keys import Keys, keys_of, read_alike, states_of_models
+from fitting.leaving_out import refuse_other_files
 from fitting.show import short_names
 
 NOT_VALIDATED = (
@@ -156,11 +157,14 @@ def load(config: Config) -> Data:
 
     Raises:
         DataError: a file cannot be read or used.
+        FittingError: frames are to be left out of another file.
     """
     asked = Keys(config.energy_key, config.forces_key)
-    paths = short_names(map(path_of, (*config.files, *config.test)))
+    files = [path_of(name) for name in (*config.files, *config.test)]
+    refuse_other_files(config.leave_out, files)
+    paths = short_names(files)
     begun = keys_of(config.continue_from), states_of_models(config.continue_from)
-    reading, others = read_alike(config.files, asked, *begun)
+    reading, others = read_alike(config.files, asked, *begun, config.leave_out)
     keys = Keys(reading.energy_key, reading.forces_key)
     everything = part_of("all", reading, paths)
     inspection = inspect(reading)
@@ -172,7 +176,8 @@ def load(config: Config) -> Data:
     seen, notes = (*seen, *(f"{'note':<12} {line}" for line in aside)), (*notes, *aside)
     other, seen_to_test = None, ()
     if config.test:
-        tested, others = read_alike(config.test, asked, keys, reading.states)
+        own = asked, keys, reading.states
+        tested, others = read_alike(config.test, *own, config.leave_out)
         other = part_of("test", tested, paths)
         inspection = inspect(tested)
         lines, warnings = _said(inspection, others)

@@ -13,6 +13,7 @@ from fitting.errors import FittingError
 from fitting.evaluation import Potential, evaluate
 from fitting.keys import Keys, keys_of, read_alike, states_of_models
 from fitting.known import excess, own_errors, places, trained_on
+from fitting.leaving_out import refuse_other_files
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
 from fitting.show import NEW, short_names, titled
@@ -26,6 +27,7 @@ def evaluate_files(
     energy_key: str | None = None,
     forces_key: str | None = None,
     console: Console = QUIET,
+    left_out: Sequence[str] = (),
 ) -> Path:
     """Evaluate a model on files and write its errors; returns the page.
 
@@ -38,9 +40,11 @@ def evaluate_files(
         energy_key, forces_key: where the labels are; None for those of the model's training, or
             to look for them if these are not there.
         console: for messages.
+        left_out: frames that do not count, see :func:`fitting.leaving_out.by_file`.
 
     Raises:
-        FittingError: the model does not fit the frames, or the folder is not empty.
+        FittingError: the model does not fit the frames, frames of other files are left out, or the
+            folder is not empty.
         DataError: a file cannot be read or used.
     """
     folder = Path(folder)
@@ -48,10 +52,11 @@ def evaluate_files(
         raise FittingError(f"there is no model {model}")
     if folder.exists() and any(folder.iterdir()):
         raise FittingError(f"{folder} is not empty: give a new folder as --out, or delete it")
+    refuse_other_files(left_out, [path_of(str(name)) for name in files])
     called = short_names((*files, model))
     sums = {f"SHA-256 of {short}": checksum(name) for name, short in called.items()}
     asked, trained = Keys(energy_key, forces_key), (keys_of(model), states_of_models(model))
-    reading, others = read_alike(files, asked, *trained)
+    reading, others = read_alike(files, asked, *trained, left_out)
     part = part_of("all", reading, short_names(path_of(str(name)) for name in files))
     inspection = inspect(reading)
     console.print(inspection.text(), markup=False)

@@ -5,11 +5,13 @@ those of the training would be differences between methods, or between states.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from data_gen.reading import Opened, Reading, open_files
 from data_gen.states import States, merged, new_states
+from fitting.leaving_out import without
 from keras_models.backend import keras
 from keras_models.opening import listed
 from keras_models.saving import read_about
@@ -53,7 +55,11 @@ def _about(models) -> list[dict]:
 
 
 def read_alike(
-    paths: Sequence[str | Path], asked: Keys, trained: Keys, states: States | None = None
+    paths: Sequence[str | Path],
+    asked: Keys,
+    trained: Keys,
+    states: States | None = None,
+    left_out: Sequence[str] = (),
 ) -> tuple[Reading, tuple[str, ...]]:
     """Read frames with the labels of a training, if any of them has these.
 
@@ -65,6 +71,7 @@ def read_alike(
         asked: names that the user gives, which are taken in any case.
         trained: names of the training.
         states: of the training, or None if they are not known.
+        left_out: frames that are not read, see :func:`fitting.leaving_out.by_file`.
 
     Returns:
         The frames, with the usual labels where no frame has those of the training; and warnings, in
@@ -75,7 +82,7 @@ def read_alike(
         DataError: a file cannot be read or used, lacks what the user asked for, or only some frames
             have sound energies of the training's name.
     """
-    opened = open_files(paths)
+    opened, of_left_out = without(open_files(paths), left_out)
     energy = asked.energy or _there(trained.energy, opened)
     # Forces belong to energies.
     alike = (energy or "").lower() == (trained.energy or "").lower()
@@ -88,6 +95,7 @@ def read_alike(
         for name, own, found in zip(("energies", "forces"), trained, read, strict=True)
         if (other := _others(found, own))
     )
+    reading = replace(reading, notes=(*reading.notes, *of_left_out))
     return reading, (*notes, *([] if states is None else new_states(reading.states, states)))
 
 

@@ -14,6 +14,7 @@ FILES = ("a.xyz", "b.xyz@::2")
     [
         ([], {}),
         (["--test", "c.xyz", "d.xyz"], {"test": ("c.xyz", "d.xyz")}),
+        (["--leave-out", "a.xyz@3,5", "b.xyz@1"], {"leave_out": ("a.xyz@3,5", "b.xyz@1")}),
         (["--energy-key", "E"], {"energy_key": "E"}),
         (["--forces-key", "F"], {"forces_key": "F"}),
         (["--split", "random"], {"split": "random"}),
