@@ -1,5 +1,6 @@
 """A user's files as parts to train on, to validate on and to test on."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -21,6 +22,10 @@ NOT_VALIDATED = (
     "nothing is validated: the weights of the last step are kept, and whether fewer steps would "
     "have been better is not known; give more frames, or a larger validation_share"
 )
+
+# As :class:`data_gen.reading.Origin` names a frame.
+A_FRAME = re.compile(r", frame \d+")
+LEAVE_OUT = "a frame that is wrong is not read with --leave-out FILE@N, N being its number"
 
 # Errors of fewer frames are called rough.
 FEW = 10
@@ -191,6 +196,8 @@ def load(config: Config) -> Data:
 def _said(inspection: Inspection, more: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Lines on what was read, and all warnings, with more of these."""
     lines = inspection.text().splitlines()
+    if any(A_FRAME.search(warning) for warning in inspection.warnings):
+        lines.append(f"{'note':<12} {LEAVE_OUT}")
     return (*lines, *(f"{'warning':<12} {one}" for one in more)), (*inspection.warnings, *more)
 
 

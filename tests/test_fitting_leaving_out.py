@@ -95,6 +95,16 @@ def test_settings_find_their_files_from_another_folder(tmp_path, monkeypatch):
     assert len(numbers(load(again))) == 29
 
 
+def test_it_is_said_how_where_a_warning_names_a_frame_alone(tmp_path):
+    frames = dimers(30)
+    (a,) = written(tmp_path, a=frames).files
+    assert "--leave-out" not in "\n".join(load(Config(files=(a,))).seen)
+    frames[11].calc.results["energy"] += 50.0
+    (a,) = written(tmp_path, a=frames).files
+    assert "--leave-out FILE@N" in "\n".join(load(Config(files=(a,))).seen)
+    assert "--leave-out" not in "\n".join(load(Config(files=(a,), leave_out=(f"{a}@11",))).seen)
+
+
 def test_a_file_may_be_named_in_several_entries():
     (found,) = by_file(["x.xyz@3", "./x.xyz@4,3"]).values()
     assert found == ("x.xyz", {3, 4})
