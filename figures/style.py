@@ -22,7 +22,7 @@ GREY = "#666666"
 WIDTH = 7.0
 SMALL = 7.5
 DPI = 160
-COLOURS_OF_A_PICTURE = 128
+COLOURS_OF_A_PICTURE = 64
 
 # A user's matplotlibrc, with its style or TeX, is not for these figures.
 matplotlib.rcdefaults()
