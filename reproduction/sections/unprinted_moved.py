@@ -99,8 +99,12 @@ def as_moved(evidence: Evidence) -> Evidence:
             for row, own in other.items()
         },
     }
-    left = [one for one in evidence.metrics.rows if one.experiment not in other.values()]
-    values = [replace(one, experiment=other.get(one.experiment, one.experiment)) for one in left]
+    replaced = set(other.values())
+    values = [
+        replace(one, experiment=other[one.experiment]) if one.experiment in other else one
+        for one in evidence.metrics.rows
+        if one.experiment not in replaced
+    ]
     return Evidence(Metrics(values), experiments)
 
 

@@ -74,9 +74,10 @@ def told_by_amp(r: Results) -> bool:
     return told_apart(found["own"].train, found["moved"].train)
 
 
-def _there(r: Results, number: int) -> str:
-    """Verdict on a claim on the other slab."""
-    return verdict(BY_NUMBER[number], as_moved(r.committed)).status
+def _there(r: Results, *numbers: int) -> list[str]:
+    """Verdicts on claims on the other slab."""
+    there = as_moved(r.committed)
+    return [verdict(BY_NUMBER[number], there).status for number in numbers]
 
 
 def _in_place(r: Results, number: int, row: str, other: str) -> str:
@@ -241,10 +242,9 @@ UNPRINTED = {
     "Of the verdicts, claim 6's would rise to reproduced in part, claim 10's fall to not "
     "reproduced, and those on claims 7, 8, 9 and 11 would be left open by rows of one "
     "seed.": lambda r: (
-        (r.verdict(6), _there(r, 6)) == (NOT_REPRODUCED, IN_PART)
-        and (r.verdict(10), _there(r, 10)) == (IN_PART, NOT_REPRODUCED)
-        and all(_there(r, number) == CANNOT_BE_TOLD for number in (7, 8, 9, 11))
-        and _there(r, 12) == r.verdict(12)
+        (r.verdict(6), r.verdict(10)) == (NOT_REPRODUCED, IN_PART)
+        and _there(r, 6, 10, 12) == [IN_PART, NOT_REPRODUCED, r.verdict(12)]
+        and _there(r, 7, 8, 9, 11) == 4 * [CANNOT_BE_TOLD]
     ),
 }
 PAGES = {"docs/results/unprinted.md": UNPRINTED}
