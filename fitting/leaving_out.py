@@ -68,7 +68,7 @@ def without(opened: Opened, entries: Sequence[str]) -> tuple[Opened, tuple[str, 
         if missing := sorted(frames - there[path]):
             raise DataError(
                 f"{file.path}: there is no frame {missing[0]} to leave out, or it is not among "
-                f"those that are read"
+                "those that are read"
             )
         if frames:
             named = ", ".join(map(str, sorted(frames)))

@@ -85,13 +85,12 @@ def test_frames_to_test_on_are_left_out_too(tmp_path):
 
 
 def test_settings_find_their_files_from_another_folder(tmp_path, monkeypatch):
-    (a,) = written(tmp_path, a=dimers(30)).files
+    written(tmp_path, a=dimers(30))
     (tmp_path / "out").mkdir()
     monkeypatch.chdir(tmp_path)
     write_config(Config(files=("a.extxyz",), leave_out=("a.extxyz@2",)), tmp_path / "out/c.json")
     monkeypatch.chdir(tmp_path / "out")
     again = read_config(tmp_path / "out/c.json")
-    assert again.files == ("../a.extxyz",) or again.files == (a,)
     assert len(numbers(load(again))) == 29
 
 
