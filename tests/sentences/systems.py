@@ -89,9 +89,10 @@ SYSTEMS |= {
         for name in ("vacancy_energy", "surface_energy_111", "surface_energy_100")
     ),
     "Of a mix of small clusters and crystals, Eq. 4 in linear time learns clusters that it has not "
-    "seen to about a thousandth of an eV per atom, and the lattice constant, the vacancy and the "
-    "surfaces within three per cent of EMT's.": lambda r: (
-        all(r.mean(MIX, "", f"{name}_energy_rmse") < 1.5e-3 for name in ("au13", "au20", "au55"))
+    "seen, Au20 and Au55 to less than a thousandth of an eV per atom, Au13 to about one, and the "
+    "lattice constant, the vacancy and the surfaces within three per cent of EMT's.": lambda r: (
+        all(r.mean(MIX, "", f"{name}_energy_rmse") < 1e-3 for name in ("au20", "au55"))
+        and 0.75e-3 < r.mean(MIX, "", "au13_energy_rmse") < 1.25e-3
         and all(
             abs(r.ratio(Key(MIX, "", name), Key(EMT, "", name)) - 1) < 0.03
             for name in (
