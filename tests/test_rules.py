@@ -7,13 +7,21 @@ import pytest
 from made_evidence import A, B, evidence_of, of, status
 
 from reproduction.sections import CLAIMS, EXPERIMENTS
+from reproduction.sections.names import EQ8, EQ9
+from reproduction.sections.s3_behler import LINES2
 from reproduction.show import claims, limits
-from reproduction.show.checks import Lower
-from reproduction.show.claims import CANNOT_BE_TOLD, NOT_REPRODUCED, REPRODUCED, verdict
+from reproduction.show.checks import Every, Lower
+from reproduction.show.claims import (
+    CANNOT_BE_TOLD,
+    IN_PART,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    verdict,
+)
 from reproduction.show.evidence import Evidence, Metrics, Value
-from reproduction.show.limits import TimesRelative
+from reproduction.show.limits import AtLeast, AtMost, Times, TimesRelative
 from reproduction.show.reported import reported
-from reproduction.show.rules import Key, ends_text, energy, factor_off, first_rules
+from reproduction.show.rules import Key, ends_text, energy, factor_off, first_rules, force
 
 
 def test_errors_of_two_kinds_are_compared_by_what_costs_nothing():
@@ -35,6 +43,56 @@ def test_errors_of_two_kinds_are_compared_by_what_costs_nothing():
         list(limits._relative(values, {k: 2 * v for k, v in values.items()}).values()) == [0.5] * 3
     )
     assert limits._relative({7: 1.0}, {0: 1.0, 1: 3.0}) == {7: 0.5}
+
+
+def test_conditions_of_several_checks_hold_as_far_as_the_worst():
+    """By themselves, two of three would be half; as one condition they are none."""
+    holds, fails, open_one = AtMost(A, 100.0), AtLeast(A, 100.0), Lower(A, B)
+    loose, means = np.exp([-1.0, 0.0, 1.0]), {A: 1.0, B: 1.2}
+    for checks, expected in (
+        ((holds, holds, fails), IN_PART),
+        ((Every((holds, holds, fails)),), NOT_REPRODUCED),
+        ((Every((holds, holds)),), REPRODUCED),
+        ((Every((holds, open_one)),), CANNOT_BE_TOLD),
+        ((Every((fails, open_one)),), NOT_REPRODUCED),
+    ):
+        assert status(of(*checks), means, loose) == expected, checks
+    in_part = Every((AtMost(A, 0.9, 100.0), holds))
+    assert status(of(in_part, fails), means, loose**0.01) == NOT_REPRODUCED
+    both = Every((holds, open_one))
+    assert both.needs == (A, B)
+    assert " asked; " in verdict(of(both), evidence_of(means, loose)).numbers
+
+
+def test_a_second_place_is_no_first():
+    """Claim 29: Eq. 9 behind one of five, whatever it leaves behind."""
+    claim = next(c for c in CLAIMS if c.number == 29)
+    means = {key: 0.12 if key.experiment == EQ9 else 0.4 for key in claim.needs}
+    tight = np.exp([-0.01, 0.0, 0.01])
+    assert status(claim, means, tight) == REPRODUCED
+    assert status(claim, {**means, force(EQ8): 0.1}, tight) == IN_PART
+    assert status(claim, {**means, force(EQ8): 0.1, force(EQ9): 0.2}, tight) == NOT_REPRODUCED
+
+
+def test_what_did_not_overfit_is_not_solved():
+    """Claim 8: line 3 of Table 2 with a test error like its training error, line 4 as well."""
+    claim = next(c for c in CLAIMS if c.number == 8)
+    tight = np.exp([-0.01, 0.0, 0.01])
+    means = dict.fromkeys(claim.needs, 0.1)
+    for line, test in zip(LINES2, (0.5, 0.11, 0.3, 0.1), strict=True):
+        means[energy(line)] = test
+    assert status(claim, means, tight) == REPRODUCED
+    means[energy(LINES2[2], "train")] = 0.25
+    assert status(claim, means, tight) == IN_PART
+    # The ratio that is shown is the one that is judged, of geometric means.
+    uneven = Evidence(
+        Metrics(
+            [Value(*A[:1], k, *A[1:], x) for k, x in enumerate((1.0, 4.0, 16.0))]
+            + [Value(*B[:1], k, *B[1:], 1.0) for k in range(3)]
+        ),
+        EXPERIMENTS,
+    )
+    assert " is 4 times " in verdict(of(Times(A, B, 2.0)), uneven).numbers
 
 
 def test_a_printed_number_stands_for_all_that_round_to_it():

@@ -364,7 +364,8 @@ CLAIMS = (
         'the "cheated" models to completely fail either',
         "On Au12 by density functional theory, Eq. 2's test errors of E and F are at most half of "
         "those of the mean of training energies and of zero forces; in part, below them.",
-        "the trivial error were large because the frames differ in little but one number",
+        "the trivial error were large only because frames differ in one thing that is easily "
+        "learned, such as how near atoms are",
         (
             AtMost(energy(EQ2), 0.5, 1.0, of=energy("beyond/trivial-au12")),
             AtMost(force(EQ2), 0.5, 1.0, of=force("beyond/trivial-au12")),

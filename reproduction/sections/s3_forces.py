@@ -140,7 +140,8 @@ CLAIMS = (
         "Another explanation of F overfitting ... Having multiple F's means having multiple "
         "clusters of E(X)'s. This is not ideal; we want X to be spaced equally",
         "Energies of 2,000 frames, which are not clustered, give a lower test error of F than "
-        "energies and forces of 200 frames (Keras twins, each with its line's network).",
+        "energies and forces of 200 frames (Keras twins, each with its line's network and test "
+        "part).",
         "as many energies as the 200 frames have energies and forces did better: they are 6,200",
         (Lower(force("beyond/why-2500-energy"), force("beyond/why-250-even")),),
     ),

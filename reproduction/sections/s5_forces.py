@@ -8,7 +8,7 @@ from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, EQ8, EQ9, GRADIENT, 
 from reproduction.sections.s2_data import AU6
 from reproduction.sections.s4_energy import literal
 from reproduction.sections.trivial import with_trivial
-from reproduction.show.checks import AsGood, AsPrinted, Lower, overfits_slightly
+from reproduction.show.checks import AsGood, AsPrinted, Every, Lower, overfits_slightly
 from reproduction.show.claims import Claim
 from reproduction.show.limits import AtLeast, AtMost, Times, TimesRelative
 from reproduction.show.reported import reported
@@ -196,11 +196,16 @@ CLAIMS = (
         f"{TOLERANCE:g} times, either way.",
         "other inputs than the assumed ones took Eq. 9 to the printed error",
         (
-            *(Lower(force(EQ9), force(row)) for row in FORCES if row != EQ9),
-            AtLeast(force(EQ9), printed(force(EQ9)) / TOLERANCE),
-            AtMost(force(EQ9), printed(force(EQ9)) * TOLERANCE),
+            Every(tuple(Lower(force(EQ9), force(row)) for row in FORCES if row != EQ9)),
+            Every(
+                (
+                    AtLeast(force(EQ9), printed(force(EQ9)) / TOLERANCE),
+                    AtMost(force(EQ9), printed(force(EQ9)) * TOLERANCE),
+                )
+            ),
         ),
-        f"An error above the printed best passed, however far. {OTHER_INPUTS}",
+        "An error above the printed best passed, however far; and being best counted row by row, "
+        f"so that a second place met most of it. {OTHER_INPUTS}",
     ),
     Claim(
         30,
@@ -234,7 +239,8 @@ CLAIMS = (
         "overfitting slightly all the way",
         f"In every row of Table 5 the test error is above the training error, and less than "
         f"{CLEAR:g} times it; a model that does not beat zero forces overfits nothing.",
-        "the test part were merely harder: models of E would show the same gap there",
+        "the test part were merely harder: forces of zero would show the same gap (models of E, "
+        "which the report does not call overfitting, have gaps like the smallest of these)",
         tuple(overfits_slightly(row, "force_rmse") for row in FORCES),
         f"A model that does not beat zero forces passed. {OTHER_INPUTS}",
     ),

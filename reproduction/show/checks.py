@@ -26,6 +26,7 @@ from reproduction.show.rules import (
     OPEN,
     TOLERANCE,
     WIDE,
+    Check,
     Finding,
     Key,
     Score,
@@ -35,6 +36,7 @@ from reproduction.show.rules import (
     factor_off,
     judged_values,
     part,
+    sentence,
     shown,
     unit,
     words,
@@ -42,6 +44,25 @@ from reproduction.show.rules import (
 from reproduction.show.trivial import beats_trivial, no_better, printed_beats_trivial
 
 ONE_SEED = " (one seed: no spread to judge by)"
+
+
+@dataclass(frozen=True)
+class Every:
+    """Check that is one condition of a rule: it holds as far as the worst of several does.
+
+    Without it, each counts by itself, and a claim is met in part by those that are met easily.
+    """
+
+    checks: tuple[Check, ...]
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return tuple(dict.fromkeys(key for check in self.checks for key in check.needs))
+
+    def judge(self, evidence: Evidence) -> Finding:
+        findings = [check.judge(evidence) for check in self.checks]
+        lows, highs = zip(*(score for one in findings for score in one.scores), strict=True)
+        return Finding((Score(min(lows), min(highs)),), sentence(findings).removesuffix("."))
 
 
 @dataclass(frozen=True)

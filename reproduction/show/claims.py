@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import NOT_RUN
-from reproduction.show.rules import Check, Finding, Key, first_rules
+from reproduction.show.rules import Check, Key, first_rules, sentence
 
 REPRODUCED = "reproduced"
 IN_PART = "reproduced in part"
@@ -20,20 +20,6 @@ NOT_REPRODUCED = "not reproduced"
 CANNOT_BE_TOLD = "cannot be told"
 NOT_TESTABLE = "not testable"
 STATUSES = (REPRODUCED, IN_PART, NOT_REPRODUCED, CANNOT_BE_TOLD, NOT_TESTABLE, NOT_RUN)
-
-
-def sentence(findings: Sequence[Finding]) -> str:
-    """Join the findings' texts into a sentence, without repeating a shared subject."""
-    text, last = "", ""
-    for finding in findings:
-        if finding.subject and finding.subject == last:
-            text += f", {finding.text}"
-        else:
-            text += (
-                f"; {finding.subject} {finding.text}" if finding.subject else f"; {finding.text}"
-            )
-        last = finding.subject
-    return f"{text[2:]}."
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ See :mod:`reproduction.show.checks`.
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from reproduction.show.checks import ONE_SEED
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import log_ratio, spread
@@ -133,9 +135,10 @@ class Times:
 
     def judge(self, evidence: Evidence) -> Finding:
         a, b = judged_values(evidence, self.a), judged_values(evidence, self.b)
-        ratio = spread(a).mean / spread(b).mean
-        subject, text = _times(evidence, self.a, self.b, ratio)
         found = log_ratio(a, b)
+        # What is judged: over seeds, a ratio of geometric means.
+        ratio = float(np.exp(found.mean)) if found else spread(a).mean / spread(b).mean
+        subject, text = _times(evidence, self.a, self.b, ratio)
         if found is None:
             return Finding((OPEN,), text + ONE_SEED, subject)
         ends = found.bounds()
@@ -168,13 +171,13 @@ class TimesRelative:
             list(_relative(evidence.judged(*key), evidence.judged(*of)).values())
             for key, of in pairs
         ]
-        first, second = (spread(found).mean for found in both)
+        found = log_ratio(*both)
+        first, second = (float(np.exp(np.log(values).mean())) for values in both)
         rows = [evidence.called(key.experiment) for key, _ in pairs]
         text = (
             f"relative to the trivial baseline's, the error of {rows[0]}{part(self.a)}, "
             f"{first:.2g}, is {first / second:.3g} times that of {rows[1]}, {second:.2g}"
         )
-        found = log_ratio(*both)
         if found is None:
             return Finding((OPEN,), text + ONE_SEED)
         ends = found.bounds()

@@ -9,6 +9,7 @@ since then, the page says so.
 """
 
 import csv
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -111,6 +112,20 @@ class Finding(NamedTuple):
     scores: tuple[Score, ...]
     text: str
     subject: str = ""
+
+
+def sentence(findings: Sequence[Finding]) -> str:
+    """Join the findings' texts into a sentence, without repeating a shared subject."""
+    text, last = "", ""
+    for finding in findings:
+        if finding.subject and finding.subject == last:
+            text += f", {finding.text}"
+        else:
+            text += (
+                f"; {finding.subject} {finding.text}" if finding.subject else f"; {finding.text}"
+            )
+        last = finding.subject
+    return f"{text[2:]}."
 
 
 class Check(Protocol):

@@ -149,8 +149,8 @@ TABLE3 = {
     "printed.": lambda r: r.to_printed(E(_SHORT)) < 0.5 and r.to_printed(F(_SHORT, "train")) < 0.5,
     "Three of them are of the row of 2,500 frames, which its limit stops after less than a hundred "
     "steps.": lambda r: r.mean(_LONG, "", "loss_evaluations") < 100,
-    "Its twin, which goes on, passes all four numbers of that line: with it in Amp's place, fewer "
-    "come out.": lambda r: all(
+    "Its twin, which goes on, has errors far below all four numbers of that line: with it in Amp's "
+    "place, fewer come out.": lambda r: all(
         r.mean(*rmse(TWINS3[1], s)) < r.printed(rmse(_LONG, s)) / TOLERANCE
         for rmse in (E, F)
         for s in BOTH
@@ -194,8 +194,8 @@ WHY = {
     ),
     "On the hot slab, where forces do fail, seeds do not distinguish Amp's loss from energies "
     "alone.": lambda r: r.not_apart(F(HOT), F(f"{HOT}-energy")) and r.gap(HOT, F) > 5,
-    "no. Energies and forces of 200 frames give forces that are many times better than the "
-    "energies of ten times the frames do": lambda r: (
+    "no. Energies and forces of 200 frames give forces that are many times better than ten times "
+    "as many frames give by their energies alone": lambda r: (
         r.verdict(52) == NOT_REPRODUCED and r.ratio(F(ALONE[1]), F(ALIKE[0])) > 3
     ),
     "Nor is it too few frames or too long a training, which the report does not suppose for F: "

@@ -105,9 +105,9 @@ SECTION6 = {
     ),
     "So its test error is no sign of learning, although it is near the printed one (claim "
     "34).": lambda r: r.as_printed(E(GRAPH)),
-    "More training lowers the training error, and the test error by little.": lambda r: (
+    "More training lowers the training error, but not the test error.": lambda r: (
         r.lower(E(GRAPH_LONGER, "train"), E(GRAPH, "train"))
-        and r.ratio(E(GRAPH_LONGER), E(GRAPH)) > 0.9
+        and r.ratio(E(GRAPH_LONGER), E(GRAPH)) > 1
     ),
     "It is worse than every model of Tables 1 and 4, as the report means (it writes "
     '"lower").': lambda r: all(r.lower(E(row), E(GRAPH)) for row in (*BEHLER, EQ2, EQ3, EQ4, EQ5)),
@@ -179,9 +179,12 @@ APPENDIX_A = {
         )
     ),
     "The last 500 frames are a fair test part. The five blocks cross-validate properly, which the "
-    "report could not; by medians of the last quarter, their error is close to that of the last "
-    "500 frames for every equation.": lambda r: all(
-        r.alike([late(f"{stem}-blocked"), late(row)], 1.25) for stem, row in ORDERED.items()
+    "report could not; by medians of the last quarter, their error is within a tenth of that of "
+    "the last 500 frames, but for Eq. 5, where it is higher by a quarter.": lambda r: all(
+        1.15 < r.ratio(late(f"{stem}-blocked"), late(row)) < 1.35
+        if row == EQ5
+        else r.alike([late(f"{stem}-blocked"), late(row)], 1.1)
+        for stem, row in ORDERED.items()
     ),
 }
 
@@ -214,12 +217,15 @@ APPENDIX_B = {
         r.lower(again(f"table4/eq{k}"), again(f"appendix-b/eq{k}-distances")) for k in (2, 4, 5)
     ),
     "What becomes of the diagonal matters little by medians of the last quarter, and by the last "
-    "epoch's errors over several trajectories no treatment is better than Table 4's (claim "
-    "45).": lambda r: all(
+    "epoch's errors over several trajectories no treatment is shown to be better than Table 4's "
+    "(claim 45)": lambda r: all(
         1 / 1.3 < _to_table4(r, k, how, median=True) < 1.3
         and not r.lower(again(f"appendix-b/eq{k}-{how}"), again(f"table4/eq{k}"))
         for k in (2, 4, 5)
         for how in ("no-diagonal", "zero-diagonal")
+    ),
+    "though leaving out i = j has the lower mean for Eq. 2, 4 and 5.": lambda r: all(
+        _to_table4(r, k, "no-diagonal") < 1 for k in (2, 4, 5)
     ),
 }
 
@@ -243,8 +249,12 @@ LEARNED = {
     "as a function of them the outer MLP is EMT's g.": lambda r: all(
         r.mean(*learned(name, "outer_unexplained")) < 0.02 for name in _EQ2S
     ),
-    "Trained on totals alone, Eq. 2 divides the energy among the atoms as EMT does (claim "
-    "14).": lambda r: all(r.mean(*learned(name, "atom_unexplained")) < 0.01 for name in _EQ2S),
+    "Trained on totals alone, Eq. 2 divides the energy among the atoms as EMT does": lambda r: all(
+        r.mean(*learned(name, "atom_unexplained")) < 0.01 for name in _EQ2S
+    ),
+    "with forces as well, to rounding (claim 14).": lambda r: (
+        r.mean(*learned("eq2-gradient", "atom_unexplained")) < 1e-7
+    ),
     "One inner function is not enough, two are as good as 20.": lambda r: (
         r.ratio(E("beyond/eq2-inner-1"), E(EQ2_LONGER)) > 10
         and r.alike([E("beyond/eq2-inner-2"), E(EQ2_LONGER)], 1.5)

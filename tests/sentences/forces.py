@@ -14,9 +14,10 @@ from reproduction.sections.names import (
     MIDDLE,
     PAIR_FLOOR,
 )
-from reproduction.sections.s5_forces import FORCES
-from reproduction.show.rules import Key, seconds
+from reproduction.sections.s5_forces import FORCES, row_of
+from reproduction.show.rules import TOLERANCE, Key, seconds
 from sentences.behler import hand_over
+from sentences.energies import again
 from sentences.results import E, F, Results
 from sentences.unprinted import turns_round
 
@@ -45,18 +46,21 @@ TABLE5 = {
         all(r.as_printed(F(row, s)) for row in FORCES if row != EQ9 for s in BOTH)
         and all(1.5 < r.to_printed(F(EQ9, s)) < 2 for s in BOTH)
     ),
-    "With vectors alone, as the equations are printed, Eq. 8 and 9 end at more than twice the "
-    "printed errors.": lambda r: all(
-        r.mean(*F(alone, s)) > 2 * r.printed(F(row, s))
-        for alone, row in ((VECTORS8, EQ8), (VECTORS9, EQ9))
+    "With vectors alone, v as the equations are printed or v/r^2, Eq. 8 and 9 end at more than "
+    "twice the printed errors.": lambda r: all(
+        r.mean(*F(row_of(*alone, reading), s)) > 2 * r.printed(F(row, s))
+        for alone, row in ((("eq8", 1200), EQ8), (("eq9", 9000), EQ9))
+        for reading in ("raw", "vectors")
         for s in BOTH
     ),
     "Eq. 8 is the best here, not Eq. 9 (claim 29).": lambda r: all(
         r.lower(F(EQ8), F(row)) for row in FORCES if row != EQ8
     ),
-    "What keeps Eq. 9 there is not the optimiser: over the last tenth of the epochs its error "
-    'hardly falls (learning curves), and a decaying learning rate ends at the same place ("cosine '
-    'decay").': lambda r: _hardly_falls(r) and r.alike([F("beyond/eq9-3000-decay"), F(EQ9)], 1.1),
+    "Eq. 9 would gain little from more epochs of Adam: over the last tenth of them its error "
+    "hardly falls (learning curves), and a decaying learning rate ends less than a tenth lower "
+    '("cosine decay").': lambda r: (
+        _hardly_falls(r) and 0.9 < r.ratio(F("beyond/eq9-3000-decay"), F(EQ9)) < 1
+    ),
     "F overfits slightly (claim 32), Eq. 9 most of all.": lambda r: (
         all(1 < r.gap(row, F) < 2 for row in FORCES)
         and r.gap(EQ9, F) > max(r.gap(row, F) for row in FORCES if row != EQ9)
@@ -243,10 +247,15 @@ README = {
         all(r.lower(E(row), E(other)) for row in (EQ2, EQ4, EQ5) for other in (MIDDLE, GRAPH))
         and turns_round(r)
     ),
-    "On one trajectory (verdicts use up to twenty) Eq. 2, 4 and 5 come out as printed": lambda r: (
-        all(r.as_printed(E(row, split)) for row in (EQ2, EQ4, EQ5) for split in BOTH)
+    "On one trajectory, Eq. 2, 4 and 5 come out as printed": lambda r: all(
+        r.as_printed(E(row, split)) for row in (EQ2, EQ4, EQ5) for split in BOTH
     ),
-    "Eq. 3 does not": lambda r: all(r.to_printed(E(EQ3, split)) > 1.5 for split in BOTH),
+    "and Eq. 3's error is larger (why)": lambda r: all(
+        r.to_printed(E(EQ3, split)) > 1.5 for split in BOTH
+    ),
+    "over twenty, for verdicts, Eq. 4's is, too.": lambda r: (
+        r.mean(*again(EQ4)) > TOLERANCE * r.printed(E(EQ4))
+    ),
     "With inputs chosen by the printed training errors, forces learned directly come within two "
     "times the printed ones": lambda r: all(
         0.5 < r.to_printed(F(row, split)) < 2 for row in FORCES for split in BOTH

@@ -52,9 +52,8 @@ SYSTEMS = {
     "Triplets of neighbours beside pairs of them (order 2) are worth a tenth in E.": lambda r: (
         _between(0.82, r.ratio(E(THREE), E(TWO)), 0.95) and r.lower(E(THREE), E(TWO))
     ),
-    'The report\'s own trick once more, "coupling higher orders into lower ones", is worth more.': (
-        lambda r: r.ratio(E(ROUNDS2), E(THREE)) < r.ratio(E(THREE), E(TWO)) - 0.1
-    ),
+    'The report\'s "trick of coupling higher order terms into lower order terms", once more, is '
+    "worth more.": (lambda r: r.ratio(E(ROUNDS2), E(THREE)) < r.ratio(E(THREE), E(TWO)) - 0.1),
     "With further rounds of sums, of what neighbours say of theirs, trained with weight decay, E "
     "falls by a third and F by a fifth.": _rounds_are_worth_more,
     "Then the training errors are about six tenths of the test errors": lambda r: all(
