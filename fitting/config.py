@@ -17,7 +17,7 @@ from data_gen.division import KINDS, SHARE
 from data_gen.files import sha256, write_text
 from data_gen.reading import SHORT_A
 from fitting.errors import FittingError
-from fitting.leaving_out import by_file
+from fitting.leaving_out import by_file, moved, parts
 from fitting.show import plain
 from keras_models.settings import EdgeSettings
 
@@ -148,13 +148,18 @@ class Config:
         """All that is read: files, test, continue_from."""
         return (*self.files, *self.test, *([self.continue_from] if self.continue_from else []))
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All paths: what is read, and the files of frames that are left out, without slices."""
+        return (*self.read, *(file for file, _ in map(parts, self.leave_out)))
+
     def moved(self, change) -> "Config":
-        """The same settings with a function applied to every path."""
+        """The same settings with a function applied to every path of :attr:`named`."""
         return replace(
             self,
             files=tuple(map(change, self.files)),
             test=tuple(map(change, self.test)),
-            leave_out=tuple(map(change, self.leave_out)),
+            leave_out=tuple(moved(entry, change) for entry in self.leave_out),
             continue_from=change(self.continue_from) if self.continue_from else None,
             sha256={change(path): found for path, found in self.sha256.items()},
         )

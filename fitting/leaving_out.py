@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from data_gen.errors import DataError
@@ -11,6 +11,24 @@ from fitting.errors import FittingError
 
 # A file, and numbers of frames in it, as warnings name them.
 FORM = re.compile(r"(?P<file>.+)@(?P<frames>\d+(?:,\d+)*)")
+
+
+def parts(entry: str) -> tuple[str, str]:
+    """File and numbers of an entry: "md.traj@37,112" is ("md.traj", "37,112").
+
+    Raises:
+        FittingError: it has another form.
+    """
+    form = FORM.fullmatch(entry)
+    if not form:
+        raise FittingError(f"leave_out names frames as md.traj@37 or md.traj@37,112: {entry!r}")
+    return form["file"], form["frames"]
+
+
+def moved(entry: str, change: Callable[[str], str]) -> str:
+    """An entry with a function applied to its file."""
+    file, frames = parts(entry)
+    return f"{change(file)}@{frames}"
 
 
 def by_file(entries: Sequence[str]) -> dict[str, tuple[str, set[int]]]:
@@ -24,11 +42,9 @@ def by_file(entries: Sequence[str]) -> dict[str, tuple[str, set[int]]]:
     """
     found: dict[str, tuple[str, set[int]]] = {}
     for entry in entries:
-        form = FORM.fullmatch(entry)
-        if not form:
-            raise FittingError(f"leave_out names frames as md.traj@37 or md.traj@37,112: {entry!r}")
-        _, frames = found.setdefault(os.path.abspath(form["file"]), (form["file"], set()))
-        frames |= {int(k) for k in form["frames"].split(",")}
+        file, numbers = parts(entry)
+        _, frames = found.setdefault(os.path.abspath(file), (file, set()))
+        frames |= {int(k) for k in numbers.split(",")}
     return found
 
 

@@ -91,7 +91,7 @@ def train_seed(training: Training, seed: int, link) -> None:
     """
     config, settings = training.config, training.settings
     checkpoint = training.folder / UNFINISHED / f"seed{seed}.npz"
-    starts, names = starting_models(config), short_names(config.read)
+    starts, names = starting_models(config), short_names(config.named)
     start = pretrained(starts[config.seeds.index(seed) % len(starts)]) if starts else None
     fitted = fit_edges(
         training.trained,

@@ -24,6 +24,7 @@ from fitting.data import Data, Part, joined, load
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, Potential, baseline_of
 from fitting.known import fingerprints, known_again, trained_on
+from fitting.leaving_out import moved
 from fitting.page import totals
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
@@ -239,10 +240,12 @@ def _training_table(about: Sequence[Mapping]) -> dict[str, str]:
 def _settings_table(config: Config) -> dict[str, str]:
     own = model_of(config)
     model = {"model": own["name"], **own, **own.get("options", {})}
-    names = short_names(config.read)
+    names = short_names(config.named)
+    left_out = [moved(entry, lambda file: names[file]) for entry in config.leave_out]
     entries = {
         "files": [names[f] for f in config.files],
         "tested on": [names[f] for f in config.test] or "a part of the files",
+        "left out": left_out or None,
         "divided by": config.split,
         "seeds": config.seeds,
         "minutes": config.minutes,

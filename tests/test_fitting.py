@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read, write
 from own_data import TRAINING, own_config, own_file
 
 from data_gen.locks import held
@@ -35,13 +37,19 @@ from reproduction.engine.provenance import ROOT
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """Not in the working folder."""
-    return own_file(tmp_path_factory.mktemp("data"))
+    """Not in the working folder; its last frame has an energy that would refuse the file."""
+    path = own_file(tmp_path_factory.mktemp("data"))
+    frames = read(path, ":")
+    bad = frames[-1].copy()
+    bad.calc = SinglePointCalculator(bad, energy=np.nan, forces=np.zeros((len(bad), 3)))
+    write(path, [*frames, bad])
+    return path
 
 
 @pytest.fixture(scope="module")
 def config(file) -> Config:
-    return own_config(file)
+    """Without that frame, all the way to model, page and evaluation."""
+    return replace(own_config(file), leave_out=(f"{file}@60",))
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +176,7 @@ def test_another_training_does_not_overwrite(config, done, tmp_path):
 
 def test_data_that_changed_are_refused(config, file, tmp_path):
     copy = shutil.copy(file, tmp_path)
-    moved = replace(config, files=(str(copy),)).with_checksums()
+    moved = replace(config, files=(str(copy),), leave_out=()).with_checksums()
     with open(copy, "a") as text:
         text.write("\n")
     with pytest.raises(FittingError, match=r"mine.extxyz has changed since .*: give the file"):
@@ -217,13 +225,15 @@ def test_sizes_and_cells_are_trained_on_with_an_isolated_atom_as_reference(confi
     for name, value in (("of isolated atoms", "Au"), ("steps", "8"), ("frames", "49")):
         row = page[page.index(f'<th scope="row">{name}<') :].split("</tr>")[0]
         assert f"<code>{value}</code>" in row
+    assert "mine.extxyz@60" in page.split(">left out<")[1].split("</tr>")[0]
+    assert about["config"]["leave_out"] == ["mine.extxyz@60"]
     assert "Au -1010.000000" in page and "by composition: alone, they have no meaning" in page
 
 
 @pytest.mark.parametrize("name", ["isolated_atom_first", "mixed_sizes", "npt_cells"])
 def test_files_that_were_refused_can_be_trained_on(config, name):
     """They are divided, every element is trained on, and settings are found."""
-    one = replace(config, files=(str(ROOT / f"tests/cases/{name}.xyz"),))
+    one = replace(config, files=(str(ROOT / f"tests/cases/{name}.xyz"),), leave_out=())
     data = load(one)
     assert len(data.train.frames) >= 3 and len(data.test.frames) >= 1
     full, settings = completed(one, data, None)
@@ -273,7 +283,7 @@ def test_ctrl_c_stops_after_the_step(config, monkeypatch, tmp_path, capsys):
 
     monkeypatch.setattr(seeds, "fit_edges", fit)
     monkeypatch.setattr(sys, "argv", ["train.py", *config.files, "--steps", "8", "--seeds", "1"])
-    sys.argv += ["--out", str(tmp_path / "stopped")]
+    sys.argv += ["--out", str(tmp_path / "stopped"), "--leave-out", *config.leave_out]
     assert commands.run(commands.train_main) == 130
     assert reached and "the same command goes on" in capsys.readouterr().err
     assert (tmp_path / "stopped/config.json").is_file()
