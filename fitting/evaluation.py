@@ -3,6 +3,7 @@
 Shapes: n frames, N atoms of a frame, M models of an ensemble.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,8 +12,11 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from data_gen.formats import FileOfFrames
 from data_gen.frames import Frames, is_isolated
+from data_gen.reading import Opened
 from fitting.errors import FittingError
+from fitting.keys import Keys, keys_of, labelled_alike, states_of_models, there
 from fitting.metrics import UNITS, Errors, errors, of_frames
 from fitting.predicting import InFewShapes
 from fitting.show import KNOWN
@@ -22,6 +26,9 @@ from keras_models.opening import listed, open_ensemble
 from keras_models.prediction import EnergyForcePredictor
 from keras_models.reference import reference_energies, sums_of_references
 from keras_models.saving import read_about
+
+# Names of energies that a calculator has.
+OF_CALCULATORS = ("energy", "free_energy")
 
 
 @dataclass(frozen=True)
@@ -219,7 +226,7 @@ class Potential:
 
 def evaluate(
     model,
-    frames: Frames | Sequence[Atoms],
+    frames: Frames | Atoms | Sequence[Atoms],
     references: Mapping[str, float] | None = None,
     part: str = "all",
     labels: Mapping[str, Sequence[str]] | None = None,
@@ -228,7 +235,8 @@ def evaluate(
 
     Args:
         model: a :class:`Potential` or what it takes, such as the folder of a training.
-        frames: with energies, and forces as far as they are known.
+        frames: with energies, and forces as far as they are known: of ASE, those of the names that
+            the model was trained on, or, if none has these, of their calculators.
         references: {symbol: eV} of the baseline of E; by default of the model's training, or if
             that is not known or lacks an element, least squares on the frames themselves.
         part, labels: see :class:`Evaluation`.
@@ -240,15 +248,37 @@ def evaluate(
         FittingError: the model does not fit the frames.
         DataError: a frame is unusable, or has no energy.
     """
-    if not isinstance(frames, Frames):
-        frames = Frames.from_atoms(frames, missing_forces=True)
     potential = model if isinstance(model, Potential) else Potential(model)
+    if not isinstance(frames, Frames):
+        frames = _labelled([frames] if isinstance(frames, Atoms) else list(frames), potential)
     energies, forces = potential(frames)
     references = references or potential.baseline
     known = bool(references) and not set(frames.elements) - set(references)
     if not known:
         references = baseline_of(frames)
     return Evaluation(frames, energies, forces, references, part, labels, potential.names, known)
+
+
+def _labelled(atoms: Sequence[Atoms], potential: Potential) -> Frames:
+    """Frames with the labels of the model's training, with warnings where they have others."""
+    trained = keys_of(potential.parts)
+    opened = Opened((FileOfFrames(Path("frames"), list(atoms), list(range(len(atoms))), []),))
+    if there(trained.energy, opened):
+        reading, notes = labelled_alike(opened, Keys(), trained, states_of_models(potential.parts))
+        frames, notes = reading.frames, (*reading.warnings, *notes)
+    else:
+        frames = Frames.from_atoms(atoms, missing_forces=True)
+        notes = (
+            [
+                "energies and forces are those of the frames' calculators, and the model was "
+                f"trained on {trained.energy}: what is different between these counts as an error"
+            ]
+            if trained.energy and trained.energy.lower() not in OF_CALCULATORS
+            else []
+        )
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
+    return frames
 
 
 def baseline_of(frames: Frames) -> dict[str, float]:

@@ -83,10 +83,18 @@ def read_alike(
             have sound energies of the training's name.
     """
     opened, of_left_out = without(open_files(paths), left_out)
-    energy = asked.energy or _there(trained.energy, opened)
+    reading, notes = labelled_alike(opened, asked, trained, states)
+    return replace(reading, notes=(*reading.notes, *of_left_out)), notes
+
+
+def labelled_alike(
+    opened: Opened, asked: Keys, trained: Keys, states: States | None = None
+) -> tuple[Reading, tuple[str, ...]]:
+    """Frames with the labels of a training, and warnings, as :func:`read_alike`."""
+    energy = asked.energy or there(trained.energy, opened)
     # Forces belong to energies.
     alike = (energy or "").lower() == (trained.energy or "").lower()
-    forces = asked.forces or (_there(trained.forces, opened) if alike else None)
+    forces = asked.forces or (there(trained.forces, opened) if alike else None)
     reading = opened.labelled(energy, forces)
     read = Keys(reading.energy_key, reading.forces_key)
     notes = (
@@ -95,11 +103,10 @@ def read_alike(
         for name, own, found in zip(("energies", "forces"), trained, read, strict=True)
         if (other := _others(found, own))
     )
-    reading = replace(reading, notes=(*reading.notes, *of_left_out))
     return reading, (*notes, *([] if states is None else new_states(reading.states, states)))
 
 
-def _there(names: str | None, opened: Opened) -> str | None:
+def there(names: str | None, opened: Opened) -> str | None:
     """The name, if it is one and a frame has it."""
     return names if names and "," not in names and opened.has(names) else None
 

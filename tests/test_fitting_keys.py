@@ -1,19 +1,22 @@
 """Files beside those of a training: with its labels, by names alone, once; and in its states."""
 
+import warnings
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.emt import EMT
 from test_fitting_data import FREE, OTHER, REF, dimers, relabelled, written
 
 from data_gen import reading as reading_of_files
 from data_gen.errors import DataError
 from data_gen.reading import read_frames
-from fitting import evaluating
+from fitting import evaluating, evaluation
 from fitting.config import Config
 from fitting.data import load
+from fitting.evaluation import Potential
 from fitting.keys import Keys, read_alike, states_of_models
 from keras_models.backend import keras
 from keras_models.saving import save_model
@@ -184,3 +187,40 @@ def test_files_are_compared_with_the_charges_that_a_model_is_trained_on(tmp_path
     assert states_of_models(old) is None and states_of_models(tmp_path / "nothing") is None
     assert states_of_models(silent) == {} and states_of_models(tmp_path / "m") == NEUTRAL
     assert states_of_models([new, same]) == {"charge": {"AuCu": [0.0, 1.0]}}
+
+
+class Trained(Potential):
+    """A model that says 0, and what it was trained on."""
+
+    def __init__(self, monkeypatch, keys: Keys):
+        self.baseline, self.names, self.parts = None, ["one"], []
+        monkeypatch.setattr(evaluation, "keys_of", lambda _: keys)
+
+    def __call__(self, frames):
+        return np.zeros((1, len(frames))), [[np.zeros_like(f) for f in frames.forces]]
+
+
+def test_frames_in_python_are_compared_with_the_labels_of_the_training(monkeypatch):
+    """As the command does, and not with their calculators' own."""
+    frames = both()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = evaluation.evaluate(Trained(monkeypatch, TRAINED), frames).frames
+    np.testing.assert_array_equal(found.energies, [one.info["REF_energy"] for one in frames])
+    for forces, one in zip(found.forces, frames, strict=True):
+        np.testing.assert_array_equal(forces, one.arrays["REF_forces"])
+
+
+def test_frames_in_python_without_those_labels_are_of_their_calculators_and_it_is_said(monkeypatch):
+    frames = [one.copy() for one in dimers(5)]
+    for one in frames:
+        one.calc = EMT()
+    with pytest.warns(UserWarning, match="the model was trained on REF_energy"):
+        found = evaluation.evaluate(Trained(monkeypatch, TRAINED), frames).frames
+    np.testing.assert_array_equal(found.energies, [one.get_potential_energy() for one in frames])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluation.evaluate(Trained(monkeypatch, Keys("energy", "forces")), frames)
+        # One frame is a list of one.
+        alone = evaluation.evaluate(Trained(monkeypatch, Keys()), frames[3])
+    assert alone.frames.energies.tolist() == [frames[3].get_potential_energy()]
