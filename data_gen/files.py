@@ -43,15 +43,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sweep(folder: Path, stem: str = "") -> None:
-    """Remove scratch files that killed programs left below a folder.
+def sweep(folder: Path, stem: str = "", below: bool = True) -> None:
+    """Remove scratch files that killed programs left in a folder.
 
     The caller must have locked the folder, lest files that another program is writing be removed.
 
     Args:
         folder: to look in.
         stem: of the files, if only theirs are removed, which are locked.
+        below: whether folders in it are swept, too.
     """
     of = f"{glob.escape(stem)}.{'[0-9a-f]' * 32}" if stem else "*"
-    for path in Path(folder).rglob(f".{of}.tmp.*"):
+    look = Path(folder).rglob if below else Path(folder).glob
+    for path in look(f".{of}.tmp.*"):
         path.unlink(missing_ok=True)

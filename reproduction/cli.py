@@ -175,13 +175,14 @@ def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, 
 
 
 @contextlib.contextmanager
-def alone(folder: Path, part: str = "") -> Iterator[None]:
+def alone(folder: Path, part: str = "", below: bool = True) -> Iterator[None]:
     """Lock a folder of data or results until the block ends, so that no other command writes there.
 
     Args:
         folder: to lock.
         part: name of files, without suffix, if only these are written: other commands may write
             others meanwhile.
+        below: whether folders in it are written, too.
 
     Raises:
         ReproductionError: another command has locked it.
@@ -195,7 +196,7 @@ def alone(folder: Path, part: str = "") -> Iterator[None]:
             raise ReproductionError(
                 f"{folder}: another command is writing here; wait for it or stop it"
             ) from None
-        sweep(folder, part)
+        sweep(folder, part, below)
         yield
 
 
@@ -309,21 +310,28 @@ def run_all(
     store = Store(space.runs)
     with store.locked():
         sums = checksums(space, experiments)
-        work, outcome = plan(
-            experiments, store, sums, arguments.seeds, arguments.fresh, space.is_quick
+
+        def planned(some: Sequence[Experiment]) -> tuple[list[Work], Outcome]:
+            return plan(some, store, sums, arguments.seeds, arguments.fresh, space.is_quick)
+
+        first, later = (
+            [e for e in experiments if bool(e.models_of) == needs_models]
+            for needs_models in (False, True)
         )
-        for why in outcome.damaged:
+        work, outcome = planned(first)
+        work_later, outcome_later = planned(later)
+        for why in (*outcome.damaged, *outcome_later.damaged):
             out.print(f"{why}; it counts as not run and is repeated", markup=False)
         expected = _expected_seconds(space)
         asked = rows_asked_for(arguments)
         rows = [name for name in space.names() if name in asked]
-        bars = _bars(space, rows, out, store, sums, work, expected)
+        bars = _bars(space, rows, out, store, sums, [*work, *work_later], expected)
         with bars:
-            # Experiments that need trained models run after those that train them.
-            for needs_models in (False, True):
-                now = [w for w in work if bool(w.experiment.models_of) == needs_models]
-                run(now, outcome, store, space.data, workers, bars)
-    return outcome
+            run(work, outcome, store, space.data, workers, bars)
+            if outcome.made:  # Runs that used models may be of others than are there now.
+                work_later, outcome_later = planned(later)
+            run(work_later, outcome_later, store, space.data, workers, bars)
+    return outcome.with_later(outcome_later)
 
 
 def run_leaf(space: Workspace, experiment: Experiment, arguments: argparse.Namespace) -> Outcome:

@@ -27,8 +27,8 @@ from reproduction.engine.leaves import (
     write_plan,
 )
 from reproduction.engine.provenance import ROOT
-from reproduction.engine.run_one import do, load_dataset
-from reproduction.engine.schedule import plan
+from reproduction.engine.run_one import Work, do, load_dataset
+from reproduction.engine.schedule import Outcome, plan
 from reproduction.engine.store import RunResult, Store
 from reproduction.errors import ReproductionError
 from reproduction.leaves import commands, leaves, main, sections_of
@@ -47,6 +47,51 @@ def test_leaves_are_the_groups_of_one_machine_each_run_once(space, tmp_path):
         (w.experiment.id, w.seeds) for w in work
     )
     assert len({leaf.id for leaf in found}) == len(found)
+
+
+def test_rows_on_models_are_planned_again_once_these_are_retrained(tmp_path, monkeypatch):
+    """A run on the old models counted as done, and only the next call made it anew."""
+    using = next(row for row in EXPERIMENTS.values() if row.models_of)
+    rows, did = [EXPERIMENTS[using.models_of], using], []
+
+    def planned(some, *_):
+        names = [row.id for row in some]
+        did.append(f"plan {', '.join(names)}")
+        later = Outcome(skipped=3 - did.count(did[-1]), damaged=["one"])
+        return [] if some[0].models_of else [Work(some[0], (0,))], later
+
+    def done(work, outcome, *_):
+        outcome.made += [one.experiment.id for one in work]
+        did.append(f"run {len(work)}")
+
+    monkeypatch.setattr(cli, "plan", planned)
+    monkeypatch.setattr(cli, "run", done)
+    monkeypatch.setattr(cli, "_bars", lambda *_: ExitStack())
+    monkeypatch.setattr(cli, "checksums", lambda *_: {})
+    space = cli.Workspace(tmp_path, False)
+    arguments = Namespace(seeds=None, fresh=False, only=["x"], quick=False, rows="all", folder=None)
+    outcome = cli.run_all(space, rows, arguments, 1, cli.console())
+    first, later = (f"plan {row.id}" for row in rows)
+    assert did == [first, later, "run 1", later, "run 0"]
+    # Counted once.
+    assert (outcome.made, outcome.skipped) == ([rows[0].id], 3)
+
+
+def test_fresh_starts_without_checkpoints_of_single_seeds(tmp_path):
+    """Rows on edge lists have one for each seed of a group."""
+    row, store = EXPERIMENTS["beyond/au12-order-2"], Store(tmp_path)
+    own = store.checkpoint(row.id, (0,))
+    kept = store.checkpoint(row.id, (10,))
+    for path in (own, own.with_name(f"{own.stem}-of-0.npz"), kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    plan([row], store, {row.dataset: ""}, [0], fresh=True)
+    assert list(own.parent.iterdir()) == [kept]
+
+
+def test_jobs_quote_what_may_have_spaces():
+    text = (ROOT / "workflow/Snakefile").read_text()
+    assert "{PYTHON" in text and text.count("{PYTHON") == text.count("{PYTHON:q}")
 
 
 def test_leaves_say_what_they_use():

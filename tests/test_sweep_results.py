@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from data_gen.files import replacing
 from fitting.commands import config_of, train_parser
 from reproduction.engine.leaves import leaf_id
 from reproduction.engine.provenance import ROOT
@@ -162,14 +163,14 @@ def test_a_run_that_failed_since_is_not_shown(planned, au6):
     assert states(planned)["one", 0] == "failed: no memory"
 
 
-def fake_training(monkeypatch, status=0, said=""):
+def fake_training(monkeypatch, status=0, said="", rmse=0.25):
     """scripts/train.py that ends at once, with some numbers or with an error."""
 
     def run(command, **_):
         folder = Path(command[command.index("--out") + 1])
         if not status:
             folder.mkdir(parents=True, exist_ok=True)
-            errors = {"test": [{"quantity": "energy_per_atom", "rmse": 0.25}]}
+            errors = {"test": [{"quantity": "energy_per_atom", "rmse": rmse}]}
             (folder / "metrics.json").write_text(json.dumps({"errors": errors}))
         return SimpleNamespace(returncode=status, stderr=said)
 
@@ -189,6 +190,48 @@ def test_own_training_is_a_leaf(planned, monkeypatch):
     path = planned.folder / "own.extxyz"
     shutil.copy(ROOT / "examples/au12.extxyz", path)
     assert planned.do("run", *leaf) == 1
+
+
+def test_fresh_trains_again_from_the_first_step(planned, monkeypatch):
+    fake_training(monkeypatch)
+    marker = planned.folder / f"{leaf_id('sweep/own', (0,))}.json"
+    leaf = ("--only", "sweep/own", "--seeds", "0", "--leaf", str(marker))
+    assert planned.do("run", *leaf) == 0
+    (folder,) = [p for p in (planned.home / "trained").iterdir() if p.is_dir()]
+    (folder / "unfinished").mkdir()
+    fake_training(monkeypatch, 1, "error: it was called")
+    assert planned.do("run", *leaf) == 0 and folder.is_dir()
+    assert planned.do("run", *leaf, "--fresh") == 1 and not folder.exists()
+
+
+def test_a_table_leaves_what_jobs_are_writing(planned, monkeypatch):
+    """Their locks are their own: a scratch file that goes ends a training."""
+    fake_training(monkeypatch)
+    planned.do("run", "--only", "sweep/own", "--seeds", "0", "--leaf", str(planned.folder / "m"))
+    (folder,) = [p for p in (planned.home / "trained").iterdir() if p.is_dir()]
+    left = planned.home / f".table.{'0' * 32}.tmp.md"
+    left.write_text("of a killed table")
+    with replacing(folder / "models/seed0.keras") as scratch:
+        scratch.write_text("half")
+        planned.do("table")
+        assert scratch.is_file() and not left.exists()
+
+
+def test_an_error_that_is_no_number_has_no_cell(planned, monkeypatch):
+    fake_training(monkeypatch, rmse=None)
+    marker = planned.folder / f"{leaf_id('sweep/own', (0,))}.json"
+    planned.do("run", "--only", "sweep/own", "--seeds", "0", "--leaf", str(marker))
+    planned.do("table")
+    assert states(planned)["own", 0] == "done"
+    assert "| own |" in (planned.home / "table.md").read_text()
+
+
+def test_seeds_in_any_order_are_the_same_leaf(planned):
+    """Else its marker, which has them in order, would never be current."""
+    planned.path.write_text("experiment,name,seeds\ntable4/eq2,one,3 1\n")
+    assert planned.do("plan", "--out", str(planned.folder / "leaves.json")) == 0
+    found = json.loads((planned.folder / "leaves.json").read_text())["leaves"]
+    assert list(found) == ["sweep/one/seeds-1-3"]
 
 
 def test_own_training_is_by_the_script_with_the_settings_of_its_line(planned, monkeypatch):

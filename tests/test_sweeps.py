@@ -6,6 +6,7 @@ from ase.io import write
 from conftest import frames_of
 
 from fitting.config import Config
+from keras_models.settings import QUICK_ITERATIONS, QUICK_STEPS, EdgeSettings
 from reproduction.engine.run_one import load_dataset
 from reproduction.sections import EXPERIMENTS, LISTING
 from reproduction.sweeps.building import wrong_models
@@ -31,7 +32,7 @@ def test_cells_change_settings_where_they_belong(sweep):
         'table4/eq2,wide,3 1,"[[40,50,1],[1,50,40]]",1,7,literal,2500',
     )
     base, found = EXPERIMENTS["table4/eq2"], row.experiment
-    assert found.id == "sweep/wide" and found.seeds == (3, 1)
+    assert found.id == "sweep/wide" and found.seeds == (1, 3)
     assert found.widths == ((40, 50, 1), (1, 50, 40)) and found.frames == 2500
     assert found.training.epochs == 7
     # As in run.json, where 1 and 1.0 differ.
@@ -225,6 +226,24 @@ def test_numbers_that_cannot_be_meant_are_named(sweep, own_file, name, cell):
     for line in (rows[name], f"train,{own_file},30,{cell},{cell}"):
         with pytest.raises(SweepError, match="is at most"):
             sweep("experiment,data,steps,learning_rate,cutoff", line)
+
+
+def test_settings_of_a_training_come_together_in_any_order_of_the_columns(sweep):
+    """Steps for which the old warm-up is too long, with one that is not."""
+    for head in ("steps,warm_up", "warm_up,steps"):
+        cells = "50,10" if head.startswith("steps") else "10,50"
+        (row,) = sweep(f"experiment,{head}", f"beyond/au12-order-2,{cells}")
+        assert (row.experiment.training.steps, row.experiment.training.warm_up) == (50, 10)
+    with pytest.raises(SweepError, match="warm-up"):
+        sweep("experiment,steps", "beyond/au12-order-2,50")
+
+
+def test_own_training_is_short_in_all_its_parts_where_it_is_quick(sweep, own_file):
+    line = f'train,{own_file},400,100,"[[2,50],[1,300]]"'
+    (row,) = sweep("experiment,data,steps,warm_up,stages", line, quick=True)
+    training = EdgeSettings(**row.config["training"])
+    assert (training.steps, training.warm_up) == (QUICK_STEPS, QUICK_STEPS // 4)
+    assert [list(stage) for stage in training.stages] == [[1, QUICK_ITERATIONS]]
 
 
 def test_own_training_has_settings_of_its_own(sweep, own_file):

@@ -5,6 +5,7 @@ of two threads (``make benchmark`` measures both).
 """
 
 import contextlib
+import glob
 import multiprocessing
 import os
 import signal
@@ -48,6 +49,18 @@ class Outcome:
     unsealed: int = 0
     damaged: list[str] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)
+
+    def with_later(self, other: "Outcome") -> "Outcome":
+        """This and another one, whose runs came after these."""
+        return Outcome(
+            [*self.made, *other.made],
+            self.skipped + other.skipped,
+            {**self.failed, **other.failed},
+            [*self.older_code, *other.older_code],
+            self.unsealed + other.unsealed,
+            [*self.damaged, *other.damaged],
+            [*self.beside, *other.beside],
+        )
 
 
 class Listener:
@@ -120,7 +133,10 @@ def plan(
                     outcome.older_code.append(name)
         for group in groups(experiment, missing):
             if fresh:
-                store.checkpoint(experiment.id, group).unlink(missing_ok=True)
+                # A task may have one for each seed, with a longer name.
+                own = store.checkpoint(experiment.id, group)
+                for checkpoint in (own, *own.parent.glob(f"{glob.escape(own.stem)}-of-*.npz")):
+                    checkpoint.unlink(missing_ok=True)
             work.append(Work(experiment.of_seed(group[0]), group, quick))
     return work, outcome
 
@@ -164,7 +180,9 @@ def run(
         process, _ = pool[connection]
         item = queue.popleft() if queue else None
         pool[connection] = (process, item)
-        connection.send(item)
+        # A worker that has died meanwhile is found as such by its connection's end.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.send(item)
         if item:
             listener.started(item)
         else:

@@ -183,7 +183,9 @@ def run(arguments, space: SweepSpace, rows: Sequence[Row]) -> int:
             cli.check_seed(seed)
         of.leaf = arguments.leaf or space.runs / MARKERS / f"{leaf_id(row.id, of.seeds)}.json"
         if row.base == TRAIN:
-            outcome = training.run_leaf(space.home, row, of.seeds, Store(space.runs), of.leaf)
+            outcome = training.run_leaf(
+                space.home, row, of.seeds, Store(space.runs), of.leaf, arguments.fresh
+            )
         else:
             outcome = cli.run_leaf(space, row.experiment, of)
         cli.say(outcome, space, cli.console())
@@ -197,7 +199,8 @@ def table(space: SweepSpace, rows: Sequence[Row]) -> int:
     from reproduction.sweeps import page
 
     store, out = Store(space.runs), cli.console()
-    with cli.alone(space.home), store.still():
+    # Runs and trainings below it may be at work.
+    with cli.alone(space.home, below=False), store.still():
         states: Mapping = {row.name: states_of(row, store, space.data) for row in rows}
         name = space.home.name + (f" ({cli.QUICK_NOTE})" if space.is_quick else "")
         written = page.write(name, space.home, rows, states, store, space.data)

@@ -216,7 +216,7 @@ def _seeds(text: str) -> tuple[int, ...]:
     seeds = tuple(map(int, words))
     if len(set(seeds)) < len(seeds):
         raise SweepError(f"seeds {text!r} has one twice")
-    return seeds
+    return tuple(sorted(seeds))
 
 
 def _repeated(rows: Sequence[Row]) -> list[Wrong]:

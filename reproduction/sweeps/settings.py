@@ -8,6 +8,7 @@ from typing import Any
 
 from data_gen.splits import PARTITIONS
 from fitting.config import OF_MODEL, OF_TRAINING, Config
+from keras_models.settings import QUICK_ITERATIONS, QUICK_STEPS
 from reproduction.engine.experiment import Experiment
 from reproduction.errors import ReproductionError
 
@@ -17,7 +18,6 @@ OF_EXPERIMENT = ("model", "widths", "activation", "loss_weights", "frames", "spl
 POSITIONAL = 3
 # Settings of a training on a user's data that are neither its model's nor its optimiser's.
 OF_CONFIG = ("energy_key", "forces_key", "split", "test_share", "validation_share")
-QUICK_STEPS = 20
 # Of Adam's learning rate, and of a cutoff in Å: with more, a job ends badly, or not at all.
 LARGEST = {"learning_rate": 10.0, "cutoff": 100.0}
 
@@ -34,13 +34,13 @@ def changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
         _check_model(experiment, settings["model"])
     if settings.get("partition", "time") not in PARTITIONS:
         raise ReproductionError(f"partition is one of {', '.join(PARTITIONS)}")
+    of_training: dict[str, Any] = {}
     for name, new in settings.items():
         trained = _names(experiment.training)
         if name in OF_EXPERIMENT:
             experiment = replace(experiment, **{name: _like(getattr(experiment, name), name, new)})
         elif name in trained:
-            new = _like(getattr(experiment.training, name), name, new)
-            experiment = replace(experiment, training=replace(experiment.training, **{name: new}))
+            of_training[name] = _like(getattr(experiment.training, name), name, new)
         else:
             options = {**_options(experiment.model), **experiment.options}
             if name not in options:
@@ -48,6 +48,8 @@ def changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
                 raise _unknown(experiment.id, name, known)
             new = _like(options[name], name, new)
             experiment = replace(experiment, options={**experiment.options, name: new})
+    if of_training:  # Together, as one may not fit another's old value.
+        experiment = replace(experiment, training=replace(experiment.training, **of_training))
     return experiment
 
 
@@ -82,8 +84,18 @@ def training_config(settings: Mapping[str, Any], file: str, quick: bool) -> dict
     if "steps" not in config["training"]:
         raise ReproductionError("train needs a number in the column steps")
     if quick:
-        config["training"]["steps"] = min(QUICK_STEPS, config["training"]["steps"])
+        config["training"] = _quick(config["training"])
     return {k: v for k, v in asdict(Config(**config)).items() if k != "seeds"}
+
+
+def _quick(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a training with few steps, as :meth:`EdgeSettings.quick` has them."""
+    found = {**training, "steps": min(QUICK_STEPS, training["steps"])}
+    if "warm_up" in found:
+        found["warm_up"] = found["warm_up"] * found["steps"] // training["steps"]
+    if found.get("stages"):
+        found["stages"] = [[1, QUICK_ITERATIONS]]
+    return found
 
 
 def stated(experiment: Experiment, config: Mapping[str, Any], name: str, new: Any) -> Any:

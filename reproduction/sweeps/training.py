@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -50,7 +51,9 @@ def fits(store: Store, row: Row, seed: int) -> dict | None:
     return run if run and run["settings"] == settings_of(row, seed) else None
 
 
-def run_leaf(home: Path, row: Row, seeds: Sequence[int], store: Store, marker: Path) -> Outcome:
+def run_leaf(
+    home: Path, row: Row, seeds: Sequence[int], store: Store, marker: Path, fresh: bool = False
+) -> Outcome:
     """Train, unless that is done, and write the marker unless something failed.
 
     Args:
@@ -59,12 +62,15 @@ def run_leaf(home: Path, row: Row, seeds: Sequence[int], store: Store, marker: P
         seeds: of it.
         store: of the sweep's runs, and of its failures.
         marker: file that says that all are done.
+        fresh: train again what is done, and from the first step.
     """
     outcome = Outcome()
     with reserved(store, row.experiment, seeds), on_record(store, row.experiment, seeds):
         for seed in seeds:
             name = f"{row.id} seed {seed}"
-            if fits(store, row, seed) and not store.has_failed(row.id, seed):
+            if fresh:
+                shutil.rmtree(folder_of(home, row, seed), ignore_errors=True)
+            elif fits(store, row, seed) and not store.has_failed(row.id, seed):
                 outcome.skipped += 1
                 continue
             try:
@@ -98,6 +104,7 @@ def _train(home: Path, row: Row, seed: int, store: Store) -> None:
         {"split": part, "metric": f"{of['quantity']}_rmse", "value": of["rmse"]}
         for part, all_of in errors.items()
         for of in all_of
+        if of["rmse"] is not None  # not finite
     ]
     store.write(
         row.id,
