@@ -44,6 +44,7 @@ setup(
         # Amp's optimiser uses its line search, which is not public.
         "scipy>=1.17.1,<1.18",
         "tensorflow>=2.21.0",
+        "threadpoolctl>=3.8.0",
         "vesin>=0.5.8",
     ],
 )

@@ -22,6 +22,7 @@ from data_gen.errors import DataError
 
 COMPRESSION = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 DATABASES = ("db", "json")
+EXTXYZ = (".xyz", ".extxyz")
 LAMMPS = ("lammps-dump-text", "lammps-dump-binary")
 AS_NAMED = {"do_not_split_by_at_sign": True}
 # Formats without energies, and what to give instead.
@@ -87,7 +88,8 @@ def read_file(name: str | Path) -> FileOfFrames:
     try:
         with _unpacked(path) as plain:
             _refuse_by_name(path, plain.name)
-            form = filetype(str(plain))
+            # The ending says more than OUTCAR in a name, which ASE looks at first.
+            form = "extxyz" if plain.suffix.lower() in EXTXYZ else filetype(str(plain))
             _refuse(path, plain, form)
             notes = _notes(path, plain, form, chosen)
             frames, indices = _read(path, plain, form, chosen)
@@ -192,11 +194,11 @@ def _read(
     if isinstance(chosen, str):
         if form not in DATABASES:
             raise DataError(f"{path}: @{chosen} is neither a number nor a slice such as @::10")
-        frames = _rows(plain, chosen)
-        return frames, list(range(len(frames)))
+        return _rows(plain, chosen)
     whole = isinstance(chosen, int) or form in DATABASES or _from_the_end(chosen)
     if whole:
-        frames = _rows(plain) if form in DATABASES else ase.io.read(plain, ":", form, **AS_NAMED)
+        in_database = form in DATABASES
+        frames = _rows(plain)[0] if in_database else ase.io.read(plain, ":", form, **AS_NAMED)
         indices = list(range(len(frames)))[chosen if isinstance(chosen, slice) else slice(None)]
         if isinstance(chosen, int):
             if not -len(frames) <= chosen < len(frames):
@@ -212,12 +214,17 @@ def _from_the_end(chosen: slice) -> bool:
     return any(x is not None and x < 0 for x in (chosen.start, chosen.stop, chosen.step))
 
 
-def _rows(plain: Path, selection: str = "") -> list[Atoms]:
-    """Frames of a database, with keys and data of each row as the frame's information."""
-    found = []
+def _rows(plain: Path, selection: str = "") -> tuple[list[Atoms], list[int]]:
+    """Frames of a database, with keys and data of each row as the frame's information.
+
+    Their numbers count all rows from 0, as without a selection.
+    """
+    found, ids = [], []
     with ase.db.connect(plain, serial=True) as database:
         for row in database.select(selection):
             atoms = row.toatoms()
             atoms.info.update({**row.data, **row.key_value_pairs})
             found.append(atoms)
-    return found
+            ids.append(row.id)
+        every = {one.id: k for k, one in enumerate(database.select())} if selection else {}
+    return found, [every.get(id, k) for k, id in enumerate(ids)]

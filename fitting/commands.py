@@ -138,6 +138,10 @@ def kept_of_other_minutes(arguments: argparse.Namespace, config: Config) -> list
         kept.append(f"validation_share = {share:.2g}")
     if not solved:
         kept.append("training.solve_last_layer = false")
+    before = read_config(arguments.config).minutes
+    few = before is not None and before < arguments.minutes
+    if few and config.model.get("options", {}).get("rounds") == 1:
+        kept.append("model.options.rounds = 1")
     if not kept:
         return []
     return [
@@ -182,11 +186,16 @@ def evaluate_main(argv: Sequence[str]) -> int:
     from fitting.evaluating import evaluate_files
 
     keys = (arguments.energy_key, arguments.forces_key)
-    path = evaluate_files(
-        *(arguments.model, arguments.files, folder, *keys),
-        console=console(),
-        left_out=arguments.leave_out or (),
-    )
+    try:
+        path = evaluate_files(
+            *(arguments.model, arguments.files, folder, *keys),
+            console=console(),
+            left_out=arguments.leave_out or (),
+        )
+    except KeyboardInterrupt:
+        half = f"; delete {folder}, which is not whole" if folder.exists() else ""
+        print(f"\nstopped, without a result{half}", file=sys.stderr)
+        return EXIT_INTERRUPTED
     console().print(f"Done: {path}", markup=False)
     return 0
 

@@ -218,9 +218,10 @@ def checksum(name: str) -> str:
         raise FittingError(f"there is no file {path}")
     try:
         if path.is_dir():
-            # As keras_models.opening: hidden files are unfinished.
-            models = sorted(p for p in path.rglob("*.keras") if not p.name.startswith("."))
-            return ",".join(map(sha256, models))
+            # As keras_models.opening, which takes long to import: those of the folder, or else of
+            # its models/, and no hidden ones, which are unfinished.
+            every = (sorted(place.glob("[!.]*.keras")) for place in (path, path / "models"))
+            return ",".join(map(sha256, next(filter(None, every), ())))
         return sha256(path)
     except OSError as error:
         raise FittingError(f"{path} cannot be read ({error.strerror})") from None

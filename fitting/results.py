@@ -130,5 +130,5 @@ def write_worst(path: Path, of: Evaluation, chosen: Sequence[int], names: Sequen
             one.info["force_rms_error"] = float(rms[k])
         one.calc = SinglePointCalculator(one, energy=float(of.frames.energies[k]), **known)
         atoms.append(one)
-    with replacing(path) as scratch:
-        write(scratch, atoms, format="extxyz")
+    with replacing(path) as scratch, open(scratch, "w", encoding="utf-8") as file:
+        write(file, atoms, format="extxyz")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
+from threadpoolctl import threadpool_limits
 
 from data_gen.frames import Frames
 from data_gen.machine import versions
@@ -93,15 +94,17 @@ def train_seed(training: Training, seed: int, link) -> None:
     checkpoint = training.folder / UNFINISHED / f"seed{seed}.npz"
     starts, names = starting_models(config), short_names(config.named)
     start = pretrained(starts[config.seeds.index(seed) % len(starts)]) if starts else None
-    fitted = fit_edges(
-        training.trained,
-        settings,
-        seed,
-        checkpoint=checkpoint,
-        stamp=json.dumps(versions(PACKAGES)),
-        report=_reporter(seed, settings.training.steps, link),
-        start=start,
-    )
+    # As in a process of its own: the last bits of a solution depend on the number of threads.
+    with threadpool_limits(1, "blas"):
+        fitted = fit_edges(
+            training.trained,
+            settings,
+            seed,
+            checkpoint=checkpoint,
+            stamp=json.dumps(versions(PACKAGES)),
+            report=_reporter(seed, settings.training.steps, link),
+            start=start,
+        )
     save_arrays(training.folder / CURVES / f"seed{seed}.npz", "", **fitted.curves)
     # Last, as a model that is there counts as trained.
     fitted.save(

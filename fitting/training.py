@@ -191,7 +191,10 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
         },
         use=use_of(folder),
         curves=curves,
-        summary={"config": json.loads((folder / NAME).read_text()), "provenance": provenance()},
+        summary={
+            "config": json.loads((folder / NAME).read_text(encoding="utf-8")),
+            "provenance": provenance(),
+        },
     )
     with contextlib.suppress(OSError):
         (folder / UNFINISHED).rmdir()

@@ -310,16 +310,10 @@ def run_all(
     store = Store(space.runs)
     with store.locked():
         sums = checksums(space, experiments)
-
-        def planned(some: Sequence[Experiment]) -> tuple[list[Work], Outcome]:
-            return plan(some, store, sums, arguments.seeds, arguments.fresh, space.is_quick)
-
-        first, later = (
-            [e for e in experiments if bool(e.models_of) == needs_models]
-            for needs_models in (False, True)
-        )
-        work, outcome = planned(first)
-        work_later, outcome_later = planned(later)
+        how = (store, sums, arguments.seeds, arguments.fresh, space.is_quick)
+        first, later = ([e for e in experiments if bool(e.models_of) is m] for m in (False, True))
+        work, outcome = plan(first, *how)
+        work_later, outcome_later = plan(later, *how)
         for why in (*outcome.damaged, *outcome_later.damaged):
             out.print(f"{why}; it counts as not run and is repeated", markup=False)
         expected = _expected_seconds(space)
@@ -329,7 +323,7 @@ def run_all(
         with bars:
             run(work, outcome, store, space.data, workers, bars)
             if outcome.made:  # Runs that used models may be of others than are there now.
-                work_later, outcome_later = planned(later)
+                work_later, outcome_later = plan(later, *how)
             run(work_later, outcome_later, store, space.data, workers, bars)
     return outcome.with_later(outcome_later)
 

@@ -15,6 +15,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 from own_data import TRAINING, own_config, own_file
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from data_gen.locks import held
 from fitting import commands, seeds, training
@@ -79,6 +80,20 @@ def done(config, tmp_path_factory):
         patch.setattr(seeds, "fit_edges", copied)
         training.train(config, folder)
     return folder, killed, given
+
+
+def test_a_single_seed_is_trained_with_one_thread_of_blas(config, tmp_path, monkeypatch):
+    """With several, the last layer's last bits were others than in a process beside others."""
+    asked = []
+
+    def fit(*_, **__):
+        asked.extend(x["num_threads"] for x in threadpool_info() if x["user_api"] == "blas")
+        raise Stop
+
+    monkeypatch.setattr(seeds, "fit_edges", fit)
+    with threadpool_limits(2, "blas"), pytest.raises(Stop):
+        training.train(config, tmp_path / "one")
+    assert asked and set(asked) == {1}
 
 
 def weights(folder) -> np.ndarray:

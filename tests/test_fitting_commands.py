@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitting.commands import config_of, kept_of_other_minutes, stem, train_parser
+from fitting.commands import config_of, evaluate_main, kept_of_other_minutes, stem, train_parser
 from fitting.config import Config
 from fitting.errors import FittingError
 
@@ -50,6 +50,26 @@ def test_what_few_minutes_chose_is_named_when_there_are_more(tmp_path):
     assert said("--config", str(file)) == said("--minutes", "600") == []
     file.write_text("validation_share = 0.1\n")
     assert said("--config", str(file), "--minutes", "600") == []
+    file.write_text("minutes = 2\n[model.options]\nrounds = 1\n")
+    (line,) = said("--config", str(file), "--minutes", "600")
+    assert "note: model.options.rounds = 1 of" in line
+    assert said("--config", str(file), "--minutes", "2") == []
+
+
+def test_a_stopped_evaluation_does_not_promise_to_go_on(monkeypatch, tmp_path, capsys):
+    from fitting import evaluating
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluating, "evaluate_files", stop)
+    out = tmp_path / "errors"
+    for there in (False, True):
+        assert evaluate_main(["model", *FILES, "--out", str(out)]) == 130
+        said = capsys.readouterr().err
+        assert "stopped, without a result" in said and "goes on" not in said
+        assert (f"delete {out}" in said) == there
+        out.mkdir(exist_ok=True)
 
 
 @pytest.mark.parametrize(

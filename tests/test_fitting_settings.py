@@ -16,6 +16,7 @@ from fitting.config import Config, checksum, read_config, write_config
 from fitting.data import load
 from fitting.errors import FittingError
 from fitting.settings import completed
+from keras_models.opening import listed
 from reproduction.engine.provenance import ROOT
 
 
@@ -244,3 +245,17 @@ def test_the_script_refuses_without_a_traceback(tmp_path):
     one = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert one.returncode == 2 and "Traceback" not in one.stderr
     assert "name a file to train on" in one.stderr
+
+
+def test_models_of_a_training_are_those_that_are_opened(tmp_path):
+    """Not those of a training below it, which may be the one that begins with them."""
+    for name in ("models/seed0.keras", "models/seed1.keras", "models/.seed2.keras"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    found = checksum(str(tmp_path))
+    assert len(found.split(",")) == 2 == len(listed(tmp_path))
+    (tmp_path / "more/models").mkdir(parents=True)
+    (tmp_path / "more/models/seed0.keras").write_text("")
+    assert checksum(str(tmp_path)) == found
+    (tmp_path / "own.keras").write_text("")
+    assert len(checksum(str(tmp_path)).split(",")) == 1 == len(listed(tmp_path))

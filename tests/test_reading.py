@@ -153,6 +153,15 @@ def test_keys_and_data_of_a_database_are_labels_too(tmp_path):
     assert reading.config_types == (*3 * ("compressed",), *2 * ("stretched",))
     selected = read_frames(f"{tmp_path}/rows.db@config_type=stretched")
     assert selected.frames.energies.tolist() == ENERGIES[3:].tolist()
+    # Numbers of frames are of the database, whatever is selected.
+    assert [one.index for one in selected.origins] == [3, 4]
+
+
+@pytest.mark.parametrize("name", ["OUTCAR_600K.extxyz", "POSCAR_md.XYZ", "vasprun.xml.xyz"])
+def test_extended_xyz_is_known_by_its_ending(folder, tmp_path, name):
+    """ASE takes what has OUTCAR in its name for one."""
+    (tmp_path / name).write_bytes((folder / "a.xyz").read_bytes())
+    assert read_frames(tmp_path / name).frames.energies.tolist() == ENERGIES.tolist()
 
 
 def written(path, *frames):

@@ -21,6 +21,7 @@ from reproduction.engine.provenance import code_checksum, has_changes
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.schedule import plan
 from reproduction.engine.store import RunResult, Store
+from reproduction.engine.tasks import common
 from reproduction.errors import Interrupted, ReproductionError
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.metrics import errors
@@ -134,11 +135,11 @@ def test_a_lone_seed_has_the_bits_of_its_group(au6, folder):
 def test_a_stamp_knows_settings_seeds_data_and_code(au6, tmp_path, monkeypatch):
     def stamp(experiment=EQ2, seeds=(0,), data="data"):
         args = (experiment, seeds, au6, au6, data, tmp_path, tmp_path, ignore)
-        return tasks.common.Job(*args).stamp()
+        return common.Job(*args).stamp()
 
     stamps = {stamp(), stamp(seeds=(1,)), stamp(data="other"), stamp(replace(EQ2, split=(1, 2)))}
     assert len(stamps) == 4 and stamp() in stamps
-    monkeypatch.setattr(tasks.common, "code_checksum", lambda task: "newer")
+    monkeypatch.setattr(common, "code_checksum", lambda task: "newer")
     assert stamp() not in stamps
 
 
@@ -188,6 +189,14 @@ def test_a_checkpoint_of_something_else_is_not_taken_up(tmp_path):
     path.write_bytes(path.read_bytes()[:40])
     assert load_arrays(path, "these settings") is None
     assert load_arrays(tmp_path / "none.npz", "these settings") is None
+
+
+def test_a_run_has_the_rights_of_its_folder(tmp_path):
+    """Others in a shared folder could not read it."""
+    kept = Store(tmp_path)
+    kept.write(EQ2.id, RunResult(0, {"energy": (np.zeros(1), np.zeros(1))}), {})
+    folder = kept.run_folder(EQ2.id, 0)
+    assert folder.stat().st_mode == folder.parent.stat().st_mode
 
 
 def test_half_written_runs_are_swept_away(tmp_path):

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -253,7 +254,9 @@ class Store:
         """
         final = self.run_folder(experiment, result.seed)
         final.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".seed{result.seed}.", dir=final.parent))
+        # Of the rights that a folder here has, unlike tempfile's.
+        scratch = final.parent / f".seed{result.seed}.{uuid.uuid4().hex}"
+        scratch.mkdir()
         try:
             arrays = dict(result.arrays)
             for name, (train, test) in result.predictions.items():
