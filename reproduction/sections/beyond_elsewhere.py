@@ -70,8 +70,8 @@ def _note(rows: list[dict], more: str) -> str:
         f"frames of {system} that our rows have too (SHA-256 {sha256[:12]}…): "
         f"{', '.join(versions)}. Seconds are CPU seconds of the package's own training command, "
         "start and compilation included, and of a call of its ASE calculator; in our rows they are "
-        f"of training alone, the call from the table of calculators' speed. {more} `checks/peers` "
-        f"has all settings and measures these numbers again, `reproduction/{ELSEWHERE.name}` names "
+        f"of training alone, the call from the table of calculators' speed, of another run. {more} "
+        f"`checks/peers` has all settings and measures these numbers again, `reproduction/{ELSEWHERE.name}` names "
         "them."
     )
 
