@@ -253,7 +253,7 @@ README = {
     "and Eq. 3's error is larger (why)": lambda r: all(
         r.to_printed(E(EQ3, split)) > 1.5 for split in BOTH
     ),
-    "over twenty, for verdicts, Eq. 4's is, too.": lambda r: (
+    "over twenty, which verdicts use, Eq. 4's is, too.": lambda r: (
         r.mean(*again(EQ4)) > TOLERANCE * r.printed(E(EQ4))
     ),
     "With inputs chosen by the printed training errors, forces learned directly come within two "
