@@ -3,6 +3,8 @@
 Shapes: n frames, N atoms of a frame, M models of an ensemble.
 """
 
+import contextlib
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from data_gen.formats import FileOfFrames
 from data_gen.frames import Frames, is_isolated
@@ -262,7 +265,8 @@ def evaluate(
 def _labelled(atoms: Sequence[Atoms], potential: Potential) -> Frames:
     """Frames with the labels of the model's training, with warnings where they have others."""
     trained = keys_of(potential.parts)
-    opened = Opened((FileOfFrames(Path("frames"), list(atoms), list(range(len(atoms))), []),))
+    atoms = [_with_own_results(one) for one in atoms]
+    opened = Opened((FileOfFrames(Path("frames"), atoms, list(range(len(atoms))), []),))
     if there(trained.energy, opened):
         reading, notes = labelled_alike(opened, Keys(), trained, states_of_models(potential.parts))
         frames, notes = reading.frames, (*reading.warnings, *notes)
@@ -279,6 +283,20 @@ def _labelled(atoms: Sequence[Atoms], potential: Potential) -> Frames:
     for note in notes:
         warnings.warn(note, stacklevel=3)
     return frames
+
+
+def _with_own_results(atoms: Atoms) -> Atoms:
+    """A copy with what its calculator says of it, as results there may be of other atoms."""
+    found, results = atoms.copy(), {}
+    with contextlib.suppress(RuntimeError, NotImplementedError):
+        results["energy"] = atoms.get_potential_energy()
+        results["forces"] = atoms.get_forces(apply_constraint=False)
+    if "energy" in results:
+        # With a free energy and what else there is.
+        own = copy.deepcopy(getattr(atoms.calc, "results", {}))
+        found.calc = SinglePointCalculator(found)
+        found.calc.results = {**results, **own}
+    return found
 
 
 def baseline_of(frames: Frames) -> dict[str, float]:

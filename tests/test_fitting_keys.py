@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
 from test_fitting_data import FREE, OTHER, REF, dimers, relabelled, written
 
 from data_gen import reading as reading_of_files
@@ -209,6 +210,32 @@ def test_frames_in_python_are_compared_with_the_labels_of_the_training(monkeypat
     np.testing.assert_array_equal(found.energies, [one.info["REF_energy"] for one in frames])
     for forces, one in zip(found.forces, frames, strict=True):
         np.testing.assert_array_equal(forces, one.arrays["REF_forces"])
+
+
+def test_what_a_calculator_said_of_other_atoms_is_no_label(monkeypatch):
+    """One calculator for all frames has results of the last; those of a moved frame are old."""
+    model, shared = Trained(monkeypatch, Keys("energy", "forces")), EMT()
+    frames, expected = [one.copy() for one in dimers(5)], []
+    for one in frames:
+        one.calc = shared
+        expected.append((one.get_potential_energy(), one.get_forces()))
+    found = evaluation.evaluate(model, frames).frames
+    assert len(set(found.energies)) == 5
+    for k, (energy, forces) in enumerate(expected):
+        assert found.energies[k] == energy
+        np.testing.assert_array_equal(found.forces[k], forces)
+    before = found.structures[0].positions.copy()
+    frames[0].rattle(0.3)
+    np.testing.assert_array_equal(found.structures[0].positions, before)
+    stale = [one.copy() for one in frames[1:]]
+    for one, (energy, forces) in zip(stale, expected[1:], strict=True):
+        one.calc = SinglePointCalculator(one, energy=energy, forces=forces)
+        one.calc.results["free_energy"] = energy - 1.0
+    free = Trained(monkeypatch, Keys("free_energy", "forces"))
+    assert evaluation.evaluate(free, stale).frames.energies[0] == expected[1][0] - 1.0
+    stale[2].rattle(0.1)
+    with pytest.raises(DataError, match="frame 2"):
+        evaluation.evaluate(free, stale)
 
 
 def test_frames_in_python_without_those_labels_are_of_their_calculators_and_it_is_said(monkeypatch):
