@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -94,9 +95,10 @@ class KerasCalculator(Calculator):
         skin: float = SKIN,
         atoms: int | None = None,
         limit: float | None = None,
-        **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__()
+        if not isinstance(atoms, (int, np.integer, type(None))):
+            raise CalculatorSetupError("atoms is a number of atoms: set atoms.calc to this instead")
         try:
             self.ensemble = open_ensemble(models, elements, references, atoms)
             self.potential = potential_of(self.ensemble, skin)
@@ -118,6 +120,22 @@ class KerasCalculator(Calculator):
             self.implemented_properties = [*self.implemented_properties, "energies", "stress"]
         if not self.has_energy:
             self.implemented_properties = ["forces"]
+
+    def __copy__(self) -> "KerasCalculator":
+        """A calculator of the same models, compiled once, and of its own last structure."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        # The last atoms are written over in place.
+        other._last, other.atoms = None, self.atoms and self.atoms.copy()
+        other.results, other._spread = dict(self.results), dict(self._spread)
+        other.potential = copy.copy(self.potential)
+        return other
+
+    def set(self, **settings) -> dict:
+        """Settings are of a new calculator. Raises CalculatorSetupError if any is given."""
+        if settings:
+            raise CalculatorSetupError(f"make a new calculator with {', '.join(settings)}")
+        return {}
 
     @property
     def neighbour_lists(self) -> int:
@@ -210,7 +228,9 @@ class KerasCalculator(Calculator):
         if answer.excess is None:
             return
         self.extrapolation = found = Extrapolation.of(answer.excess)
-        if found.largest <= WARN:
+        # Rounding is not outside.
+        beyond = self.limit is not None and found.largest > max(self.limit, OUTSIDE)
+        if found.largest <= WARN and not beyond:
             return
         many = int((found.of_atoms > OUTSIDE).sum())
         what = (
@@ -218,7 +238,7 @@ class KerasCalculator(Calculator):
             f"{100 * found.share:.0f} % of the functions of atoms, by up to {found.largest:.2g} "
             "times the width of their range there"
         )
-        if self.limit is not None and found.largest > self.limit:
+        if beyond:
             raise CalculatorSetupError(
                 f"{what}, which is beyond limit={self.limit:g}: train on structures like this one"
             )

@@ -235,7 +235,11 @@ class EdgePotential:
         """
         large = len(structure.numbers) > self.at_once
         if self.neighbours.update(structure, self._divided if large else edges):
-            self._prepare(structure, large)
+            try:
+                self._prepare(structure, large)
+            except BaseException:  # Ctrl-C, too: with the old inputs, the list would seem valid.
+                self.neighbours.forget()
+                raise
         # As :func:`~keras_models.edges.with_edges` has them.
         x = centred(structure.positions + self._wrap)
         found = self.in_rounds(x, self.neighbours.edges) if large else self._at_once(x)
@@ -272,14 +276,13 @@ class EdgePotential:
         return int(i[k]), int(j[k])
 
     def _prepare(self, structure: Structure, large: bool) -> None:
-        """Take over a new list. The list is forgotten if that fails."""
+        """Take over a new list."""
         symbols = [chemical_symbols[z] for z in structure.numbers]
         try:
             self._offset = np.array(
                 [[0.0 if r is None else r[e] for e in symbols] for r in self._references]
             )
         except KeyError as error:
-            self.neighbours.forget()
             raise ValueError(f"no reference energy of {error.args[0]}") from None
         self._wrap, self._fixed = into_cell(structure), {}
         if not large:

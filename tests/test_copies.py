@@ -46,6 +46,52 @@ def small_behler():
 KINDS = ("positions", "edges", "slots")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_copies_of_a_calculator_that_has_answered_remember_structures_of_their_own(
+    calculators, atoms, kind
+):
+    """Both wrote over one structure in place, and answered for the other's positions."""
+    first = copy.copy(calculators[kind])
+    here, there = atoms.copy(), atoms.copy()
+    there.rattle(0.05, seed=1)
+    here.calc = first
+    of_here = here.get_potential_energy()
+    second = copy.copy(first)
+    assert second.results["energy"] == of_here
+    there.calc = second
+    of_there = there.get_potential_energy()
+    assert of_there != of_here
+    # As in replica exchange.
+    here.positions, there.positions = there.positions.copy(), here.positions.copy()
+    assert (here.get_potential_energy(), there.get_potential_energy()) == (of_there, of_here)
+    assert second.potential.compiled is first.potential.compiled
+
+
+def test_a_list_that_was_not_taken_over_is_forgotten(calculators, atoms, monkeypatch):
+    """After Ctrl-C in between, inputs were the last structure's, and the list seemed valid."""
+    calculator = copy.copy(calculators["edges"])
+    other = atoms.copy()
+    other.positions[:, 0] *= 1.1
+    atoms.calc, other.calc = calculator, copy.copy(calculator)
+    expected = other.get_potential_energy()
+    atoms.get_potential_energy()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(potential, "into_cell", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        other.calc = calculator
+        other.get_potential_energy()
+    assert other.get_potential_energy() == expected
+
+
+def test_an_argument_that_there_is_not_is_refused(calculators):
+    """A limit that is spelt wrongly would be no limit."""
+    with pytest.raises(TypeError, match="limt"):
+        KerasCalculator(build("eq2_neighbours"), limt=0.1)
+    with pytest.raises(CalculatorSetupError, match="atoms is a number"):
+        KerasCalculator(build("eq2_neighbours"), atoms=bulk("Au"))
+    with pytest.raises(CalculatorSetupError, match="new calculator with limit"):
+        calculators["edges"].set(limit=0.1)
+
+
 @pytest.fixture
 def atoms(rng):
     return shaken("cluster", rng)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.calculator import CalculatorSetupError
 from contract.models import CUTOFF, SMALL, VARIANTS, build, shaken, training
 
 from data_gen.frames import Frames, Structure
@@ -211,6 +212,30 @@ def test_said_once_and_kept_for_each_structure(rng):
     small.positions *= 0.6
     with pytest.warns(ExtrapolationWarning):
         small.get_forces()
+
+
+def test_any_limit_is_kept(rng):
+    """Also one at which there is no warning yet; rounding is not outside."""
+    model = build("eq2_neighbours")
+    inside = Atoms(training().structures[0].numbers, positions=training().structures[0].positions)
+    inside.calc = KerasCalculator(model, limit=0.0)
+    inside.get_forces()
+    outside = inside.copy()
+    outside.calc = free = KerasCalculator(model)
+    for k in range(1, 100):
+        outside.positions = (1.0 - 0.002 * k) * inside.positions
+        outside.get_forces()
+        if free.extrapolation.largest > 0.1:
+            break
+    excess = free.extrapolation.largest
+    assert 0.1 < excess < WARN
+    for limit, answers in ((0.9 * excess, False), (1.1 * excess, True)):
+        outside.calc = KerasCalculator(model, limit=limit)
+        if answers:
+            outside.get_forces()
+            continue
+        with pytest.raises(CalculatorSetupError, match=f"beyond limit={limit:g}"):
+            outside.get_forces()
 
 
 def test_models_on_positions_do_not_know(rng):
