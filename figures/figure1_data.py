@@ -7,8 +7,10 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from ase.neighborlist import neighbor_list
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
-from figures.style import TEST, TRAIN, WIDTH, plt, save
+from figures.style import TEST, TRAIN, WIDTH, in_style, save
 from reproduction.sections.s2_data import AU6, PT8AU2, PT8AU2_HOT
 from reproduction.show.predictions import Trajectory, read_trajectory
 
@@ -22,13 +24,14 @@ BOND = 1.25
 SOURCES = tuple(source.name for source in (AU6, PT8AU2, PT8AU2_HOT))
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from data/<name>.npz, for all of SOURCES that are there; returns the files, if any."""
     found = {name: read_trajectory(results, name) for name in SOURCES}
     found = {name: trajectory for name, trajectory in found.items() if trajectory}
     if not found:
         return []
-    figure = plt.figure(figsize=(WIDTH, 3.6 * len(found)))
+    figure = Figure(figsize=(WIDTH, 3.6 * len(found)))
     parts = figure.subfigures(len(found), 1, squeeze=False)[:, 0]
     for part, (name, trajectory) in zip(parts, found.items(), strict=True):
         _panels(part, trajectory, "Figure 1: " if part is parts[0] else "", name)
@@ -134,7 +137,7 @@ def _balls(axes, x, numbers, bonds, own) -> None:
         colour = 1 - strength[k] * (1 - jmol_colors[numbers[k]])
         edge = 1 - strength[k] * np.ones(3)
         axes.add_patch(
-            plt.Circle(
+            Circle(
                 x[k, :2],
                 0.62 * covalent_radii[numbers[k]],
                 facecolor=colour,

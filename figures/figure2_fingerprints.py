@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from figures.style import COLOURS, LINES, WIDTH, plt, save
+from figures.style import COLOURS, LINES, WIDTH, in_style, save, subplots
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from symmetry-functions.json; returns the files, none if the data are missing."""
     path = results / "symmetry-functions.json"
@@ -16,7 +17,7 @@ def draw(results: Path) -> list[Path]:
     stored = json.loads(path.read_text())
     cutoff = stored["cutoff"]
     element, functions = next(iter(stored["functions"].items()))
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.4))
+    figure, (left, right) = subplots(1, 2, figsize=(WIDTH, 3.4))
     r = np.linspace(0.0, cutoff * 1.05, 300)
     within = np.where(r < cutoff, 0.5 * (1.0 + np.cos(np.pi * r / cutoff)), 0.0)
     radial = [f for f in functions if f["type"] == "G2"]

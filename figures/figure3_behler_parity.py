@@ -3,19 +3,20 @@
 from pathlib import Path
 
 from figures.parity import errors_beside, scatter
-from figures.style import plt, save
+from figures.style import in_style, save, subplots
 from reproduction.show.evidence import Metrics
 from reproduction.show.predictions import SEED, TRAIN_STRIDE, read_predictions
 
 ROW = "table1/behler-10-10-10"
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from predictions/; returns the files, none if the row is missing."""
     predictions = read_predictions(results, ROW)
     if predictions is None:
         return []
-    figure, axes = plt.subplots(figsize=(4.6, 4.8))
+    figure, axes = subplots(figsize=(4.6, 4.8))
     scatter(axes, predictions, "energy", size=8, fontsize=9)
     errors_beside(axes, Metrics.read(results), ROW, "energy", fontsize=9)
     axes.set_xlabel("true E / eV")

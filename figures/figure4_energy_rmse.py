@@ -4,6 +4,7 @@ from pathlib import Path
 
 from figures.rmse import draw_rmse
 from figures.rows import parts, wrapped
+from figures.style import in_style
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.evidence import TRIVIAL
 
@@ -20,6 +21,7 @@ REPORTED = {
 }
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from metrics.csv; returns the files, none if no row has been run."""
     groups = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from figures.style import COLOURS, LINES, plt, save
+from figures.style import COLOURS, LINES, in_style, save, subplots
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.evidence import Metrics
 from reproduction.show.predictions import file_name
@@ -19,6 +19,7 @@ SERIES = {
 SHOWN = 8
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from curves/ and metrics.csv; returns the files, none if the row has not been run."""
     path = results / "curves" / file_name(ROW)
@@ -34,7 +35,7 @@ def draw(results: Path) -> list[Path]:
 
     interval = float(arrays["covariance_interval_ps"])
     longest = max(value(f"{name}_correlation_time") for name in SERIES)
-    figure, (axes, first) = plt.subplots(1, 2, width_ratios=[2.1, 1], figsize=(7.0, 4.3))
+    figure, (axes, first) = subplots(1, 2, width_ratios=[2.1, 1], figsize=(7.0, 4.3))
     n = int(arrays["covariance_samples"])
     for k, (name, called) in enumerate(SERIES.items()):
         covariance = arrays[f"covariance_{name}"]

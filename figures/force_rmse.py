@@ -4,10 +4,12 @@ from pathlib import Path
 
 from figures.rmse import draw_rmse
 from figures.rows import parts, wrapped
+from figures.style import in_style
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.evidence import TRIVIAL
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from metrics.csv; returns the files, none if no row has been run."""
     models = [e for e in EXPERIMENTS.values() if e.task != TRIVIAL]

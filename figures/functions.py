@@ -4,6 +4,7 @@ from pathlib import Path
 
 from figures.rmse import draw_rmse
 from figures.rows import parts
+from figures.style import in_style
 from reproduction.sections.names import EQ2, EQ3, EQ4, EQ5, LARGE, MIDDLE, SMALL
 from reproduction.sections.s3_behler import TWIN_OF
 from reproduction.sections.s3_functions import older
@@ -11,6 +12,7 @@ from reproduction.sections.s3_functions import older
 SHAPES = {SMALL: "(5, 5)", MIDDLE: "(10, 10, 10)", LARGE: "(50, 25, 10, 10)"}
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from metrics.csv; returns the files, none if no row has been run."""
     twins = [(f"{label}, twin", TWIN_OF[row]) for row, label in SHAPES.items()]

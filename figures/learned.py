@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from figures.style import COLOURS, LINES, plt, save
+from figures.style import COLOURS, LINES, in_style, save, subplots
 from reproduction.sections import EXPERIMENTS
 
 EMT = "beyond/learned-emt"
@@ -32,6 +32,7 @@ def _lines(axes, x, series, k: int, label: str, **style) -> None:
         label = None
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from curves/beyond-learned-*.npz; no files without EMT's row or without any model's."""
     emt = _curves(results, EMT)
@@ -41,7 +42,7 @@ def draw(results: Path) -> list[Path]:
         return []
     emt = {name: array[0] for name, array in emt.items()}
     r = emt["curve_r"]
-    figure, ((left, right), (outer, pair)) = plt.subplots(2, 2, figsize=(9.0, 7.0))
+    figure, ((left, right), (outer, pair)) = subplots(2, 2, figsize=(9.0, 7.0))
 
     for k, g in enumerate(emt["curve_g2"]):
         left.plot(r, g, color="0.75", linewidth=0.8, label="Behler's four G" if k == 0 else None)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.ticker import NullLocator
 
 from figures.rows import parts, wrapped
-from figures.style import LINES, SMALL, TEST, TRAIN, axis_name, grid, missing, save
+from figures.style import LINES, SMALL, TEST, TRAIN, axis_name, grid, in_style, missing, save
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.metrics import NOT_RUN, UNITS
 from reproduction.show.predictions import file_name
@@ -19,6 +19,7 @@ COLUMNS = 4
 NARROWEST = 2.0
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from curves/, one figure for E and one for F; returns the files, if any."""
     paths = []

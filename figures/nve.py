@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.dynamics import TEMPERATURE_K, TIMESTEP_FS
 from data_gen.structures import build_structure
-from figures.style import COLOURS, LINES, plt, save
+from figures.style import COLOURS, LINES, in_style, save, subplots
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.evidence import Metrics
 
@@ -14,9 +14,10 @@ from reproduction.show.evidence import Metrics
 SHOWN = 1e4
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from curves/beyond-nve-*.npz; returns the files, none if there are no curves."""
-    figure, axes = plt.subplots()
+    figure, axes = subplots()
     metrics = Metrics.read(results)
     drawn = 0
     for experiment in EXPERIMENTS.values():
@@ -44,7 +45,6 @@ def draw(results: Path) -> list[Path]:
             )
         drawn += 1
     if not drawn:
-        plt.close(figure)
         return []
     axes.set_yscale("log")
     axes.set_ylim(top=SHOWN)

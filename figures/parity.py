@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from figures.rows import wrapped
-from figures.style import SMALL, TEST, TRAIN, axis_name, grid, missing, save, with_unit
+from figures.style import SMALL, TEST, TRAIN, axis_name, grid, in_style, missing, save, with_unit
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.evidence import TRIVIAL, Metrics
 from reproduction.show.metrics import NOT_RUN, UNITS
@@ -25,6 +25,7 @@ NOT_KEPT = "predictions\nnot kept"
 TURNS = 10
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from predictions/, figures for E and F of each dataset; returns the files, if any."""
     metrics = Metrics.read(results)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from figures.style import COLOURS, GREY, SMALL, TEST, WIDTH, plt, save
+from figures.style import COLOURS, GREY, SMALL, TEST, WIDTH, save, subplots
 from reproduction.show.evidence import Metrics
 from reproduction.show.metrics import NOT_RUN, spread
 from reproduction.show.reported import reported
@@ -50,7 +50,7 @@ def draw_rmse(
     left = 0.5 * min([*everything, *printed.values()])
     right = 2.0 * max([*everything, *printed.values()])
     lines = sum(1 + len(rows) for rows in groups.values())
-    figure, axes = plt.subplots(figsize=(WIDTH, 1.35 + ROW_INCHES * lines))
+    figure, axes = subplots(figsize=(WIDTH, 1.35 + ROW_INCHES * lines))
     y, ticks, labels = 0, [], []
     for heading, rows in groups.items():
         axes.text(left, y, heading, weight="bold", va="center", fontsize=9)

@@ -1,13 +1,12 @@
 """Common style of all figures, readable in print and for colour-blind readers."""
 
+import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 from PIL import Image
 
 from data_gen.files import replacing
@@ -24,22 +23,37 @@ SMALL = 7.5
 DPI = 160
 COLOURS_OF_A_PICTURE = 64
 
-# A user's matplotlibrc, with its style or TeX, is not for these figures.
-matplotlib.rcdefaults()
-plt.rcParams.update(
-    {
-        "figure.figsize": (WIDTH, 4.2),
-        "figure.constrained_layout.use": True,
-        "font.size": 10,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "legend.frameon": False,
-        "svg.hashsalt": "figures",
-    }
-)
+STYLE = {
+    "figure.figsize": (WIDTH, 4.2),
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "svg.hashsalt": "figures",
+}
 
 
 _marks: list[str] = []
+
+
+@contextlib.contextmanager
+def in_style() -> Iterator[None]:
+    """Draw in this style; also a decorator.
+
+    A user's own, of a notebook or a matplotlibrc, is not for these figures, and is as it was
+    afterwards. Neither pyplot nor its backend has to do with them.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
+def subplots(rows: int = 1, columns: int = 1, figsize: tuple[float, float] | None = None, **more):
+    """A figure and its axes, as by pyplot, which would keep the figure."""
+    figure = Figure(figsize=figsize)
+    return figure, figure.subplots(rows, columns, **more)
 
 
 def mark(text: str) -> None:
@@ -51,7 +65,7 @@ def save(figure, folder: Path, name: str, svg: bool = True) -> list[Path]:
     """Write a figure as name.svg and name.png, without dates so that files are reproducible.
 
     Args:
-        figure: the figure, which is closed afterwards.
+        figure: to write.
         folder: for the files; created if it is missing.
         name: of the files, without suffix.
         svg: False for drawings of thousands of points, whose SVG is large.
@@ -72,7 +86,6 @@ def save(figure, folder: Path, name: str, svg: bool = True) -> list[Path]:
     # With a palette, sufficient for a few colours and their shades, the size is a third.
     with Image.open(picture) as full, replacing(paths[-1]) as scratch:
         full.convert("RGB").quantize(COLOURS_OF_A_PICTURE).save(scratch, optimize=True)
-    plt.close(figure)
     return paths
 
 
@@ -90,7 +103,7 @@ def grid(n: int, columns: int, height: float, head: float = 0.7):
     """
     columns = min(columns, n)
     rows = -(-n // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, head + height * rows), squeeze=False)
+    figure, axes = subplots(rows, columns, figsize=(WIDTH, head + height * rows), squeeze=False)
     for spare in axes.flat[n:]:
         spare.set_axis_off()
     return figure, list(axes.flat[:n])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from figures.style import COLOURS, GREY, SMALL, TEST, WIDTH, plt, save
+from figures.style import COLOURS, GREY, SMALL, TEST, WIDTH, in_style, save, subplots
 from reproduction.sections import EXPERIMENTS
 from reproduction.sections.unprinted import BY_RULE, SETTINGS
 from reproduction.show.evidence import Evidence
@@ -14,6 +14,7 @@ ROW_INCHES = 0.27
 SPLITS = {"train": COLOURS[0], "test": TEST}
 
 
+@in_style()
 def draw(results: Path) -> list[Path]:
     """Draw from metrics.csv; returns the files, none if no setting has two readings."""
     evidence = Evidence.read(results, EXPERIMENTS)
@@ -22,7 +23,7 @@ def draw(results: Path) -> list[Path]:
     if not shown:
         return []
     sizes = [len(found[s.name]) + 1 for s in shown]
-    figure, panels = plt.subplots(
+    figure, panels = subplots(
         len(shown),
         1,
         figsize=(WIDTH, 1.2 + ROW_INCHES * sum(sizes) + 0.25 * len(sizes)),

@@ -13,8 +13,9 @@ from figures.style import (
     TEST,
     TRAIN,
     axis_name,
-    plt,
+    in_style,
     save,
+    subplots,
 )
 from fitting.evaluation import Evaluation
 from fitting.metrics import ENERGY, FORCE, UNITS
@@ -36,6 +37,7 @@ POINTS = 5000
 PANEL = (4.2, 4.2)
 
 
+@in_style()
 def draw(
     folder: Path, parts: Sequence[Evaluation], curves: Mapping[int, Mapping[str, np.ndarray]]
 ) -> list[Path]:
@@ -85,7 +87,7 @@ def _parity(folder: Path, parts: Sequence[Evaluation], quantity: str) -> Path | 
     found = {part: pair for part, pair in found.items() if len(pair[0])}
     if not found:
         return None
-    figure, axes = plt.subplots(figsize=PANEL)
+    figure, axes = subplots(figsize=PANEL)
     unit = UNITS[quantity]
     for part, (true, predicted) in found.items():
         k = chosen(true, predicted)
@@ -111,7 +113,7 @@ def _curves(
 ) -> Path | None:
     if not any(np.isfinite(c[f"curve_{quantity}"]).any() for c in curves.values()):
         return None
-    figure, axes = plt.subplots(figsize=PANEL)
+    figure, axes = subplots(figsize=PANEL)
     solved = "last layer solved"
     for k, (seed, curve) in enumerate(curves.items()):
         steps = curve["curve_steps"]
@@ -159,7 +161,7 @@ def _uncertainty(folder: Path, of: Evaluation) -> Path | None:
     std = 1000 * np.concatenate([of.forces_std[k].ravel() for k in known])
     off = 1000 * np.abs(predicted - true)
     bins = np.array_split(np.argsort(std, kind="stable"), min(20, len(std) // 10))
-    figure, axes = plt.subplots(figsize=PANEL)
+    figure, axes = subplots(figsize=PANEL)
     k = chosen(true, predicted)
     axes.scatter(std[k], off[k], s=4, linewidths=0, color=GREY, alpha=0.5, label="|error|")
     x, y = ([np.sqrt(np.mean(v[b] ** 2)) for b in bins] for v in (std, off))

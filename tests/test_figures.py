@@ -11,6 +11,7 @@ import matplotlib.colors
 import matplotlib.text
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import figures
@@ -198,7 +199,6 @@ def words(module, folder, monkeypatch) -> list[str]:
 
     def save(figure, *_, **__):
         found.extend(text.get_text() for text in figure.findobj(matplotlib.text.Text))
-        style.plt.close(figure)
         return []
 
     monkeypatch.setattr(module, "save", save)
@@ -221,7 +221,7 @@ def test_an_empty_panel_says_what_is_true(gathered, tmp_path, monkeypatch):
 
 def drawn_points(kept: keep.Predictions, kind: str) -> tuple[np.ndarray, str]:
     """What a parity panel shows: points (n, 2) in the colour of the test part, and its words."""
-    figure, axes = style.plt.subplots()
+    _, axes = style.subplots()
     parity.scatter(axes, kept, kind, size=1.5)
     red = matplotlib.colors.to_rgba(style.TEST)
     points = [
@@ -230,7 +230,6 @@ def drawn_points(kept: keep.Predictions, kind: str) -> tuple[np.ndarray, str]:
         if len(one.get_facecolors()) and np.allclose(one.get_facecolors()[0], red)
     ]
     words = " ".join(text.get_text() for text in axes.texts)
-    style.plt.close(figure)
     return np.concatenate(points), words
 
 
@@ -336,14 +335,14 @@ def test_committed_figures_are_drawn_from_committed_results_alone(tmp_path):
 def test_quick_figures_say_so(monkeypatch, tmp_path):
     monkeypatch.setattr(style, "_marks", [])
     style.mark("quick, not the report's settings")
-    svg, png = style.save(style.plt.figure(), tmp_path, "empty")
+    svg, png = style.save(Figure(), tmp_path, "empty")
     assert "quick, not the report's settings" in svg.read_text()
     # The text is all that an otherwise empty picture shows.
     assert pixels(png).min() < 255
 
 
 def test_a_scatter_is_a_picture_alone(tmp_path):
-    (path,) = style.save(style.plt.figure(), tmp_path, "scatter", svg=False)
+    (path,) = style.save(Figure(), tmp_path, "scatter", svg=False)
     assert path.suffix == ".png" and list(tmp_path.iterdir()) == [path]
 
 

@@ -80,8 +80,26 @@ def test_keras_on_another_backend_already_is_refused(monkeypatch):
         backend._choose_backend()
 
 
+def test_a_users_own_figures_are_left_alone(tmp_path):
+    """In a notebook, of which a training or an evaluation is a cell."""
+    code = (
+        "import matplotlib.pyplot as plt; from matplotlib import rcParams\n"
+        "plt.switch_backend('svg'); rcParams.update({'font.size': 20, 'lines.linewidth': 5})\n"
+        "before, figure = dict(rcParams), plt.figure()\n"
+        "import fitting.training\n"
+        "from figures.style import in_style, save, subplots; from pathlib import Path\n"
+        "with in_style(): drawn, axes = subplots(); assert rcParams['font.size'] == 10\n"
+        f"save(drawn, Path({str(tmp_path)!r}), 'one')\n"
+        "print(dict(rcParams) == before, plt.get_backend(), plt.get_fignums() == [figure.number])"
+    )
+    assert run(code)[1].split() == ["True", "svg", "True"]
+
+
 def test_a_users_matplotlibrc_changes_no_figure(tmp_path):
-    code = "from figures.style import plt\nfor k in sorted(plt.rcParams): print(k, plt.rcParams[k])"
+    code = (
+        "from figures.style import in_style; from matplotlib import rcParams\n"
+        "with in_style():\n    for k in sorted(rcParams): print(k, rcParams[k])"
+    )
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nlines.linewidth: 9\nfont.size: 30\n")
     plain, styled = run(code), run(code, MATPLOTLIBRC=str(tmp_path))
     assert plain == styled and plain[0] == 0 and "text.usetex False" in plain[1]

@@ -71,8 +71,8 @@ def _note(rows: list[dict], more: str) -> str:
         f"{', '.join(versions)}. Seconds are CPU seconds of the package's own training command, "
         "start and compilation included, and of a call of its ASE calculator; in our rows they are "
         f"of training alone, the call from the table of calculators' speed, of another run. {more} "
-        f"`checks/peers` has all settings and measures these numbers again, `reproduction/{ELSEWHERE.name}` names "
-        "them."
+        "`checks/peers` has all settings and measures these numbers again, "
+        f"`reproduction/{ELSEWHERE.name}` names them."
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_gen.files import write_text
 from data_gen.splits import folds
-from figures.style import SMALL, TEST, TRAIN, axis_name, grid, missing, save, with_unit
+from figures.style import SMALL, TEST, TRAIN, axis_name, grid, in_style, missing, save, with_unit
 from figures.templates import environment
 from fitting import results
 from fitting.metrics import ENERGY, FORCE
@@ -68,6 +68,7 @@ def write(
     return home / PAGE
 
 
+@in_style()
 def _parity(folder, kind: str, rows, states, store: Store, data: Path) -> tuple[str, Path] | None:
     """A panel for each line that predicts a quantity: predicted and true, of the first seed."""
     rows = [row for row in rows if row.base != reading.TRAIN]
