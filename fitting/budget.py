@@ -328,7 +328,9 @@ def measure_speed_together(
             if number == 0:
                 bars(0, fraction, text)
 
-        job = Job("timing", time_a_process, (train, settings, start, seconds, time.time()))
+        advice = "; nothing is trained yet: --seeds 1 needs less memory"
+        arguments = (train, settings, start, seconds, time.time())
+        job = Job("timing", time_a_process, arguments, advice)
         found = run([job] * work.at_once, work.at_once, progress, console.print, asked)
     slowest = {name: max(getattr(one, name) for one in found) for name in vars(found[0])}
     return Speed(**slowest)

@@ -145,11 +145,14 @@ class Evaluation:
     def worst(self, count: int) -> np.ndarray:
         """Indices of the frames whose energy or forces are most off, relative to the RMSE of all.
 
-        The measure is the larger of |dE| / RMSE(dE) and RMS(dF) / RMSE(dF); the worst is first.
+        The measure is the larger of |dE| / RMSE(dE) and RMS(dF) / RMSE(dF); the worst is first,
+        before it frames for which there is no number.
         """
         off, rms = (np.abs(x) for x in of_frames(self.frames, self.energies, self.forces))
         scaled = [x / max(np.sqrt(np.nanmean(x**2)), 1e-300) for x in (off, rms) if (x == x).any()]
-        return np.argsort(-np.nanmax(scaled, axis=0), kind="stable")[:count]
+        measure = np.nanmax([*scaled, np.full(len(off), -1.0)], axis=0)
+        measure[~np.isfinite(self.energies)] = np.inf
+        return np.argsort(-measure, kind="stable")[:count]
 
 
 class Potential:

@@ -29,7 +29,12 @@ def bytes_of(frames: Frames, cutoff: float | None = None) -> float:
 
 
 def at_once(
-    frames: Frames, cutoff: float | None, models: int, workers: int, console: Console
+    frames: Frames,
+    cutoff: float | None,
+    models: int,
+    workers: int,
+    console: Console,
+    given: bool = True,
 ) -> int:
     """Number of trainings that fit into memory, which is said where it is not the number asked for.
 
@@ -38,6 +43,7 @@ def at_once(
         models: that are trained.
         workers: number asked for.
         console: for messages.
+        given: whether the number of models is; else as many are trained as fit.
     """
     wanted = min(workers, models)
     each, free = bytes_of(frames, cutoff), free_memory()
@@ -52,5 +58,7 @@ def at_once(
         )
     else:
         what = f"{fit} at once, not {wanted} (--workers)"
+        if not given:
+            what = f"{fit} model{'s' * (fit > 1)}, not {wanted} (--seeds)"
     console.print(f"{'note':<12} {say}: {what}", markup=False, highlight=False)
     return fit

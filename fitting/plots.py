@@ -160,9 +160,12 @@ def _uncertainty(folder: Path, of: Evaluation) -> Path | None:
     known = np.flatnonzero(of.frames.with_forces)
     std = 1000 * np.concatenate([of.forces_std[k].ravel() for k in known])
     off = 1000 * np.abs(predicted - true)
+    if not std.any():
+        return None
     bins = np.array_split(np.argsort(std, kind="stable"), min(20, len(std) // 10))
     figure, axes = subplots(figsize=PANEL)
-    k = chosen(true, predicted)
+    # Not the largest errors beside them, which would look like too small a spread.
+    k = np.unique(np.linspace(0, len(std) - 1, POINTS).astype(int))
     axes.scatter(std[k], off[k], s=4, linewidths=0, color=GREY, alpha=0.5, label="|error|")
     x, y = ([np.sqrt(np.mean(v[b] ** 2)) for b in bins] for v in (std, off))
     axes.plot(x, y, "o-", color=TEST, markersize=4, label="RMSE in bins")

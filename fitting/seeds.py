@@ -19,7 +19,7 @@ from fitting.progress import Bars, Here, stoppable
 from fitting.results import PACKAGES
 from fitting.settings import model_of, pretrained, starting_models
 from fitting.show import short_names
-from fitting.workers import Job, run
+from fitting.workers import Job, alone, run
 from keras_models.backend import tf
 from keras_models.checkpoints import save_arrays
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
@@ -76,7 +76,7 @@ def train_seeds(training: Training, at_once: int, console: Console) -> None:
     with stoppable() as asked, Bars(console, [f"seed {seed}" for seed in left]) as bars:
         here = Here(bars, asked, console)
         if len(seeds) == 1:
-            train_seed(training, left[0], here)
+            alone(train_seed, (training, left[0]), here)
         else:
             jobs = [Job(f"seed {seed}", train_seed, (training, seed)) for seed in left]
             run(jobs, at_once, bars, here.say, asked)

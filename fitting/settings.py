@@ -245,7 +245,7 @@ def _in_time(
     The number of steps; and if it is not given, a smaller validation block, and whether the last
     layer is solved, where these would take much of the minutes.
     """
-    settings = settings_of(config.with_steps(1000), data)
+    settings = settings_of(config.with_steps(max(1000, config.training["warm_up"] + 1)), data)
     start = next(iter(starting_models(config)), None)
     work = _work(config, data, workers)
     all_seconds = 60.0 * config.minutes

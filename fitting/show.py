@@ -42,10 +42,11 @@ def number(value: float) -> str:
     """Three significant digits, without an exponent where that is short."""
     if not np.isfinite(value):
         return "–"
-    if value and not 1e-3 <= abs(value) < 1e6:
+    size = abs(float(f"{value:.3g}"))
+    if size and not 1e-3 <= size < 1e6:
         text = f"{value:.2e}"
     else:
-        text = f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:,.0f}"
+        text = f"{value or 0.0:#.3g}".rstrip(".") if size < 1000 else f"{value:,.0f}"
     return text.replace("-", "−")
 
 

@@ -105,7 +105,8 @@ def train(
         if not (workers or finished):
             models = len((before or config).seeds) or len(starts) or MOST_MODELS
             cutoff = _cutoff(config, before)
-            workers = memory.at_once(data.trained, cutoff, models, cores(), console)
+            given = bool((before or config).seeds or starts)
+            workers = memory.at_once(data.trained, cutoff, models, cores(), console, given)
         workers = workers or cores()
         config, settings = completed(config, data, before, console, workers, finished, begin)
         if finished:
@@ -129,6 +130,8 @@ def train(
 
 def _cutoff(config: Config, before: Config | None) -> float | None:
     """The cutoff of neighbours that is given or was chosen, if it is known yet."""
+    if starting_models(config):
+        return model_of(config)["options"]["cutoff"]
     models = (config.model, before.model if before else {})
     return next((m["options"]["cutoff"] for m in models if "cutoff" in m.get("options", {})), None)
 

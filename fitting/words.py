@@ -157,7 +157,13 @@ def worse_than_nothing(of: Evaluation, own: Mapping[str, float] | None = None) -
         own: RMSE of each quantity in the model's training, as far as known, see
             :func:`fitting.known.own_errors`.
     """
+    none = int((~np.isfinite(of.energies)).sum())
     found = [" ".join(_of_energies(of, own or {})), *_of_forces(of)]
+    if none:
+        found.append(
+            f"There is no number for {none:,} of {len(of.frames):,} frames, as the models overflow "
+            "there: their errors, and those of all, are none."
+        )
     return [text for text in found if text]
 
 
@@ -245,6 +251,10 @@ def of_spread(of: Evaluation) -> list[str]:
         error = of.error(quantity)
         if error and error.rmse:
             rms = float(np.sqrt(np.mean(values**2)))
+            if not rms:
+                return [
+                    f"The {len(of.energies_of_models)} models are the same: they have no spread."
+                ]
             found.append(
                 f"{number(1000 * rms)} beside {milli(error.rmse, error.unit)} for "
                 f"{NAMES[quantity]}, a ratio of {rms / error.rmse:.2f}"

@@ -85,10 +85,15 @@ def attempt(function: Callable, arguments: tuple, link: Link) -> tuple:
     except (ValueError, ArithmeticError, OSError) as error:
         return "raised", error
     except Exception as error:
-        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        if out_of_memory(error):
             return "failed", "memory ran out"
         first = str(error).splitlines()[0] if str(error) else ""
         return "failed", f"{type(error).__name__}: {first}"
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, by Python or by TensorFlow, which is not imported for this."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def main(number: str) -> None:

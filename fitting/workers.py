@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from fitting.errors import TrainingFailed
 from fitting.progress import Asked
-from fitting.worker import GO, STOP
+from fitting.worker import GO, STOP, out_of_memory
 
 # Not by -m, as the module would then be there twice, with exceptions that differ.
 PROGRAM = "import sys; from fitting.worker import main; main(sys.argv[1])"
@@ -43,11 +43,13 @@ class Job(NamedTuple):
         function: importable by its name; called with the arguments and a
             :class:`~fitting.worker.Link`.
         arguments: can be pickled, as can the result.
+        advice: what to do where it is killed or fails; by default, to go on from checkpoints.
     """
 
     name: str
     function: Callable
     arguments: tuple
+    advice: str = ""
 
 
 class Process:
@@ -62,7 +64,7 @@ class Process:
     """
 
     def __init__(self, number: int, job: Job) -> None:
-        self.number, self.name = number, job.name
+        self.number, self.name, self.advice = number, job.name, job.advice
         self.connection, theirs = Pipe()
         with theirs, _without_ctrl_c():
             self._running = subprocess.Popen(
@@ -156,15 +158,26 @@ def _received(process: Process, asked: Asked, at_once: int) -> tuple:
         how = process.how_it_ended()
         # A signal may have been for all.
         asked.check()
-        raise TrainingFailed(f"{process.name}: {how}", _go_on(at_once)) from None
+        raise TrainingFailed(f"{process.name}: {how}", process.advice or _go_on(at_once)) from None
     if kind == "raised":
         raise message[0]
     if kind == "stopped":
         asked.is_set = True
         asked.check()
     if kind == "failed":
-        raise TrainingFailed(f"{process.name}: {message[0]}", _go_on(at_once))
+        advice = process.advice or _go_on(at_once)
+        raise TrainingFailed(f"{process.name}: {message[0]}", advice)
     return kind, *message
+
+
+def alone(function: Callable, arguments: tuple, link) -> Any:
+    """Call a job's function here. Raises TrainingFailed where memory runs out."""
+    try:
+        return function(*arguments, link)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingFailed("memory ran out", _go_on(1)) from None
 
 
 def _go_on(at_once: int) -> str:

@@ -9,7 +9,7 @@ amp_has_fortran() { ls .venv/lib/python3*/site-packages/amp/fmodules*.so >/dev/n
 # In a checkout that was moved or copied, the environment works, but imports the packages of the old
 # location. -P excludes the current folder from the search path.
 is_of_here() {
-    .venv/bin/python -P -c 'import data_gen, os, sys
+    env -u PYTHONPATH .venv/bin/python -P -c 'import data_gen, os, sys
 sys.exit(not os.path.samefile(os.path.dirname(data_gen.__file__), "data_gen"))' 2>/dev/null
 }
 # Amp is built again if gfortran was installed since, but not if the last build had gfortran and

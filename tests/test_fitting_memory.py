@@ -1,6 +1,7 @@
 """How many trainings fit into memory at once."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,11 +53,23 @@ def test_as_many_train_at_once_as_fit(monkeypatch, capsys):
     assert few == 2
     told = "a training takes about 1.5 GB of memory, and 4.0 GB are free: 2 at once, not 4"
     assert said == f"note         {told} (--workers)\n"
+    memory.at_once(frames, 4.0, 4, 64, console, given=False)
+    assert "are free: 2 models, not 4 (--seeds)" in capsys.readouterr().out
     few, said = found(1e9, 1, 2)
     assert few == 1 and said.endswith("if it is killed, end other programs\n")
     monkeypatch.setattr(memory, "PAIR", 1e8)
     few, said = found(1e9, 1, 2)
     assert few == 1 and "take fewer frames (FILE@::2) or a smaller cutoff" in said
+
+
+def test_pairs_are_counted_within_the_cutoff_of_the_model_that_is_gone_on_from(monkeypatch):
+    """The default's is shorter or longer; as many trainings were begun as it would fit."""
+    config = replace(own_config(Path("a.xyz")), continue_from="a.keras", model={})
+    monkeypatch.setattr(training, "starting_models", lambda config: [config.continue_from])
+    monkeypatch.setattr(training, "model_of", lambda _: {"options": {"cutoff": 9.5}})
+    assert training._cutoff(config, None) == 9.5
+    monkeypatch.undo()
+    assert training._cutoff(replace(config, continue_from=None), None) is None
 
 
 def test_models_are_as_many_as_fit(tmp_path, monkeypatch):

@@ -76,6 +76,13 @@ def full_of(config, data) -> Config:
     return completed(config, data, None)[0]
 
 
+def test_a_long_warm_up_is_timed_as_well(config, six_seconds):
+    """1,000 steps are counted with before their number is known."""
+    plain = replace(config, training={"warm_up": 1500}, minutes=30.0)
+    full, settings = completed(plain, load(config), None)
+    assert settings.training.warm_up == 1500 < full.steps
+
+
 def test_too_few_minutes_are_said_before_training(config, six_seconds, capsys):
     data, plain = load(config), replace(config, training={}, minutes=0.4)
     full, _ = completed(plain, data, None, commands.console())

@@ -132,6 +132,39 @@ def test_the_spread_is_told_beside_the_error_and_called_no_error_bar():
     assert "for F" not in of_spread(of(0.5, 1.5))[0]
     one = Evaluation(frames, frames.energies[None], [known], {})
     assert of_spread(one) == []
+    # Two that were begun with one model, and kept it: no ratio to divide by.
+    per_atom[1] = per_atom[0]
+    (said,) = of_spread(of(1.5, 1.5))
+    assert said == "The 2 models are the same: they have no spread."
+
+
+def test_a_frame_without_a_number_is_the_worst_and_said(tmp_path, monkeypatch):
+    of = evaluation([0.1, -0.1] * 3, 0.9)
+    assert not [x for x in worse_than_nothing(of) if "no number" in x]
+    of.energies_of_models[0, 4] = np.nan
+    of.forces_of_models[0][4] = np.full_like(of.forces_of_models[0][4], np.nan)
+    vars(of).pop("energies", None), vars(of).pop("forces", None)
+    assert of.worst(1).tolist() == [4]
+    (said,) = [x for x in worse_than_nothing(of) if "no number" in x]
+    assert "for 1 of 6 frames" in said
+
+
+def test_the_figure_of_the_spread_does_not_choose_large_errors(tmp_path, monkeypatch):
+    """They would look as if the spread were too small."""
+    monkeypatch.setattr(plots, "POINTS", 9)
+    drawn = []
+    monkeypatch.setattr(plots, "save", lambda figure, *_, **__: drawn.append(figure) or [tmp_path])
+    frames = frames_of_two_elements(6)
+    forces = [[factor * f for f in frames.forces] for factor in (1.0, 1.2)]
+    of = Evaluation(frames, np.tile(frames.energies, (2, 1)), forces, {"Au": 0.0, "Pt": 0.0})
+    plots._uncertainty(tmp_path, of)
+    (points,) = [c.get_offsets() for c in drawn[0].axes[0].collections]
+    true = np.concatenate([f.ravel() for f in frames.forces])
+    at = np.linspace(0, len(true) - 1, 9).astype(int)
+    np.testing.assert_allclose(points[:, 1], 100 * np.abs(true[at]), rtol=1e-6)
+    # Of one model twice there is nothing to draw.
+    same = Evaluation(frames, of.energies_of_models, [forces[1], forces[1]], of.references)
+    assert plots._uncertainty(tmp_path, same) is None
 
 
 def test_models_that_are_worse_than_nothing_are_called_so():
@@ -262,6 +295,10 @@ def test_files_of_one_name_are_apart_in_tables(tmp_path):
         (number(12345.6), "12,346"),
         (number(2e-5), "2.00e−05"),
         (number(0.0), "0.00"),
+        (number(-0.0), "0.00"),
+        (number(999.6), "1,000"),
+        (number(999.4), "999"),
+        (number(0.0009996), "0.00100"),
         (number(np.nan), "–"),
         (beside(-0.635, 12.7), "−0.6"),
         (beside(2.6e-5, 65.9), "0"),

@@ -18,7 +18,7 @@ from fitting import commands
 from fitting.errors import TrainingFailed
 from fitting.progress import Asked, Bars
 from fitting.worker import Link, Stopped, attempt
-from fitting.workers import Job, run
+from fitting.workers import Job, alone, run
 from keras_models.errors import Diverged
 
 TESTS = Path(__file__).parent
@@ -61,6 +61,20 @@ def test_why_there_is_no_result_reaches_the_parent(error, kind, told):
     found = pickle.loads(pickle.dumps(attempt(raises, (error,), None)))
     assert found[0] == kind and told in str(found[1:])
     assert kind != "raised" or type(found[1]) is type(error)
+
+
+def test_memory_that_runs_out_here_is_said_as_in_a_process():
+    with pytest.raises(TrainingFailed, match="memory ran out; the same command goes on"):
+        alone(raises, (MemoryError(),), None)
+    with pytest.raises(KeyError):
+        alone(raises, (KeyError(1),), None)
+    assert alone(lambda one, link: (one, link), (1,), "link") == (1, "link")
+
+
+def test_a_timing_that_fails_does_not_speak_of_checkpoints():
+    job = Job("timing", raises, (MemoryError(),), "; nothing is trained yet")
+    with pytest.raises(TrainingFailed, match=r"timing: memory ran out; nothing is trained yet$"):
+        run([job], 2, lambda *_: None, print, Asked())
 
 
 class Kept:
