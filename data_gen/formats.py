@@ -226,5 +226,6 @@ def _rows(plain: Path, selection: str = "") -> tuple[list[Atoms], list[int]]:
             atoms.info.update({**row.data, **row.key_value_pairs})
             found.append(atoms)
             ids.append(row.id)
-        every = {one.id: k for k, one in enumerate(database.select())} if selection else {}
-    return found, [every.get(id, k) for k, id in enumerate(ids)]
+        every = (row.id for row in database.select(include_data=False)) if selection else ids
+        number = {id: k for k, id in enumerate(every)}
+    return found, [number[id] for id in ids]

@@ -17,7 +17,7 @@ from data_gen.division import KINDS, SHARE
 from data_gen.files import sha256, write_text
 from data_gen.reading import SHORT_A
 from fitting.errors import FittingError
-from fitting.leaving_out import by_file, moved, parts
+from fitting.leaving_out import by_file, parts, renamed
 from fitting.show import plain
 from keras_models.settings import EdgeSettings
 
@@ -159,7 +159,7 @@ class Config:
             self,
             files=tuple(map(change, self.files)),
             test=tuple(map(change, self.test)),
-            leave_out=tuple(moved(entry, change) for entry in self.leave_out),
+            leave_out=tuple(renamed(entry, change) for entry in self.leave_out),
             continue_from=change(self.continue_from) if self.continue_from else None,
             sha256={change(path): found for path, found in self.sha256.items()},
         )

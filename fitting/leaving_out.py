@@ -25,7 +25,7 @@ def parts(entry: str) -> tuple[str, str]:
     return form["file"], form["frames"]
 
 
-def moved(entry: str, change: Callable[[str], str]) -> str:
+def renamed(entry: str, change: Callable[[str], str]) -> str:
     """An entry with a function applied to its file."""
     file, frames = parts(entry)
     return f"{change(file)}@{frames}"

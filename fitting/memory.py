@@ -56,9 +56,9 @@ def at_once(
         what = "if it is killed, " + (
             "take fewer frames (FILE@::2) or a smaller cutoff" if large else "end other programs"
         )
-    else:
+    elif given:
         what = f"{fit} at once, not {wanted} (--workers)"
-        if not given:
-            what = f"{fit} model{'s' * (fit > 1)}, not {wanted} (--seeds)"
+    else:
+        what = f"{fit} model{'s' * (fit > 1)}, not {wanted} (--seeds)"
     console.print(f"{'note':<12} {say}: {what}", markup=False, highlight=False)
     return fit

@@ -24,7 +24,7 @@ from fitting.data import Data, Part, joined, load
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, Potential, baseline_of
 from fitting.known import fingerprints, known_again, trained_on
-from fitting.leaving_out import moved
+from fitting.leaving_out import renamed
 from fitting.page import totals
 from fitting.progress import QUIET
 from fitting.results import provenance, use_of, write_results
@@ -103,10 +103,9 @@ def train(
         before = _before(folder)
         finished = folder if before and (folder / page.NAME).is_file() else None
         if not (workers or finished):
-            models = len((before or config).seeds) or len(starts) or MOST_MODELS
-            cutoff = _cutoff(config, before)
-            given = bool((before or config).seeds or starts)
-            workers = memory.at_once(data.trained, cutoff, models, cores(), console, given)
+            given = len((before or config).seeds) or len(starts)
+            models, cutoff = given or MOST_MODELS, _cutoff(config, before)
+            workers = memory.at_once(data.trained, cutoff, models, cores(), console, bool(given))
         workers = workers or cores()
         config, settings = completed(config, data, before, console, workers, finished, begin)
         if finished:
@@ -247,7 +246,7 @@ def _settings_table(config: Config) -> dict[str, str]:
     own = model_of(config)
     model = {"model": own["name"], **own, **own.get("options", {})}
     names = short_names(config.named)
-    left_out = [moved(entry, lambda file: names[file]) for entry in config.leave_out]
+    left_out = [renamed(entry, lambda file: names[file]) for entry in config.leave_out]
     entries = {
         "files": [names[f] for f in config.files],
         "tested on": [names[f] for f in config.test] or "a part of the files",

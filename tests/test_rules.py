@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from made_evidence import A, B, evidence_of, of, status
 
+from reproduction.engine.provenance import ROOT
 from reproduction.sections import CLAIMS, EXPERIMENTS
-from reproduction.sections.names import EQ8, EQ9
+from reproduction.sections.names import EQ2, EQ4, EQ5, EQ8, EQ9
 from reproduction.sections.s3_behler import LINES2
+from reproduction.sections.s5_forces import FORCES
 from reproduction.show import claims, limits
 from reproduction.show.checks import Every, Lower
 from reproduction.show.claims import (
@@ -72,6 +74,20 @@ def test_a_second_place_is_no_first():
     assert status(claim, means, tight) == REPRODUCED
     assert status(claim, {**means, force(EQ8): 0.1}, tight) == IN_PART
     assert status(claim, {**means, force(EQ8): 0.1, force(EQ9): 0.2}, tight) == NOT_REPRODUCED
+
+
+def test_what_claim_32_says_of_models_of_energies_is_so():
+    """Their gaps are like the smallest of those of forces, and forces of zero have none."""
+    committed = Evidence.read(ROOT / "results", EXPERIMENTS)
+
+    def gap(rmse, row):
+        train, test = (committed.judged(*rmse(row, split)) for split in ("train", "test"))
+        return np.exp(np.mean([np.log(test[k] / train[k]) for k in test]))
+
+    of_forces = sorted(gap(force, row) for row in FORCES)
+    assert gap(force, "beyond/trivial-table4-trajectories") < 1 < of_forces[0]
+    for row in (EQ2, EQ4, EQ5):
+        assert of_forces[0] / 1.05 < gap(energy, row) < of_forces[2]
 
 
 def test_what_did_not_overfit_is_not_solved():

@@ -8,7 +8,7 @@ from typing import Any
 
 from data_gen.splits import PARTITIONS
 from fitting.config import OF_MODEL, OF_TRAINING, Config
-from keras_models.settings import QUICK_ITERATIONS, QUICK_STEPS
+from keras_models.settings import EdgeSettings
 from reproduction.engine.experiment import Experiment
 from reproduction.errors import ReproductionError
 
@@ -83,19 +83,12 @@ def training_config(settings: Mapping[str, Any], file: str, quick: bool) -> dict
             raise _unknown("train", name, ("model", *OF_CONFIG, *of_model, *OF_TRAINING, *options))
     if "steps" not in config["training"]:
         raise ReproductionError("train needs a number in the column steps")
+    whole = Config(**config)
     if quick:
-        config["training"] = _quick(config["training"])
-    return {k: v for k, v in asdict(Config(**config)).items() if k != "seeds"}
-
-
-def _quick(training: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a training with few steps, as :meth:`EdgeSettings.quick` has them."""
-    found = {**training, "steps": min(QUICK_STEPS, training["steps"])}
-    if "warm_up" in found:
-        found["warm_up"] = found["warm_up"] * found["steps"] // training["steps"]
-    if found.get("stages"):
-        found["stages"] = [[1, QUICK_ITERATIONS]]
-    return found
+        # The default warm-up is shortened as it is chosen.
+        short = EdgeSettings(**{"warm_up": 0, **whole.training}).quick()
+        whole = replace(whole, training={name: getattr(short, name) for name in whole.training})
+    return {k: v for k, v in asdict(whole).items() if k != "seeds"}
 
 
 def stated(experiment: Experiment, config: Mapping[str, Any], name: str, new: Any) -> Any:
