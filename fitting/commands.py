@@ -18,8 +18,8 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 TRAIN = """Train a potential on a file of frames with energies and forces.
 
 Reads any format that ASE reads. Writes a folder with the models, their errors on a page
-(report.html) and the settings; keras_models.calculator.KerasCalculator takes the folder. Stopped by
-Ctrl-C or killed, the same command goes on where it was."""
+(report.html) and the settings; keras_models.calculator.KerasCalculator takes the folder. If it is
+stopped by Ctrl-C or killed, the same command resumes it."""
 EVALUATE = """Evaluate a trained model or ensemble on a file of frames with energies and forces.
 
 Writes a folder with a page of the errors (report.html), metrics.csv and the worst frames."""
@@ -41,7 +41,7 @@ def train_parser() -> argparse.ArgumentParser:
         "--steps",
         type=int,
         metavar="N",
-        help="of each model, instead of --minutes, of which fewer than 3 choose a smaller model",
+        help="of each model, instead of --minutes (fewer than 3 minutes choose a smaller model)",
     )
     p.add_argument(
         "--seeds",
@@ -56,7 +56,7 @@ def train_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="models trained at once (default: one a core, as far as memory suffices)",
     )
-    p.add_argument("--model", metavar="NAME", help="of those on edge lists (default: by the data)")
+    p.add_argument("--model", metavar="NAME", help="of those on edge lists (default: linear_eq4)")
     p.add_argument("--config", type=Path, metavar="FILE", help="settings, JSON or TOML")
     p.add_argument(
         "--continue-from", metavar="MODEL", help="file or folder of models to begin with"

@@ -34,7 +34,7 @@ if ! command -v gfortran >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get 
     { apt-get update && apt-get install -y --no-install-recommends gfortran; } >/dev/null 2>&1 || true
 fi
 
-echo "setting up .venv (asap3 and Amp compile for about a minute and a half) ..."
+echo "setting up .venv (asap3 and Amp compile for a minute or two) ..."
 rm -f .venv/ready
 # A working environment is updated; only a broken one is created again.
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$found" -m venv --clear .venv

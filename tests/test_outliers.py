@@ -104,7 +104,7 @@ def test_the_sentence_by_hand():
     seed0 = float(np.sqrt((499 * 0.02**2 + 4.0**2) / 500))
     loud = evidence((0, "energy_rmse", seed0), (0, "energy_max", 4.0), *values[1:])
     assert said(loud, [ROW], ("energy",), 1000.0) == (
-        "One frame makes some of these test errors: RMSE more than 1.5 times that of all other "
+        "One frame dominates some of these test errors: RMSE more than 1.5 times that of all other "
         'frames (frames count from 0). "(10, 10, 10), Keras twin", E: seed 0 has 180 meV, but 20 '
         "meV without one frame, which is off by 4,000 meV; without it the mean over seeds is 20 "
         "meV, with it 73 ± 92 meV."

@@ -93,8 +93,8 @@ def nve(evidence: Evidence) -> Table:
         {
             "ps reached": ("", "picoseconds"),
             "drift, model's own energy": ("", "drift_own"),
-            "largest departure, own": ("", "wander_own"),
-            "largest departure, EMT's energy": ("", "wander_emt"),
+            "largest deviation, own": ("", "wander_own"),
+            "largest deviation, EMT's energy": ("", "wander_emt"),
             "ms a step": ("", "ms_a_step"),
         },
         f"{SPREAD_NOTE} A run ends early when atoms collide or the cluster falls apart. Models of "

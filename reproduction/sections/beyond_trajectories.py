@@ -131,8 +131,8 @@ def trajectories(evidence: Evidence) -> Table:
             "trajectories",
         ),
         tuple(rows),
-        "Mean ± standard deviation over seeds: of first weights alone on one trajectory, of "
-        "trajectory and first weights over several.",
+        "Mean ± standard deviation over seeds: of initial weights alone on one trajectory, of "
+        "trajectory and initial weights over several.",
     )
 
 

@@ -356,7 +356,7 @@ CLAIMS = (
         "F is consistently strongly overfitting",
         f"In both lines F's test error is at least {MUCH:g} times its training error; in part "
         f"{CLEAR:g} times.",
-        "the report's test part held a frame that no force is known for, and ours did not",
+        "the report's test part held a frame unlike all those trained on, and ours did not",
         tuple(overfits_strongly(row, "force_rmse") for row in LINES3),
     ),
 )

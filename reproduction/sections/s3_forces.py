@@ -142,7 +142,7 @@ CLAIMS = (
         "Energies of 2,000 frames, which are not clustered, give a lower test error of F than "
         "energies and forces of 200 frames (Keras twins, each with its line's network and test "
         "part).",
-        "as many energies as the 200 frames have energies and forces did better: they are 6,200",
+        "6,200 energies, as many numbers as those 200 frames have, did better",
         (Lower(force("beyond/why-2500-energy"), force("beyond/why-250-even")),),
     ),
 )

@@ -226,7 +226,7 @@ CLAIMS = (
         "4.5",
         "using less time",
         f"(10,10,10) and section 6's network train at least {TOLERANCE:g} times as long as Eq. 2, "
-        "in our implementations; in part: longer. Seconds of the processor, on one thread.",
+        "in our implementations; in part: longer. CPU seconds, on one thread.",
         "an implementation of those two that is as fast as ours of Eq. 2 took less, or section 6's "
         "network were trained for other epochs than the assumed ones",
         tuple(Times(seconds(row), seconds(EQ2), TOLERANCE, 1.0) for row in (MIDDLE, GRAPH)),

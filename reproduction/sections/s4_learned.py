@@ -142,7 +142,7 @@ def learned(evidence: Evidence) -> Table:
         "for atom and pair energies only a constant is (and a, b, or the G's weights, where "
         "named). Directions are those of the inner functions' sums at unit covariance, in "
         "order of what E_i moves along one standard deviation. Before training: the same "
-        "network with Keras's own first weights.",
+        "network with Keras's own initial weights.",
     )
 
 

@@ -226,7 +226,7 @@ CLAIMS = (
         "5.2",
         "training F requires much longer training time (hours instead of minutes) compared to E",
         f"Eq. 9 trains at least {MUCH:g} times as long as each model of Table 4; in part "
-        f"{CLEAR:g} times. Seconds of the processor, on one thread.",
+        f"{CLEAR:g} times. CPU seconds, on one thread.",
         "fewer epochs came to the same error; hours and minutes then are minutes and seconds here",
         tuple(Times(seconds(EQ9), seconds(row), MUCH, CLEAR) for row in (EQ2, EQ3, EQ4, EQ5)),
         "Seconds were by the clock, on a machine that did other work; now they are the "

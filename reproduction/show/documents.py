@@ -174,7 +174,7 @@ def claim_list(judged: Sequence[Verdict], evidence: Evidence) -> str:
         )
         for one in judged
     ]
-    lines = [_rows(("claim", "in short", "section", "verdict", "in 0.1.0, where another"), rows)]
+    lines = [_rows(("claim", "in short", "section", "verdict", "in 0.1.0, if different"), rows)]
     for one in judged:
         found = [
             f"[{TABLES[name]}]({PAGES[name]}.md)"

@@ -140,8 +140,8 @@ def said(
         return ""
     seen = f"; in F only seed {SEED} is looked at" if "force" in kinds else ""
     return (
-        f"One frame makes some of these test errors: RMSE more than {FACTOR:g} times that of all "
-        f"other frames (frames count from 0{seen}). {' '.join(found)}"
+        f"One frame dominates some of these test errors: RMSE more than {FACTOR:g} times that of "
+        f"all other frames (frames count from 0{seen}). {' '.join(found)}"
     )
 
 

@@ -31,6 +31,17 @@ def beats_trivial(evidence: Evidence, key: Key) -> bool | None:
     return logs.mean < 0 if logs.n == 1 else logs.bounds()[1] < 0
 
 
+def never_beats_trivial(evidence: Evidence, key: Key) -> bool:
+    """Whether a row's error is at or above the trivial baseline's, with 95 % confidence over seeds.
+
+    False if there is nothing to compare.
+    """
+    logs = log_ratio_to_trivial(evidence, key)
+    if logs is None:
+        return False
+    return logs.mean >= 0 if logs.n == 1 else logs.bounds()[0] >= 0
+
+
 def printed_beats_trivial(evidence: Evidence, key: Key) -> bool:
     """Whether the number that the report prints is below the trivial baseline; true if none known.
 

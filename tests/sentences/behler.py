@@ -118,8 +118,8 @@ TABLE2 = {
     "The twins go on, and a third layer lowers their training error (claim 9).": lambda r: r.lower(
         E(TWINS2[2], "train"), E(TWINS2[1], "train")
     ),
-    "With 25,000 frames the limit comes before the criterion, so that this row's errors "
-    "are above those of the 2,500 frames that should be worse (the other half of claim "
+    "With 25,000 frames Amp reaches its limit before its criterion, so that errors are above "
+    "those with 2,500 frames, which should be the larger ones (the other half of claim "
     "8).": lambda r: (
         _all_ended(r, [LINES2[3]], LIMIT)
         and all(r.ratio(E(LINES2[3], s), E(LINES2[2], s)) > 1 for s in BOTH)
@@ -194,8 +194,8 @@ WHY = {
     ),
     "On the hot slab, where forces do fail, seeds do not distinguish Amp's loss from energies "
     "alone.": lambda r: r.not_apart(F(HOT), F(f"{HOT}-energy")) and r.gap(HOT, F) > 5,
-    "no. Energies and forces of 200 frames give forces that are many times better than ten times "
-    "as many frames give by their energies alone": lambda r: (
+    "no. 200 frames with energies and forces give many times better forces than ten times as "
+    "many with energies alone": lambda r: (
         r.verdict(52) == NOT_REPRODUCED and r.ratio(F(ALONE[1]), F(ALIKE[0])) > 3
     ),
     "Nor is it too few frames or too long a training, which the report does not suppose for F: "

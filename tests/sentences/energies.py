@@ -241,7 +241,7 @@ LEARNED = {
     "reacts to two directions.": lambda r: all(
         r.mean(*learned(name, f"directions_{part}")) == 2 for name in _EQ2S for part in (99, 999)
     ),
-    "These are EMT's f and h, down to the small part that tells h from f": lambda r: all(
+    "These are EMT's f and h, even in the small part by which h differs from f": lambda r: all(
         r.mean(*learned(name, f"{part}_unexplained")) < 0.01
         for name in _EQ2S
         for part in ("f", "h", "rest")
@@ -259,8 +259,8 @@ LEARNED = {
         r.ratio(E("beyond/eq2-inner-1"), E(EQ2_LONGER)) > 10
         and r.alike([E("beyond/eq2-inner-2"), E(EQ2_LONGER)], 1.5)
     ),
-    "They are not Behler's functions. His four radial G hold most of f, less of what tells h from "
-    "f.": lambda r: (
+    "They are not Behler's functions. His four radial G span most of f, less of what "
+    "distinguishes h from it.": lambda r: (
         r.mean(*learned("emt", "f_unexplained_g2")) < 0.1
         and r.ratio(learned("emt", "rest_unexplained_g2"), learned("emt", "f_unexplained_g2")) > 5
     ),
@@ -297,8 +297,8 @@ TRAJECTORIES = {
         )
         and all(0.9 < r.ratio(again(row), E(row)) < 1.1 for row in LONGER)
     ),
-    "Eq. 3, trained longer, comes to the same error from any first weights, but to another one on "
-    "another trajectory.": lambda r: (
+    "Eq. 3, trained longer, comes to the same error from any initial weights, but to another one "
+    "on another trajectory.": lambda r: (
         _relative(r, again(EQ3_LONGER)) > 5 * _relative(r, E(EQ3_LONGER))
     ),
     "Section 6's network is not shown to do better than the mean of the training energies on these "

@@ -132,7 +132,7 @@ GRADIENTS = {
     ),
     "Trained on energies alone, without having seen a single force, it still has forces that are "
     "right to less than a meV/Å.": lambda r: r.mean(*F(ALONE)) < 0.001,
-    'Adam on the same loss ("Adam alone") stops early.': lambda r: all(
+    'Adam on the same loss ("Adam alone") stalls early.': lambda r: all(
         r.ratio(rmse(ADAM), rmse(GRADIENT)) > 10 for rmse in (E, F)
     ),
     "A dense quasi-Newton method (self-scaled Broyden, with the whole inverse Hessian of 2,221 "
@@ -167,16 +167,16 @@ APPLICATIONS = {
         r.mean(row, "", "wander_own") < 0.25 and r.mean(row, "", "picoseconds") == 100
         for row in NVE
     ),
-    "Where Eq. 2 was trained by the second-order method, EMT, asked along the way, agrees: the "
+    "Where Eq. 2 was trained by the second-order method, EMT's energy along the path agrees: the "
     "model's surface is EMT's.": lambda r: r.mean(NVE[0], "", "wander_emt") < 0.25,
-    "That of Eq. 2 trained by Adam departs from it further, and that of message passing by more "
-    "than energies themselves spread.": lambda r: (
+    "That of Eq. 2 trained by Adam deviates more, and that of message passing by more than the "
+    "energies themselves spread.": lambda r: (
         r.ratio(Key(NVE[1], "", "wander_emt"), Key(NVE[0], "", "wander_emt")) > 5
         # meV per atom, of six.
         and 6e-3 * r.mean(NVE[2], "", "wander_emt") > r.spread_of_data("au6-2000-500")
     ),
     "The models of forces alone heat their cluster until it flies apart after some picoseconds, "
-    "whatever their RMSE promised: their forces are the gradient of nothing.": lambda r: all(
+    "whatever their RMSE promised: their forces are not conservative.": lambda r: all(
         r.mean(row, "", "picoseconds") < 20 and r.mean(row, "", "wander_emt") > 1000
         for row in OF_FORCES
     ),
@@ -240,27 +240,25 @@ DATA = {
     "long.": _forgets,
 }
 README = {
-    "Past the report, the same models get forces that are right, and run dynamics as ASE "
+    "Beyond the report, the same models get accurate forces, and run dynamics as ASE "
     "calculators.": lambda r: far_better(r) and r.mean(NVE[0], "", "picoseconds") == 100,
     "Eq. 2, 4 and 5 beat Amp's Behler model and the graph network, as the report concludes; with "
-    "the functions of Amp 0.6.1 that holds only when they are trained longer.": lambda r: (
+    "the functions of Amp 0.6.1 only if Eq. 2, 4 and 5 are trained longer.": lambda r: (
         all(r.lower(E(row), E(other)) for row in (EQ2, EQ4, EQ5) for other in (MIDDLE, GRAPH))
         and turns_round(r)
     ),
-    "On one trajectory, Eq. 2, 4 and 5 come out as printed": lambda r: all(
+    "On one trajectory, errors of Eq. 2, 4 and 5 are close to the printed ones": lambda r: all(
         r.as_printed(E(row, split)) for row in (EQ2, EQ4, EQ5) for split in BOTH
     ),
-    "and Eq. 3's error is larger (why)": lambda r: all(
-        r.to_printed(E(EQ3, split)) > 1.5 for split in BOTH
-    ),
-    "over twenty, which verdicts use, Eq. 4's is, too.": lambda r: (
+    "Eq. 3's is larger (why)": lambda r: all(r.to_printed(E(EQ3, split)) > 1.5 for split in BOTH),
+    "over twenty, on which verdicts rest, so is Eq. 4's.": lambda r: (
         r.mean(*again(EQ4)) > TOLERANCE * r.printed(E(EQ4))
     ),
-    "With inputs chosen by the printed training errors, forces learned directly come within two "
-    "times the printed ones": lambda r: all(
+    "With inputs chosen by the printed training errors, errors of forces learned directly stay "
+    "below twice the printed ones": lambda r: all(
         0.5 < r.to_printed(F(row, split)) < 2 for row in FORCES for split in BOTH
     ),
-    "But F is not hard to learn: the same Eq. 2, with F as its gradient, is far better than "
+    "But F is not hard to learn: as the gradient of the same Eq. 2, its errors are far below "
     "both": far_better,
 }
 PAGES = {

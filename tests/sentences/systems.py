@@ -45,17 +45,18 @@ def _ace_is_worse(r: Results) -> bool:
 
 SYSTEMS = {
     "Eq. 2 is EMT's, not gold's: on real gold its error of E is nearly four times that of a sum "
-    "over neighbours that sees angles and triplets of neighbours (order 3), its error of F over "
-    "twice.": _eq2_is_emts,
+    "over neighbours that sees angles and triplets of neighbours (order 3), its error of F more "
+    "than twice.": _eq2_is_emts,
     "After a longer training, ACE's errors are larger than those of one round here.": _ace_is_worse,
-    "It does not fail, either.": lambda r: r.verdict(49) == REPRODUCED,
-    "Triplets of neighbours beside pairs of them (order 2) are worth a tenth in E.": lambda r: (
+    "Nor does it fail.": lambda r: r.verdict(49) == REPRODUCED,
+    "Adding triplets of neighbours (order 3) to pairs of them (order 2) lowers the error of E by "
+    "a tenth.": lambda r: (
         _between(0.82, r.ratio(E(THREE), E(TWO)), 0.95) and r.lower(E(THREE), E(TWO))
     ),
     'The report\'s "trick of coupling higher order terms into lower order terms", once more, is '
     "worth more.": (lambda r: r.ratio(E(ROUNDS2), E(THREE)) < r.ratio(E(THREE), E(TWO)) - 0.1),
-    "With further rounds of sums, of what neighbours say of theirs, trained with weight decay, E "
-    "falls by a third and F by a fifth.": _rounds_are_worth_more,
+    "With further rounds of sums (message passing), trained with weight decay, the error of E "
+    "falls by a third, that of F by a fifth.": _rounds_are_worth_more,
     "Then the training errors are about six tenths of the test errors": lambda r: all(
         _between(1.45, r.gap(row, rmse), 1.9) for row in (ROUNDS2, ROUNDS3) for rmse in (E, F)
     ),
@@ -77,8 +78,8 @@ SYSTEMS |= {
     "Eq. 2 of six atoms alone remains the best": lambda r: all(
         r.lower(rmse(GRADIENT), rmse(row)) for row in OF_AU6 for rmse in (E, F)
     ),
-    "with second-order iterations after Adam, models of any number of atoms come to errors of "
-    "less than a thousandth of the forces.": lambda r: all(
+    "with second-order iterations after Adam, models of any number of atoms have errors of F "
+    "below a thousandth of its root mean square.": lambda r: all(
         r.ratio(F(row), F("beyond/trivial-au6")) < 1e-3 for row in OF_AU6
     ),
     "vacancies and surfaces by models of Au6 alone differ between seeds by more than a third of "
@@ -87,9 +88,10 @@ SYSTEMS |= {
         for model in ("eq2", "linear")
         for name in ("vacancy_energy", "surface_energy_111", "surface_energy_100")
     ),
-    "Of a mix of small clusters and crystals, Eq. 4 in linear time learns clusters that it has not "
-    "seen, Au20 and Au55 to less than a thousandth of an eV per atom, Au13 to about one, and the "
-    "lattice constant, the vacancy and the surfaces within three per cent of EMT's.": lambda r: (
+    "Trained on a mix of small clusters and crystals, Eq. 4 in linear time predicts clusters "
+    "that it has not seen, Au20 and Au55 to less than a thousandth of an eV per atom, Au13 to "
+    "about one, and the lattice constant, the vacancy and the surfaces within three per cent of "
+    "EMT's.": lambda r: (
         all(r.mean(MIX, "", f"{name}_energy_rmse") < 1e-3 for name in ("au20", "au55"))
         and 0.75e-3 < r.mean(MIX, "", "au13_energy_rmse") < 1.25e-3
         and all(
