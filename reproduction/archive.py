@@ -21,14 +21,14 @@ from pathlib import Path
 
 from data_gen.files import replacing, sha256
 from reproduction import cli
-from reproduction.engine.checkout import git, said
+from reproduction.engine.checkout import NO_CHECKOUT, git, no_checkout, said
 from reproduction.engine.experiment import Experiment
-from reproduction.engine.provenance import ROOT
+from reproduction.engine.provenance import ARCHIVE, ROOT
 from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS
 
 NAME = "neural-network-potentials"
-ABOUT, SUMS = "ARCHIVE.json", "SHA256SUMS"
+ABOUT, SUMS = ARCHIVE, "SHA256SUMS"
 PROVENANCE, CITATION = "results/provenance.json", "CITATION.cff"
 
 
@@ -38,10 +38,14 @@ def committed(folder: Path) -> dict[str, tuple[bytes, bool]]:
     Raises:
         ReproductionError: the folder is no checkout, differs from HEAD, or has symbolic links.
     """
+    if why := no_checkout(folder):
+        raise ReproductionError(f"{folder} is {NO_CHECKOUT}: {why}")
     changes = git(folder, "status", "--porcelain")
-    packed = git(folder, "archive", "--format=tar", "HEAD")
+    # Lines end as they are committed, whatever the user's settings.
+    as_committed = ("-c", "core.autocrlf=false", "-c", "core.eol=lf")
+    packed = git(folder, *as_committed, "archive", "--format=tar", "HEAD")
     if changes is None or packed is None:
-        raise ReproductionError(f"{folder} is no git checkout, or git is not installed")
+        raise ReproductionError(f"git does not say what is committed in {folder}")
     if changes:
         first, *others = changes.decode("utf-8", "replace").splitlines()
         more = f" and {len(others)} more" if others else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data_gen.files import write_text
 from reproduction import cli
-from reproduction.engine.checkout import git, said
+from reproduction.engine.checkout import NO_CHECKOUT, git, no_checkout, said
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
 from reproduction.show.evidence import Metrics
@@ -45,8 +45,8 @@ def read_old(folder: Path, version: str) -> tuple[str, Metrics]:
     """
     if not version:
         raise ReproductionError("which version? make compare OLD=<tag or commit>")
-    if git(folder, "rev-parse", "--git-dir") is None:
-        raise ReproductionError(f"{folder} is no git checkout, or git is not installed")
+    if why := no_checkout(folder):
+        raise ReproductionError(f"{folder} is {NO_CHECKOUT}: {why}")
     commit = said(folder, "rev-parse", "--verify", f"{version}^{{commit}}")
     if not commit:
         raise ReproductionError(f"{version} is no tag or commit of this checkout")

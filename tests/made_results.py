@@ -55,8 +55,7 @@ def make_results(folder: Path, au6: Dataset, rng: np.random.Generator) -> Path:
                 if seed == 0:
                     predicted[f"{kind}_{split}"] = (labels[frames] + off)[some].astype(dtype)
                 found = measured(kind, off, labels[frames])
-                if split == "test":
-                    curve[seed, :, 1] = found[f"{kind}_rmse"]
+                curve[seed, :, int(split == "test")] = found[f"{kind}_rmse"]
                 lines += [f"{row},{seed},{split},{name},{v:.7g}," for name, v in found.items()]
         name = row.replace("/", "-") + ".npz"
         np.savez(folder / "predictions" / name, **predicted)

@@ -131,4 +131,14 @@ def test_a_link_is_refused(tmp_path):
 
 def test_outside_a_checkout_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert refusal(tmp_path).endswith("is no git checkout, or git is not installed")
+    assert "is not a git checkout: fatal: not a git repository" in refusal(tmp_path)
+
+
+def test_lines_end_as_committed_whatever_the_users_settings(tmp_path, monkeypatch):
+    folder = made(tmp_path / "a")
+    plain = archive.committed(folder)
+    for k, (name, value) in enumerate((("core.autocrlf", "true"), ("core.eol", "crlf"))):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{k}", name)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{k}", value)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "2")
+    assert archive.committed(folder) == plain

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from made_evidence import A, B, of
 from made_results import ROW, edit, edit_value
 
 from checks.audit import __main__ as command
@@ -13,7 +14,9 @@ from checks.audit.report import Part
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
 from reproduction.sections import CLAIMS, EXPERIMENTS
+from reproduction.show.checks import Every, Lower
 from reproduction.show.evidence import Evidence
+from reproduction.show.limits import AtMost
 from reproduction.show.metrics import compare
 
 
@@ -70,6 +73,14 @@ def test_doctored_pages_are_caught(doctored):
         "docs/results/claims.md",
         "results/report.html",
     ]
+
+
+def test_comparisons_inside_a_condition_of_several_are_tested_too(monkeypatch):
+    numbers = {tuple(key): {0: 1.0, 1: 1.1, 2: 0.9} for key in (A, B)}
+    monkeypatch.setattr(pages, "CLAIMS", (of(Every((Lower(A, B), Lower(B, A))), AtMost(A, 1.0)),))
+    assert pages.wrong_comparisons(numbers) == (2, [])
+    monkeypatch.setattr(pages, "compare", lambda *_: 1)
+    assert len(pages.wrong_comparisons(numbers)[1]) == 2
 
 
 def test_an_edited_number_changes_the_pages(doctored):

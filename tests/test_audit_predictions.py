@@ -11,6 +11,7 @@ from data_gen.errors import DataError
 from reproduction.engine.provenance import ROOT
 from reproduction.sections import SOURCES
 
+ON_ITS_FRAMES = errors._on_its_frames
 COMPONENTS = 100 * 6 * 3  # of the test part's forces
 
 
@@ -22,8 +23,8 @@ def results(au6, rng, tmp_path):
 def test_errors_that_agree_pass(results):
     part = errors.audit(results)
     assert part.good, part.faults
-    assert [line[1] for line in part.lines] == ["8 of 8", "6 of 6", "4 of 4"]
-    assert part.sentence.startswith("8 of 8 errors agree within 1e-05 relative, 4 of 4 with")
+    assert [line[1] for line in part.lines] == ["8 of 8", "6 of 6", "8 of 8", "8 of 8"]
+    assert part.sentence.startswith("8 of 8 errors agree within 1e-05 relative, 8 of 8 with")
 
 
 @pytest.mark.parametrize("row", [ROW, FORCES])
@@ -50,17 +51,44 @@ def test_an_edited_number_is_caught(results, metric):
     assert f"energy_{metric}" in fault and not more
 
 
-def test_an_edited_number_of_another_seed_is_caught_by_its_curve(results):
-    edit_value(results, f"{ROW},1,test,energy_rmse", 0.999)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_an_edited_number_of_another_seed_is_caught_by_its_curve(results, split):
+    edit_value(results, f"{ROW},1,{split},energy_rmse", 0.999)
     (fault,) = errors.audit(results).faults
-    assert fault.startswith(f"{ROW} seed 1, test energy_rmse")
+    assert fault.startswith(f"{ROW} seed 1, {split} energy_rmse")
+
+
+@pytest.mark.parametrize(
+    ("metric", "factor"), [("rmse", 0.5), ("rmse", 5.0), ("mae", 2.0), ("max", 0.2), ("max", 5.0)]
+)
+def test_without_a_curve_errors_of_a_run_must_fit_each_other(results, metric, factor):
+    """As of Amp's rows: an RMSE below the mean absolute error, or a tenth of the largest of 100."""
+    for path in (results / "curves").iterdir():
+        np.savez(path)
+    edit_value(results, f"{ROW},1,test,energy_{metric}", factor)
+    faults = [x for x in errors.audit(results).faults if "nothing to compare" not in x]
+    (fault,) = faults
+    assert fault.startswith(f"{ROW} seed 1, test energy_rmse of") and "not that of" in fault
+
+
+def test_a_training_error_larger_than_its_frames_allow_is_caught(results):
+    edit_value(results, f"{ROW},0,train,energy_rmse", 2.0)
+    fault, of_curve = errors.audit(results).faults
+    assert "the stored arrays give at most" in fault and "train energy_rmse" in of_curve
+
+
+def test_curves_over_other_frames_say_nothing_of_training_errors(results, monkeypatch):
+    monkeypatch.setattr(errors, "_on_its_frames", lambda row: False)
+    assert errors.audit(results).lines[2][1] == "4 of 4"
+    for row in ("beyond/au12-eq2", "beyond/eq9-copies"):
+        assert not ON_ITS_FRAMES(row)
+    assert ON_ITS_FRAMES(ROW)
 
 
 @pytest.mark.parametrize("metric", ["rmse", "mae", "max"])
 def test_a_training_error_smaller_than_its_frames_allow_is_caught(results, metric):
     edit_value(results, f"{ROW},0,train,energy_{metric}", 0.2)
-    (fault,) = errors.audit(results).faults
-    assert "at least" in fault
+    assert "at least" in errors.audit(results).faults[0]
 
 
 def test_files_that_do_not_fit_are_said(results):

@@ -155,5 +155,5 @@ def test_what_is_no_version_is_refused_in_a_sentence(checkout, version, why):
 
 def test_outside_a_checkout_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    with pytest.raises(ReproductionError, match="is no git checkout, or git is not installed"):
+    with pytest.raises(ReproductionError, match="is not a git checkout: fatal: not a git"):
         compare.main(["--folder", str(tmp_path), "v1"])

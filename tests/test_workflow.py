@@ -3,9 +3,12 @@
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -125,3 +128,38 @@ def test_the_container_s_python_is_where_the_image_has_it():
     folder = dockerfile.split("WORKDIR ")[1].split()[0]
     profile = (WORKFLOW / "profiles/slurm/settings.yaml").read_text()
     assert f"# python: {folder}/.venv/bin/python\n" in profile
+
+
+def test_jobs_run_this_checkout_whatever_their_python_has_installed(tmp_path):
+    """An image has the project as it was when the image was made."""
+    installed = tmp_path / "reproduction/__init__.py"
+    installed.parent.mkdir()
+    installed.write_text("")
+    python = tmp_path / "its own python"
+    path = f"PYTHONPATH=${{PYTHONPATH:+$PYTHONPATH:}}{tmp_path}"
+    python.write_text(f'#!/bin/sh\n{path} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    text = (WORKFLOW / "Snakefile").read_text(encoding="utf-8")
+    names = {
+        "workflow": SimpleNamespace(basedir=str(WORKFLOW)),
+        "CHOSEN": SimpleNamespace(python=str(python)),
+        "Path": Path,
+        "shlex": shlex,
+    }
+    for name in ("CHECKOUT", "PYTHON"):
+        exec(re.search(rf"^{name} = .*$", text, flags=re.M)[0], names)
+    shells = re.findall(r"^    shell:\n +\"(\S+) ", text, flags=re.M)
+    assert shells and set(shells) == {"{PYTHON}"}
+    where = "import reproduction; print(reproduction.__file__)"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    for command, place in ((names["PYTHON"], ROOT), (shlex.quote(str(python)), tmp_path)):
+        said = subprocess.run(
+            f"{command} -c {shlex.quote(where)}",
+            shell=True,
+            cwd=tmp_path.parent,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert Path(said.stdout.strip()) == place / "reproduction/__init__.py"

@@ -1,19 +1,22 @@
 """Part a of the audit: prediction errors recomputed from stored arrays, against metrics.csv.
 
 It only uses NumPy and the csv module and none of the project's formulas, lest a mistake in these
-go unnoticed. File formats: reproduction/show/predictions.py.
+go unnoticed; of a row it asks whether its curve is over its training frames. File formats:
+reproduction/show/predictions.py.
 """
 
 import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from checks.audit import tolerances
 from checks.audit.report import Part
+from reproduction.sections import EXPERIMENTS
 
 # {(experiment, split, metric): {seed: value}}
 Numbers = dict[tuple[str, str, str], dict[int, float]]
@@ -34,6 +37,7 @@ class Error:
         committed, found: value in metrics.csv and recomputed value, eV or eV/Å; no unit for slopes.
         rounding: uncertainty of ``found`` due to rounding of the arrays, in the same unit.
         bound: whether ``found`` is only a lower bound, because some frames are not stored.
+        upper: largest value that the stored frames allow, in the same unit.
     """
 
     experiment: str
@@ -44,15 +48,23 @@ class Error:
     found: float
     rounding: float = 0.0
     bound: bool = False
+    upper: float = float("inf")
 
     def agrees(self, relative: float) -> bool:
         """Whether the two agree within a relative tolerance plus rounding; NaN never agrees."""
         allowed = relative * abs(self.committed) + self.rounding
         off = self.found - self.committed
-        return bool((off if self.bound else abs(off)) <= allowed)
+        if self.bound:
+            return bool(off <= allowed and self.committed - self.upper <= allowed)
+        return bool(abs(off) <= allowed)
 
     def __str__(self) -> str:
         said = "at least " if self.bound else ""
+        if self.committed > self.upper:
+            return (
+                f"{self.experiment} seed {self.seed}, {self.split} {self.metric}: metrics.csv has "
+                f"{self.committed:.7g}, the stored arrays give at most {self.upper:.7g}"
+            )
         return (
             f"{self.experiment} seed {self.seed}, {self.split} {self.metric}: metrics.csv has "
             f"{self.committed:.7g}, the stored arrays give {said}{self.found:.7g}"
@@ -135,6 +147,28 @@ def at_least(values: dict[str, tuple[float, float]], part: float) -> dict[str, t
     return {name: (f * values[name][0], f * values[name][1]) for name, f in factors.items()}
 
 
+def at_most(predicted: np.ndarray, true: np.ndarray, frames: int, largest: float) -> float:
+    """Largest RMSE over all frames that some of them allow, on which (n,) or (n, N, 3) are given.
+
+    The mean squared error of a frame is at most five standard errors above that of the stored
+    ones, but for three frames that may be off by as much as the largest error (of forces in one
+    component each). No stored row comes to more than 0.96 of it.
+
+    Args:
+        predicted, true: of the stored frames, eV or eV/Å.
+        frames: number of all frames.
+        largest: largest error of all frames, eV or eV/Å.
+    """
+    squares = ((predicted.astype(float) - true) ** 2).reshape(len(predicted), -1)
+    of_frame = squares.mean(1)
+    if len(of_frame) < 2:
+        return float("inf")
+    error = of_frame.std(ddof=1) / len(of_frame) ** 0.5
+    components = 3 if squares.shape[1] > 1 else 1
+    outliers = 3 * largest**2 / (frames * components)
+    return float(np.sqrt(of_frame.mean() + 5 * error + outliers))
+
+
 def of_predictions(results: Path, numbers: Numbers) -> Iterator[Error]:
     """Errors of seed 0 from results/predictions: exact where all frames are stored.
 
@@ -168,6 +202,8 @@ def of_predictions(results: Path, numbers: Numbers) -> Iterator[Error]:
                 values = measures(predicted, true[name])
             except ValueError as error:
                 raise ValueError(f"{path.name}, {name}: {error}") from None
+            largest = numbers.get((experiment, split, f"{kind}_max"), {}).get(SEED, np.inf)
+            upper = {"rmse": at_most(predicted, true[name], in_all, largest)} if some else {}
             if some:
                 values = at_least(values, len(frames) / in_all)
             for measure, (value, rounding) in values.items():
@@ -183,14 +219,16 @@ def of_predictions(results: Path, numbers: Numbers) -> Iterator[Error]:
                         value,
                         rounding,
                         some,
+                        upper.get(measure, float("inf")),
                     )
 
 
 def of_curves(results: Path, numbers: Numbers) -> Iterator[Error]:
-    """Test errors of all seeds from results/curves, for rows trained by Adam.
+    """Errors of all seeds from results/curves, for rows trained by Adam.
 
     The last point of a curve is the row's RMSE, the median over the last quarter of the epochs the
-    "late" one. For several folds (the last axis), the root mean square over them is taken.
+    "late" one. For several folds (the last axis), the root mean square over them is taken. Training
+    errors are compared where the curve is over the row's training frames, and these are one part.
     """
     for experiment, path in files(results / "curves", numbers).items():
         with np.load(path) as stored:
@@ -198,15 +236,62 @@ def of_curves(results: Path, numbers: Numbers) -> Iterator[Error]:
         for kind in ("energy", "force"):
             if "curve_epochs" not in arrays or f"curve_{kind}" not in arrays:
                 continue
-            tests = arrays[f"curve_{kind}"].astype(float)[:, :, 1]
+            curves = arrays[f"curve_{kind}"].astype(float)
             seeds = sorted(numbers[experiment, "test", f"{kind}_rmse"])
-            for seed, epochs, test in zip(seeds, arrays["curve_epochs"], tests, strict=True):
+            for seed, epochs, curve in zip(seeds, arrays["curve_epochs"], curves, strict=True):
+                test = curve[:, 1]
                 late = np.median(test[epochs > 0.75 * epochs[-1]], axis=0)
-                for metric, value in ((f"{kind}_rmse", test[-1]), (f"{kind}_rmse_late", late)):
-                    committed = numbers.get((experiment, "test", metric), {}).get(seed)
+                ends = [("test", f"{kind}_rmse", test[-1]), ("test", f"{kind}_rmse_late", late)]
+                if curve.ndim == 2 and _on_its_frames(experiment):
+                    ends.append(("train", f"{kind}_rmse", curve[-1, 0]))
+                for split, metric, value in ends:
+                    committed = numbers.get((experiment, split, metric), {}).get(seed)
                     if committed is not None:
                         found = float(np.sqrt(np.mean(value**2)))
-                        yield Error(experiment, seed, "test", metric, committed, found)
+                        yield Error(experiment, seed, split, metric, committed, found)
+
+
+def _on_its_frames(experiment: str) -> bool:
+    """Whether a row is trained on all of its training frames, and on no copies of them."""
+    row = EXPERIMENTS.get(experiment)
+    return row is None or (row.task != "edges" and row.options.get("copies", 1) == 1)
+
+
+def inconsistent(results: Path, numbers: Numbers) -> tuple[int, list[str]]:
+    """Number of RMSEs, and messages on those that do not fit the other errors of their run.
+
+    The mean error is at most the mean absolute one, this at most the RMSE, and this at most the
+    largest; where the number of test frames n is known, the largest at most n^1/2 RMSEs.
+    """
+    folder, sizes = results / "predictions", {}
+    for experiment, path in files(folder, numbers).items():
+        with np.load(path) as stored:
+            named = REFERENCE.fullmatch(str(stored["reference"]))
+            shape = next((stored[x].shape[1:] for x in stored.files if x == "force_test"), ())
+        if named:
+            sizes[experiment] = int(named["test"]), int(np.prod(shape))
+    faults, total = [], 0
+    for (experiment, split, metric), seeds in numbers.items():
+        kind = metric.removesuffix("_rmse")
+        if kind not in ("energy", "force") or kind == metric:
+            continue
+        for seed, rmse in seeds.items():
+            total += 1
+            of_run = {
+                x: numbers.get((experiment, split, f"{kind}_{x}"), {}).get(seed)
+                for x in ("bias", "mae", "max")
+            }
+            chain = [of_run["bias"], of_run["mae"], rmse, of_run["max"]]
+            if split == "test" and experiment in sizes:
+                frames, components = sizes[experiment]
+                chain.append(rmse * (frames * (components if kind == "force" else 1)) ** 0.5)
+            known = [abs(x) for x in chain if x is not None]
+            if any(a > b * (1 + tolerances.ERROR) for a, b in pairwise(known)):
+                faults.append(
+                    f"{experiment} seed {seed}, {split} {metric} of {rmse:.7g}: the mean, mean "
+                    "absolute or largest error is not that of such an RMSE"
+                )
+    return total, faults
 
 
 def audit(results: Path) -> Part:
@@ -216,6 +301,7 @@ def audit(results: Path) -> Part:
         numbers = read_numbers(results / "metrics.csv")
         predicted = list(of_predictions(results, numbers))
         curves = list(of_curves(results, numbers))
+        others = inconsistent(results, numbers)
     except (ValueError, KeyError, OSError) as error:
         part.faults.append(f"results/ cannot be read: {error}")
         part.sentence = "The stored arrays are not in the documented format."
@@ -224,11 +310,12 @@ def audit(results: Path) -> Part:
     bounds = [e for e in predicted if e.bound]
     for what, errors, tolerance in (
         (f"test errors, seed {SEED}, from predictions", exact, tolerances.ERROR),
-        (f"errors on some of the frames, seed {SEED}, lower bounds", bounds, tolerances.ERROR),
-        ("test RMSE, all seeds, from curves", curves, tolerances.CURVE),
+        (f"errors on some of the frames, seed {SEED}, bounds", bounds, tolerances.ERROR),
+        ("RMSE, all seeds, from curves", curves, tolerances.CURVE),
     ):
         faults = [str(e) for e in errors if not e.agrees(tolerance)]
         part.count(what, len(errors), faults, f"{tolerance:g} relative")
+    part.count("RMSE, all seeds, beside the run's other errors", *others, "mean ≤ largest")
     rounded = [e for e in exact if not abs(e.found / e.committed - 1) <= tolerances.ERROR]
     plain = len(exact) - len(rounded)
     good = sum(e.agrees(tolerances.ERROR) for e in exact)
@@ -251,13 +338,13 @@ def audit(results: Path) -> Part:
         "rows_without_arrays": sorted({e for e, *_ in of_all} - {e for e, *_ in known}),
     }
     on_curves = sum(e.agrees(tolerances.CURVE) for e in curves)
-    too_small = len(bounds) - sum(e.agrees(tolerances.ERROR) for e in bounds)
+    wrong = len(bounds) - sum(e.agrees(tolerances.ERROR) for e in bounds)
     part.sentence = (
         f"{good} of {len(exact)} errors agree within {tolerances.ERROR:g} relative"
         + (f" ({good - plain} of them only with float32 rounding)" if good > plain else "")
         + f", {on_curves} of {len(curves)} with the ends of learning curves within "
-        f"{tolerances.CURVE:g}, and {too_small or 'none'} of {len(bounds)} errors on some of the "
-        f"frames is smaller than these allow; of the {len(of_all)} test RMSEs in metrics.csv, "
-        f"{covered} are recomputed in this way."
+        f"{tolerances.CURVE:g}, and {wrong or 'none'} of {len(bounds)} errors on some of the "
+        f"frames is smaller or larger than these allow; of the {len(of_all)} test RMSEs in "
+        f"metrics.csv, {covered} are recomputed in this way."
     )
     return part

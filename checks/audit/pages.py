@@ -1,4 +1,4 @@
-"""Part b of the audit: independent statistics over seeds, and comparison of the generated pages.
+"""Part b of the audit: whole results, independent statistics over seeds, and generated pages.
 
 Means, deviations and t-tests are computed with Python's statistics module and SciPy's tests
 directly from metrics.csv; pages are generated again by the project's code and compared byte by
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from checks.audit import tolerances
+from checks.audit import rows, tolerances
 from checks.audit.errors import Numbers, read_numbers
 from checks.audit.report import Part
 from reproduction.errors import ReproductionError
@@ -97,12 +97,18 @@ def wrong_statistics(evidence: Evidence, numbers: Numbers) -> tuple[int, list[st
     return total, faults
 
 
+def _single(checks) -> Iterator:
+    """Checks one by one, also those that a check of several holds."""
+    for check in checks:
+        yield from _single(check.checks) if hasattr(check, "checks") else (check,)
+
+
 def wrong_comparisons(numbers: Numbers) -> tuple[int, list[str]]:
     """Number of pairs of rows that verdicts compare, and messages on those with other results."""
     pairs = dict.fromkeys(
         (tuple(check.a), tuple(check.b))
         for claim in CLAIMS
-        for check in claim.checks
+        for check in _single(claim.checks)
         if hasattr(check, "a") and hasattr(check, "b")
     )
     faults = []
@@ -189,6 +195,17 @@ def audit(root: Path) -> Part:
         evidence = Evidence.read(root / "results", EXPERIMENTS)
         readme = (root / "README.md").read_text(encoding="utf-8")
         for what, found, within in (
+            ("rows with all their seeds", rows.wrong_seeds(numbers), "the registry's"),
+            (
+                "files of predictions and curves",
+                rows.missing_files(root / "results", numbers),
+                "a file for each",
+            ),
+            (
+                "runs with their origin",
+                rows.wrong_origins(root / "results"),
+                "one trajectory a dataset",
+            ),
             (
                 "means and deviations of verdicts",
                 wrong_statistics(evidence, numbers),

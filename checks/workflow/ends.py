@@ -1,6 +1,7 @@
 """A sweep's table is made again whenever its lines, runs or data are others than it was made of.
 
-Its jobs have a Python that nothing else may use, as if it were in a container alone.
+Its jobs have a Python that nothing else may use, as if it were in a container alone, and which has
+another project of this name installed.
 """
 
 import csv
@@ -16,6 +17,8 @@ from reproduction.engine.provenance import ROOT
 
 # Jobs alone have --leaf, or make data or a table.
 PYTHON = """#!/bin/sh
+PYTHONPATH=${{PYTHONPATH:+$PYTHONPATH:}}{other}
+export PYTHONPATH
 case "$*" in
     *--leaf*|*01_generate_data.py*|*"sweep.py table"*) exec {python} "$@" ;;
 esac
@@ -35,7 +38,11 @@ def files(folder: Path) -> dict[Path, tuple[int, bytes]]:
 def check(folder: Path) -> bool:
     """Whether each run ends with the table that belongs to it."""
     python, table, own = folder / "python", folder / "some.csv", folder / "own.extxyz"
-    python.write_text(PYTHON.format(python=sys.executable))
+    for name in ("reproduction", "fitting"):
+        installed = folder / "other" / name / "__init__.py"
+        installed.parent.mkdir(parents=True)
+        installed.write_text('raise SystemExit("a project of another place")\n')
+    python.write_text(PYTHON.format(python=sys.executable, other=folder / "other"))
     python.chmod(0o755)
     frames = read(ROOT / "examples/au12.extxyz", ":")
     write(own, frames[:60])

@@ -65,6 +65,8 @@ def do(
     from reproduction.engine.tasks.common import Job
 
     experiment = work.experiment
+    # Of the code that is loaded now: a checkout may change while a long run goes on.
+    made_by, code_sha256 = provenance(), code_checksum(experiment.task)
     if why := store.unusable_model(experiment, work.seeds):
         why = f"needs the models of {experiment.models_of}: run that again ({why})"
         return dict.fromkeys(work.seeds, why)
@@ -108,7 +110,7 @@ def do(
                 "settings": experiment.settings(),
                 "data_sha256": data_sha256,
                 "parts_sha256": [part.checksum() for part in joined(data, parts)],
-                "code_sha256": code_checksum(experiment.task),
+                "code_sha256": code_sha256,
                 **_used(experiment, result.seed, store),
                 "metrics": [
                     {"split": split, "metric": metric, "value": float(value)}
@@ -117,7 +119,7 @@ def do(
                 "seconds_of_group": seconds,
                 "threads": 1,
                 **result.info,
-                "provenance": provenance(),
+                "provenance": made_by,
             },
         )
     checkpoint.unlink(missing_ok=True)

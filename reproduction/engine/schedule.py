@@ -19,7 +19,7 @@ from pathlib import Path
 
 from data_gen.dataset import Dataset
 from reproduction.engine.experiment import Experiment
-from reproduction.engine.provenance import code_checksum
+from reproduction.engine.provenance import code_checksum, provenance
 from reproduction.engine.run_one import Work, do, explain, load_dataset
 from reproduction.engine.seal import is_sealed
 from reproduction.engine.store import Store
@@ -250,6 +250,7 @@ def _worker(connection: Connection, store_folder: str, data_folder: str) -> None
     parent = multiprocessing.parent_process()
     # A killed parent cannot tell its workers to stop, so they exit with it.
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    provenance()  # kept for all that this process does, as is the code that it loads
     from keras_models.backend import tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -22,7 +22,7 @@ def measured_at(found: dict) -> str:
     """When a benchmark was run, and on which commit; empty for those that do not say."""
     if "provenance" not in found:
         return ""
-    changed = ", with uncommitted changes" * found["provenance"]["uncommitted_changes"]
+    changed = ", with uncommitted changes" * bool(found["provenance"]["uncommitted_changes"])
     return f" Measured on {found['date']} at commit {found['provenance']['commit'][:7]}{changed}."
 
 

@@ -93,7 +93,7 @@ def _train(home: Path, row: Row, seed: int, store: Store) -> None:
     settings = folder.with_name(f"{folder.name}.json")
     settings.parent.mkdir(parents=True, exist_ok=True)
     write_config(config_of(row, seed), settings)
-    begin = time.perf_counter()
+    begin, made_by = time.perf_counter(), provenance()
     command = [sys.executable, str(SCRIPT), "--config", str(settings), "--out", str(folder)]
     done = subprocess.run([*command, "--workers", "1"], stderr=subprocess.PIPE, text=True)
     if done.returncode:
@@ -118,6 +118,6 @@ def _train(home: Path, row: Row, seed: int, store: Store) -> None:
             "ended": "all steps done",
             "seconds_of_group": time.perf_counter() - begin,
             "threads": 1,
-            "provenance": provenance(),
+            "provenance": made_by,
         },
     )
