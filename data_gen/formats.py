@@ -15,6 +15,7 @@ import ase.db
 import ase.io
 from ase import Atoms
 from ase.data import atomic_numbers
+from ase.io.bundletrajectory import BundleTrajectory
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats, string2index
 
 from data_gen import extxyz
@@ -84,6 +85,8 @@ def read_file(name: str | Path) -> FileOfFrames:
         )
     if path.is_file() and not path.stat().st_size:
         raise DataError(f"{path}: the file is empty")
+    if path.is_dir() and not BundleTrajectory.is_bundle(str(path)):
+        raise DataError(f"{path}: a folder: name the file in it, such as {path / 'OUTCAR'}")
     form = ""
     try:
         with _unpacked(path) as plain:
@@ -110,6 +113,8 @@ def _reason(error: Exception, form: str) -> str:
     element = KIND.match(label)
     if element and label not in atomic_numbers:
         return f"{label} is no element: write {element[0]}, and its kinds into another column"
+    if "\\ufeff" in str(error) or "\ufeff" in str(error):
+        return "begins with a byte-order mark: save it as UTF-8 without one"
     told = " ".join(f"{type(error).__name__}: {error}".split())
     what = f"as {ioformats[form].description}, " if form in ioformats else ""
     return f"cannot be read, is it complete? ({what}{told})"

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 
 from data_gen import units
 from data_gen.dataset import NO_SPREAD
@@ -31,6 +31,9 @@ FEWEST_ZERO, MOST_ZERO = 2, 0.1
 FEWEST_FIXED = 3
 # Outliers are not sought among differences that any calculation has, eV per atom.
 SMALLEST_SPREAD = 1e-4
+# Energy of atoms among others relative to isolated ones, eV per atom: tungsten has -9, and hot and
+# dense frames may be above 0.
+BINDING = (-20.0, 5.0)
 # Two atoms closer than this share of the sum of their covalent radii are named.
 CLOSE = 0.5
 # Steps of the fit of reference energies.
@@ -316,6 +319,17 @@ def _warn_of_isolated(reading: Reading) -> list[str]:
                 f"isolated {symbol} has energies from {energy:.6g} to {max(several):.6g} eV: "
                 "the lowest is the reference"
             )
+    bound = [
+        (e - sum(reading.isolated[chemical_symbols[z]] for z in s.numbers)) / len(s.numbers)
+        for s, e in zip(structures, energies, strict=True)
+        if not is_isolated(s) and {chemical_symbols[z] for z in s.numbers} <= set(reading.isolated)
+    ]
+    if bound and not BINDING[0] <= float(np.median(bound)) <= BINDING[1]:
+        found.append(
+            f"{len(bound)} frames are at {np.median(bound):+.4g} eV per atom relative to their "
+            "isolated atoms, as no bonds are: these are of another method, setting or unit, and "
+            "would spoil the training; give those of the same calculation, or none (--leave-out)"
+        )
     crowded = [
         k
         for k, (kind, s) in enumerate(zip(reading.config_types, structures, strict=True))

@@ -105,7 +105,9 @@ def choose_energies(
             )
     taken = tuple(name for name, _ in chosen)
     others, warnings = _not_taken(everything, chosen)
-    notes += [*_several(taken), *others]
+    several, of_free = _several(taken, everything)
+    notes += [*several, *others]
+    warnings += of_free
     energies = np.array([value for _, value in chosen], dtype=float)
     warnings += _warn_of_total(taken, everything)
     return Labels(taken, energies, tuple(notes), tuple(warnings))
@@ -206,12 +208,29 @@ def is_number(text: str) -> bool:
     return True
 
 
-def _several(taken: Sequence[str]) -> list[str]:
+def _several(
+    taken: Sequence[str], everything: Sequence[Mapping[str, Any]]
+) -> tuple[list[str], list[str]]:
+    """That energies have several names, in notes and warnings.
+
+    A free energy beside others without one is another quantity, unless the two are always equal.
+    """
     counts = {name: taken.count(name) for name in dict.fromkeys(taken)}
     if len(counts) == 1:
-        return []
+        return [], []
     words = ", ".join(f"{name} in {n}" for name, n in counts.items())
-    return [f"energies have several names, as no name is in all frames: {words}"]
+    plain = next((name for name in counts if small_letters(name) == "energy"), None)
+    if "free_energy" not in counts or plain is None:
+        return [f"energies have several names, as no name is in all frames: {words}"], []
+    both = [(number_of(v.get("free_energy")), number_of(v.get(plain))) for v in everything]
+    off = [abs(a - b) for a, b in both if a is not None and b is not None]
+    if off and max(off) <= SAME_EV:
+        return [], []
+    apart = f", which differ by up to {max(off):.3g} eV where a frame has both" if off else ""
+    return [], [
+        f"energies are of two kinds, {words}{apart}: frames of one kind alone can be compared; "
+        f"name one that all have (--energy-key {plain}), or leave the others out"
+    ]
 
 
 def _warn_of_total(taken: Sequence[str], everything: Sequence[Mapping[str, Any]]) -> list[str]:

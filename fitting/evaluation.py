@@ -47,6 +47,7 @@ class Evaluation:
         labels: {kind: label of each frame}, such as "config_type".
         names: of the models.
         is_of_training: whether the references are of the training, and not of these frames.
+        undetermined: constants that the training left open, see :mod:`keras_models.compositions`.
     """
 
     frames: Frames
@@ -57,6 +58,7 @@ class Evaluation:
     labels: Mapping[str, Sequence[str]] | None = None
     names: Sequence[str] = ()
     is_of_training: bool = True
+    undetermined: Sequence[Mapping[str, float]] = ()
 
     @cached_property
     def energies(self) -> np.ndarray:
@@ -169,10 +171,13 @@ class Potential:
         names: of the models.
         baseline: {symbol: eV}, energies from the composition alone, of the training part of the
             first model; None if it does not say.
+        undetermined: constants that the training left open, see :mod:`keras_models.compositions`.
 
     Raises:
         FittingError: there is no model, they do not belong together, or have no energies.
     """
+
+    undetermined: Sequence[Mapping[str, float]] = ()
 
     def __init__(self, models, chunk: int = 32) -> None:
         try:
@@ -184,6 +189,7 @@ class Potential:
             f"model {k}" if isinstance(one, keras.Model) else Path(one).stem
             for k, one in enumerate(parts)
         ]
+        self.undetermined = self.ensemble.undetermined
         first = {} if isinstance(parts[0], keras.Model) else read_about(parts[0])
         self.baseline: Mapping[str, float] | None = first.get("baseline")
         models = self.ensemble.models
@@ -262,7 +268,17 @@ def evaluate(
     known = bool(references) and not set(frames.elements) - set(references)
     if not known:
         references = baseline_of(frames)
-    return Evaluation(frames, energies, forces, references, part, labels, potential.names, known)
+    return Evaluation(
+        frames,
+        energies,
+        forces,
+        references,
+        part,
+        labels,
+        potential.names,
+        known,
+        potential.undetermined,
+    )
 
 
 def _labelled(atoms: Sequence[Atoms], potential: Potential) -> Frames:

@@ -15,6 +15,7 @@ from data_gen.machine import versions
 from data_gen.states import States
 from fitting.config import Config
 from fitting.keys import Keys
+from fitting.open_constants import settled
 from fitting.progress import Bars, Here, stoppable
 from fitting.results import PACKAGES
 from fitting.settings import model_of, pretrained, starting_models
@@ -22,8 +23,10 @@ from fitting.show import short_names
 from fitting.workers import Job, alone, run
 from keras_models.backend import tf
 from keras_models.checkpoints import save_arrays
+from keras_models.compositions import left_open
 from keras_models.fit_edges import EdgeFitSettings, fit_edges
 from keras_models.opening import MODELS
+from keras_models.saving import read_about
 
 UNFINISHED, CURVES = "unfinished", "curves"
 
@@ -93,7 +96,11 @@ def train_seed(training: Training, seed: int, link) -> None:
     config, settings = training.config, training.settings
     checkpoint = training.folder / UNFINISHED / f"seed{seed}.npz"
     starts, names = starting_models(config), short_names(config.named)
-    start = pretrained(starts[config.seeds.index(seed) % len(starts)]) if starts else None
+    start, before = None, None
+    if starts:
+        path = starts[config.seeds.index(seed) % len(starts)]
+        before = read_about(path).get("undetermined", [])
+        start = settled(pretrained(path), before, training.trained)
     # As in a process of its own: the last bits of a solution depend on the number of threads.
     with threadpool_limits(1, "blas"):
         fitted = fit_edges(
@@ -114,6 +121,7 @@ def train_seed(training: Training, seed: int, link) -> None:
         config=asdict(replace(config, model=model_of(config)).moved(lambda name: names[name])),
         counts=fitted.counts,
         isolated=fitted.info["isolated"],
+        undetermined=left_open(training.trained.structures, sorted(fitted.references), before),
         last_layer=fitted.info["last_layer"],
         start=fitted.info["start"],
         seconds=fitted.seconds,

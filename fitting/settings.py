@@ -13,8 +13,9 @@ from fitting.config import OF_TRAINING, Config
 from fitting.data import Data
 from fitting.errors import FittingError
 from fitting.model import check_name, try_model, whole_model
+from fitting.open_constants import of_constants, settled
 from fitting.progress import QUIET, duration
-from fitting.starting import shift_of, shorter_distances
+from fitting.starting import newer_atoms, shift_of, shorter_distances
 from keras_models.batch import cutoff_of
 from keras_models.building import dtype_of
 from keras_models.defaults import default_settings
@@ -72,7 +73,11 @@ def completed(
         _refuse_new_elements(start, data)
         weightless = config.training.get("energy_weight") == 0
         said = shorter_distances(start, data.train.frames)
-        said += [] if before or weightless else shift_of(start, data.train.frames)
+        if not (before or weightless):
+            open_ = read_about(starts[0]).get("undetermined", [])
+            fitted = settled(start, open_, data.train.frames)
+            said += of_constants(start, fitted)
+            said += [*newer_atoms(start, data.train.frames), *shift_of(fitted, data.train.frames)]
         for line in () if before else said:
             console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
     chosen = default_settings(data.train.frames)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from data_gen.frames import Frames
+from data_gen.frames import Frames, isolated_atoms
 from data_gen.inspection import robust_references
 from fitting.data import Data
 from fitting.errors import FittingError
@@ -17,6 +17,8 @@ COMPARED, FEWEST = 32, 4
 # A shift is named from so many spreads and from so much on, and refused from so much on, eV/atom:
 # no model is off by that much.
 SPREADS, NAMED, REFUSED = 5.0, 0.05, 20.0
+# Difference between energies of isolated atoms that is rounding, eV.
+SAME_EV = 1e-3
 # Pairs of elements that are named.
 NAMED_PAIRS = 3
 # Atoms come closer if their distance is less than this times the shortest one so far: frames of the
@@ -74,6 +76,30 @@ def shorter_distances(start: Pretrained, frames: Frames) -> list[str]:
         f"atoms come closer than in the training of the model to begin with: {', '.join(named)}"
         f"{more}. Its repulsion begins there now; if its errors stay large, train anew on all "
         "frames, without --continue-from"
+    ]
+
+
+def newer_atoms(start: Pretrained, frames: Frames) -> list[str]:
+    """Isolated atoms whose energies are taken instead of the model's, in a sentence.
+
+    Args:
+        start: the model to begin with.
+        frames: to train on.
+    """
+    newer = {
+        e: x
+        for e, x in isolated_atoms(frames).items()
+        if e in start.isolated and abs(x - start.references[e]) > SAME_EV
+    }
+    if not newer:
+        return []
+    named = ", ".join(
+        f"{e} alone has {x:.6g} eV here and {start.references[e]:.6g} eV in the model to begin with"
+        for e, x in newer.items()
+    )
+    return [
+        f"{named}: all energies are taken relative to the atoms here. If only these differ, and "
+        "the other energies are of the same zero as before, leave them out (--leave-out)"
     ]
 
 

@@ -217,7 +217,16 @@ def evaluations_of(potential: Potential, parts: Sequence[Part]) -> list[Evaluati
     for part in parts:
         own = slice(first, first + len(part.frames))
         known = (energies[:, own], [of_model[own] for of_model in forces], potential.baseline)
-        found.append(Evaluation(part.frames, *known, part.name, part.labels, potential.names))
+        found.append(
+            Evaluation(
+                part.frames,
+                *known,
+                part.name,
+                part.labels,
+                potential.names,
+                undetermined=potential.undetermined,
+            )
+        )
         first = own.stop
     return found
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from ase.symbols import Symbols
 
 from fitting.evaluation import Evaluation
 from fitting.known import FAR, places
 from fitting.metrics import ENERGY, FORCE, NAMES, UNITS
 from fitting.show import KNOWN, milli, number, of_part
+from keras_models.compositions import is_open
 from keras_models.extrapolation import OUTSIDE
 
 # A chosen step below this share of all says that the rest was of no use.
@@ -25,6 +27,8 @@ RANGES = (
 SHIFT, STRANGE = 0.9, 3.0
 # From so many frames on, the mean is taken off the errors of the baseline to judge.
 FEW = 10
+# Compositions that are named.
+NAMED = 3
 # Energies below this share of the baseline are learned; forces with such a correlation are alike.
 LEARNED, ALIKE = 0.5, 0.3
 
@@ -158,7 +162,7 @@ def worse_than_nothing(of: Evaluation, own: Mapping[str, float] | None = None) -
             :func:`fitting.known.own_errors`.
     """
     none = int((~np.isfinite(of.energies)).sum())
-    found = [" ".join(_of_energies(of, own or {})), *_of_forces(of)]
+    found = [" ".join(_of_energies(of, own or {})), of_compositions(of), *_of_forces(of)]
     if none:
         found.append(
             f"There is no number for {none:,} of {len(of.frames):,} frames, as the models overflow "
@@ -183,7 +187,7 @@ def _of_energies(of: Evaluation, own: Mapping[str, float]) -> list[str]:
             f"Energies are worse than those of the composition alone{with_zero}: "
             f"{milli(e.rmse, e.unit)} against {milli(min(e.baseline, spread), e.unit)}."
         )
-    one_shift = e.count >= FEW and e.bias**2 > SHIFT * e.rmse**2
+    one_shift = e.count >= FEW and e.bias**2 > SHIFT * e.rmse**2 and not of_compositions(of)
     if one_shift and strange and (found or usual is not None):
         left = np.sqrt(max(0.0, e.rmse**2 - e.bias**2))
         there = f", {milli(usual, e.unit)} in the model's own training" if usual else ""
@@ -196,6 +200,25 @@ def _of_energies(of: Evaluation, own: Mapping[str, float]) -> list[str]:
         if not found[1:]:
             found.insert(0, f"Energies are off by {milli(e.rmse, e.unit)}.")
     return found
+
+
+def of_compositions(of: Evaluation) -> str:
+    """Which frames have a composition whose energy the training left open by a constant."""
+    found = [
+        Symbols(s.numbers).get_chemical_formula()
+        for s in of.frames.structures
+        if is_open(s.numbers, of.undetermined)
+    ]
+    if not found:
+        return ""
+    named = list(dict.fromkeys(found))
+    more = f" and {len(named) - NAMED} other compositions" if named[NAMED:] else ""
+    return (
+        f"Energies of {len(found):,} of {len(of.frames):,} frames ({', '.join(named[:NAMED])}"
+        f"{more}) are open by a constant for each composition: the training has only other ratios "
+        "of elements, which do not say what one atom more costs. Compare energies of one "
+        "composition, or train on several."
+    )
 
 
 def _of_forces(of: Evaluation) -> list[str]:

@@ -24,6 +24,7 @@ from data_gen.neighbours import CLOSEST_A
 from keras_models import catalogue  # noqa: F401
 from keras_models.batch import cutoff_of
 from keras_models.building import coarse_step, dtype_of
+from keras_models.compositions import is_open
 from keras_models.extrapolation import OUTSIDE, WARN, Extrapolation
 from keras_models.neighbours import SKIN
 from keras_models.opening import open_ensemble
@@ -58,7 +59,8 @@ class KerasCalculator(Calculator):
     there is an :class:`ExtrapolationWarning`, and again where one is twice as far outside as that:
     not for all, of which dynamics may have thousands. It goes by the neighbours of atoms, of which
     images are some: a crystal is outside the training on clusters, a cluster in a periodic box is
-    not.
+    not. There is such a warning, too, for each composition whose energy the training left open by a
+    constant (:mod:`keras_models.compositions`).
 
     Args:
         models: a model, the path of a saved one, a folder of them, a pattern such as
@@ -115,6 +117,7 @@ class KerasCalculator(Calculator):
         self.use_cache, self._last = False, None
         self._spread: dict = {}
         self._warned_of = 0.0
+        self._warned_compositions: set[str] = set()
         self.limit = LIMIT if limit is None and isinstance(self.potential, SlotPotential) else limit
         if isinstance(self.potential, EdgePotential):
             self.implemented_properties = [*self.implemented_properties, "energies", "stress"]
@@ -184,6 +187,8 @@ class KerasCalculator(Calculator):
         if distance < CLOSEST_A:
             raise CalculatorSetupError("atoms {} and {} are on one point".format(*who()))
         self._measure_extrapolation(answer)
+        if self.ensemble.undetermined:
+            self._warn_of_composition()
         self._collect(answer)
 
     def _copy(self, atoms):
@@ -249,6 +254,22 @@ class KerasCalculator(Calculator):
                 "far)",
                 ExtrapolationWarning,
                 stacklevel=2,
+            )
+
+    def _warn_of_composition(self) -> None:
+        """Warn once of each composition whose energy the training left open by a constant."""
+        if not is_open(self.atoms.numbers, self.ensemble.undetermined):
+            return
+        formula = self.atoms.get_chemical_formula()
+        if formula not in self._warned_compositions:
+            self._warned_compositions.add(formula)
+            warnings.warn(
+                f"the energy of {formula} is open by a constant: the training of {self.model.name} "
+                "has only other ratios of elements, which do not say what one atom more costs. "
+                "Energies can be compared among structures of this composition; forces are not "
+                "concerned",
+                ExtrapolationWarning,
+                stacklevel=3,
             )
 
     def _no_energy(self) -> PropertyNotImplementedError:

@@ -1,6 +1,7 @@
 """Opening of saved models as an ensemble, with what their calculator must know about them."""
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
@@ -19,6 +20,8 @@ from keras_models.saving import read_about
 
 # Folder of the models in the folder of a training.
 MODELS = "models"
+# Its settings.
+CONFIG = "config.json"
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,15 @@ class Ensemble:
             their mean energy is added once a cluster, and the function of a pair does not end at
             0. None for a sum over atoms.
         references: for each model {symbol: eV}, to be added for each atom, or None.
+        undetermined: constants that the training of any of them left open, see
+            :mod:`keras_models.compositions`; none where that is not known.
     """
 
     models: tuple[keras.Model, ...]
     elements: frozenset[str]
     atoms: int | None
     references: tuple[Mapping[str, float] | None, ...]
+    undetermined: tuple[Mapping[str, float], ...] = ()
 
 
 def open_ensemble(
@@ -83,7 +89,11 @@ def open_ensemble(
         )
     first = known[0]
     return Ensemble(
-        tuple(opened), first["elements"], first["atoms"], tuple(k["references"] for k in known)
+        tuple(opened),
+        first["elements"],
+        first["atoms"],
+        tuple(k["references"] for k in known),
+        tuple(one for k in known for one in k["undetermined"]),
     )
 
 
@@ -119,6 +129,7 @@ def listed(models) -> list:
         path = Path(one)
         if path.is_dir():
             many = models_in(path) or models_in(path / MODELS)
+            _warn_of_missing(path, many)
         elif has_magic(str(one)) and not path.exists():
             many = [Path(name) for name in sorted(glob(str(one)))]
         else:
@@ -127,6 +138,20 @@ def listed(models) -> list:
             raise ValueError(f"{one}: no model (*.keras) is there")
         found += many
     return found
+
+
+def _warn_of_missing(folder: Path, models: Sequence[Path]) -> None:
+    """Warn of a training's folder that has fewer models than its settings name."""
+    try:
+        seeds = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["seeds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if models and len(models) < len(seeds):
+        warnings.warn(
+            f"{folder} has {len(models)} of {len(seeds)} models: its training is not finished, and "
+            "the same command resumes it",
+            stacklevel=3,
+        )
 
 
 def models_in(folder: Path) -> list[Path]:
@@ -172,6 +197,7 @@ def _known(model: keras.Model, about: Mapping, given: Mapping) -> dict:
     return {
         "elements": elements,
         "references": references,
+        "undetermined": about.get("undetermined", ()),
         "atoms": _atoms(model, about, given, elements),
     }
 

@@ -34,7 +34,7 @@ def own_file(folder: Path) -> Path:
     frames = frames_of_two_elements(60)
     path = folder / "mine.extxyz"
     alone = Atoms("Au")
-    alone.calc = SinglePointCalculator(alone, energy=-1010.0, forces=np.zeros((1, 3)))
+    alone.calc = SinglePointCalculator(alone, energy=-1002.0, forces=np.zeros((1, 3)))
     write(path, [alone, *(atoms_of(frames, k) for k in range(1, 60))])
     return path
 

@@ -6,17 +6,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from ase.io import read, write
-from own_data import frames_of_two_elements, own_config, own_file
+from own_data import atoms_of, frames_of_two_elements, own_config, own_file
 from pair_potential import SHIFTS, TINY
 
-from data_gen.frames import is_isolated
+from data_gen.frames import Frames, Structure, is_isolated
 from fitting import commands, seeds, settings, training
 from fitting.data import load
 from fitting.errors import FittingError
 from fitting.known import fingerprints
-from fitting.starting import shorter_distances, with_places
+from fitting.open_constants import of_constants, settled
+from fitting.settings import pretrained
+from fitting.starting import newer_atoms, shorter_distances, with_places
 from keras_models import catalogue
 from keras_models.building import flat_weights
+from keras_models.prediction import energies_of_structures
+from keras_models.reference import sums_of_references
 from keras_models.saving import save_model
 
 
@@ -25,7 +29,7 @@ class Fitted:
 
     def __init__(self, saved):
         self.saved = saved
-        self.curves, self.counts, self.seconds = {}, {}, {}
+        self.curves, self.counts, self.seconds, self.references = {}, {}, {}, SHIFTS
         self.info = {"isolated": [], "last_layer": None, "start": None}
 
     def save(self, path, **about):
@@ -87,6 +91,61 @@ def test_frames_of_the_first_training_are_known_of_the_second(begun):
         assert about["frames"] == sorted(set(about["frames"]))
 
 
+def test_compositions_that_the_first_training_left_open_are_open_no_more(tmp_path, monkeypatch):
+    """The model is of Au and Pt alike; frames of other ratios are trained on, and say the rest."""
+    saved = go_on(tmp_path, monkeypatch, []).saved.values()
+    assert all(about["undetermined"] == [] for about in saved)
+    path = tmp_path / "one.keras"
+    save_start(path)
+    frames = frames_of_two_elements(20)
+    start = pretrained(path)
+    half = 0.5**0.5
+    off = energies_of_structures(start.model, frames.structures, SHIFTS)
+    numbers = [s.numbers for s in frames.structures]
+    off = off + sums_of_references(numbers, {"Au": 3.0, "Pt": -3.0})
+    others = Frames(frames.structures, off, frames.forces)
+    fitted = settled(start, [{"Au": half, "Pt": -half}], others)
+    assert fitted.references == pytest.approx({"Au": SHIFTS["Au"] + 3.0, "Pt": SHIFTS["Pt"] - 3.0})
+    (said,) = of_constants(start, fitted)
+    assert "change by +3 eV for Au, -3 eV for Pt" in said
+    # Energies of isolated atoms are known, and so are all where nothing is open.
+    known = replace(start, isolated=frozenset(["Au"]))
+    assert settled(known, [{"Au": half, "Pt": -half}], others).references == SHIFTS
+    assert settled(start, [], others) is start and of_constants(start, start) == []
+
+
+def test_a_training_on_one_ratio_of_elements_saves_what_it_leaves_open(tmp_path, monkeypatch):
+    frames, saved = frames_of_two_elements(60), {}
+    atoms = [atoms_of(frames, k) for k in range(60) if len(frames.structures[k].numbers) == 4]
+    for one in atoms:
+        one.numbers = [79, 78, 79, 78]
+    write(tmp_path / "one.extxyz", atoms)
+    monkeypatch.setattr(seeds, "fit_edges", lambda *_, **__: Fitted(saved))
+    monkeypatch.setattr(training, "_conclude", lambda *_: None)
+    config = replace(own_config(tmp_path / "one.extxyz"), seeds=(0,))
+    training.train(config, tmp_path / "out")
+    ((one,),) = (about["undetermined"] for about in saved.values())
+    assert one["Au"] == -one["Pt"] != 0
+
+
+def test_newer_isolated_atoms_are_said(tmp_path):
+    """All energies are taken relative to them; a shift is then judged with these."""
+    save_start(tmp_path / "one.keras", isolated=["Au"])
+    start, frames = pretrained(tmp_path / "one.keras"), frames_of_two_elements(20)
+    atom = Structure(np.zeros((1, 3)), np.array([79]), np.zeros((3, 3)), np.zeros(3, bool))
+    for energy, says in (
+        (SHIFTS["Au"], []),
+        (SHIFTS["Au"] - 1.0, ["Au alone has -1001.5 eV here"]),
+    ):
+        more = Frames(
+            (*frames.structures, atom),
+            np.array([*frames.energies, energy]),
+            (*frames.forces, np.zeros((1, 3))),
+        )
+        found = newer_atoms(start, more)
+        assert len(found) == len(says) and all(x in y for x, y in zip(says, found, strict=True))
+
+
 def test_states_of_the_first_training_are_those_of_the_second_too(tmp_path, monkeypatch):
     """Its files say nothing of a charge, which is another one than that of some models' frames."""
     for about in go_on(tmp_path, monkeypatch, ["Au"]).saved.values():
@@ -102,7 +161,7 @@ def test_isolated_atoms_without_a_place_in_the_model_are_left_out(tmp_path, monk
         parts = (some.train, some.validation, some.test)
         structures = [s for part in parts for s in part.frames.structures]
         assert len(structures) == 59 and not any(map(is_isolated, structures))
-        (why,) = (x for x in some.notes if "isolated" in x)
+        (why,) = (x for x in some.notes if "are left out" in x)
         assert why.startswith("isolated atoms (Au) are left out: the model to begin with was")
         assert f"warning      {why}" in some.seen
     own = set(fingerprints(less.trained))

@@ -256,12 +256,8 @@ def test_a_model_that_is_gone_on_from_is_described_by_itself(done, tmp_path, mon
     given = []
 
     class Fitted:
-        curves, counts, seconds, info = (
-            {},
-            {},
-            0.0,
-            {"isolated": [], "last_layer": None, "start": None},
-        )
+        curves, counts, seconds, references = {}, {}, 0.0, {"Au": 0.0, "Pt": 0.0}
+        info = {"isolated": [], "last_layer": None, "start": None}  # noqa: RUF012
 
         def save(self, path, **about):
             given.append(about["config"]["model"])

@@ -17,6 +17,7 @@ from fitting.metrics import ENERGY, FORCE
 from fitting.show import beside, number, plain, short_names, titled
 from fitting.words import (
     errors_when_solved,
+    of_compositions,
     of_known_frames,
     of_last_layers,
     of_places,
@@ -165,6 +166,20 @@ def test_the_figure_of_the_spread_does_not_choose_large_errors(tmp_path, monkeyp
     # Of one model twice there is nothing to draw.
     same = Evaluation(frames, of.energies_of_models, [forces[1], forces[1]], of.references)
     assert plots._uncertainty(tmp_path, same) is None
+
+
+def test_energies_that_the_compositions_leave_open_are_no_other_zero():
+    """Of a training on one ratio of elements: the model cannot know what an atom more costs."""
+    of = evaluation([-2.0, -2.1] * 5, 0.1)
+    opened = replace(of, undetermined=({"Au": 0.5**0.5, "Pt": -(0.5**0.5)},))
+    vars(opened)["baseline"] = of.baseline
+    assert any("another zero" in x for x in worse_than_nothing(of))
+    said = worse_than_nothing(opened)
+    assert not any("another zero" in x for x in said)
+    (of_these,) = [x for x in said if "open by a constant" in x]
+    halves = sum((s.numbers == 79).mean() == 0.5 for s in of.frames.structures)
+    assert of_these.startswith(f"Energies of {10 - halves} of 10 frames (") and halves < 10
+    assert of_compositions(of) == ""
 
 
 def test_models_that_are_worse_than_nothing_are_called_so():

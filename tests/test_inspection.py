@@ -313,6 +313,22 @@ def test_isolated_atoms_that_are_none_or_several_are_said():
     assert "isolated     Au -0.500000 eV" in inspect(one).text()
 
 
+@pytest.mark.parametrize(("isolated", "is_said"), [(-0.5, False), (-500.0, True), (30.0, True)])
+def test_isolated_atoms_of_another_zero_are_said(isolated, is_said):
+    """All-electron ones beside pseudopotentials: forces were then four times worse than none."""
+    atoms = [Atoms("Au"), *(Atoms("Au2", [[0] * 3, [0, 0, d]]) for d in (2.4, 2.5, 2.6))]
+    energies = [isolated, -4.0, -4.1, -4.0]
+    one = reading(frames_of(atoms, energies, [np.zeros((len(a), 3)) for a in atoms]))
+    one = Reading(**{**vars(one), "isolated": {"Au": isolated}})
+    found = [w for w in inspect(one).warnings if "relative to their isolated atoms" in w]
+    assert bool(found) == is_said
+    # Of frames with an element that has none, nothing is known.
+    atoms[1:] = [Atoms("AuPt", a.positions) for a in atoms[1:]]
+    one = reading(frames_of(atoms, energies, [np.zeros((len(a), 3)) for a in atoms]))
+    one = Reading(**{**vars(one), "isolated": {"Au": isolated}})
+    assert not [w for w in inspect(one).warnings if "relative to their isolated atoms" in w]
+
+
 def test_nearest_neighbours_by_hand():
     """Gold: radius 1.36 Å, hydrogen: 0.31 Å; argon: 1.06 Å, which keeps 1.8 times its distance."""
     chain = Atoms("HAu2", [[0, 0, 0], [0, 0, 1.67], [0, 0, 4.39]])

@@ -263,6 +263,16 @@ def test_only_numbers_of_a_frame_are_proposed_as_energies(tmp_path):
         read_frames(tmp_path / "a.traj")
 
 
+def test_a_folder_and_a_byte_order_mark_are_named(tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(DataError, match=r"run: a folder: name the file in it, such as .*OUTCAR"):
+        read_frames(tmp_path / "run")
+    marked = written(tmp_path / "a.xyz", ({"energy": -1.0}, {"forces": F}, {}))
+    marked.write_bytes(b"\xef\xbb\xbf" + marked.read_bytes())
+    with pytest.raises(DataError, match=r"a.xyz: begins with a byte-order mark: save it as UTF-8"):
+        read_frames(marked)
+
+
 def test_the_folder_of_a_training_is_no_data(tmp_path):
     (tmp_path / "au12/models").mkdir(parents=True)
     (tmp_path / "au12/config.json").write_text("{}")

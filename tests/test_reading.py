@@ -254,6 +254,24 @@ def test_choices_are_said(tmp_path):
     }
 
 
+@pytest.mark.parametrize(("free", "differ"), [(-2.25, True), (-2.0, False)])
+def test_free_energies_beside_others_are_doubted_where_they_differ(tmp_path, free, differ):
+    """Of OUTCARs beside files that have the energy at zero width alone."""
+    both = written(
+        tmp_path / "a.xyz", *2 * [({}, {}, {"energy": -2.0, "free_energy": free, "forces": F})]
+    )
+    one = written(tmp_path / "b.xyz", *3 * [({}, {}, {"energy": -2.0, "forces": F})])
+    reading = read_frames([both, one])
+    found = [x for x in reading.warnings if "two kinds" in x]
+    assert bool(found) == differ and not any("no name is in all" in x for x in reading.notes)
+    if differ:
+        assert "free_energy in 2, energy in 3, which differ by up to 0.25 eV" in found[0]
+        assert "(--energy-key energy)" in found[0]
+    named = read_frames([both, one], "energy")
+    assert not any("two kinds" in x for x in named.warnings)
+    assert named.frames.energies.tolist() == 5 * [-2.0]
+
+
 def test_files_may_have_labels_of_different_names(tmp_path):
     ours = written(tmp_path / "a.xyz", *3 * [({}, {}, {"energy": -2.0, "forces": F})])
     theirs = written(tmp_path / "b.xyz", *2 * [({"REF_energy": -1.0}, {}, {})])

@@ -1,0 +1,69 @@
+"""Which energies the compositions of a training leave open.
+
+Constants c_s that are added for each atom of element s change the energy per atom of a frame by
+sum_s x_s c_s, where x_s is the element's share of the atoms. Where that is zero for all frames of
+a training, nothing in it says what these constants are: with frames of Cu8Au8 alone, one may be
+added for each Cu and subtracted for each Au. The energy of another ratio of elements is then open
+by as much, whatever the model; differences between structures of one composition are not, nor are
+forces. Isolated atoms do not count: they say what a reference energy is, not what an atom gains
+among others.
+
+Shapes: S elements, Z independent sets of constants.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from data_gen.frames import Structure, composition, is_isolated
+
+# Shares, and singular values relative to the largest, that are zero but for rounding.
+ZERO = 1e-6
+
+
+def left_open(
+    structures: Sequence[Structure],
+    elements: Sequence[str],
+    before: Sequence[Mapping[str, float]] | None = None,
+) -> list[dict[str, float]]:
+    """Sets of constants that change no energy of some structures.
+
+    Args:
+        structures: of a training.
+        elements: symbols of all elements that the model knows.
+        before: what an earlier training of the same model left open; None without one.
+
+    Returns:
+        {symbol: c_s}, orthonormal; none where the compositions determine all, or where no
+        structure has several atoms.
+    """
+    numbers = [s.numbers for s in structures if not is_isolated(s)]
+    if not numbers:
+        return [dict(x) for x in before or ()]
+    rows = composition(numbers, elements)
+    rows /= rows.sum(axis=1, keepdims=True)
+    if before is not None:
+        known = matrix(before, elements)
+        rows = np.concatenate([rows, np.eye(len(elements)) - known.T @ known])
+    _, values, directions = np.linalg.svd(rows)
+    rank = int((values > ZERO * values[0]).sum())
+    return [dict(zip(elements, one.tolist(), strict=True)) for one in directions[rank:]]
+
+
+def matrix(constants: Sequence[Mapping[str, float]], elements: Sequence[str]) -> np.ndarray:
+    """Sets of constants as an array, (Z, S)."""
+    return np.array([[one[e] for e in elements] for one in constants]).reshape(-1, len(elements))
+
+
+def is_open(numbers: np.ndarray, constants: Sequence[Mapping[str, float]]) -> bool:
+    """Whether such constants change the energy of a structure.
+
+    Args:
+        numbers: atomic numbers, (N,).
+        constants: as :func:`left_open` gives them.
+    """
+    shares = {
+        e: np.mean(np.asarray(numbers) == atomic_numbers[e]) for one in constants for e in one
+    }
+    return any(abs(sum(c * shares[e] for e, c in one.items())) > ZERO for one in constants)
