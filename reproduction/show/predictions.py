@@ -11,7 +11,7 @@
 
 All test frames are stored, but only every few training frames. Where forces are many, those of
 every tenth of these frames are: where a test part has more than :data:`MANY` components, fewer for
-rows past the report's tables (but for ``all_forces``), or a training part more than
+rows beyond the report's tables (but for ``all_forces``), or a training part more than
 :data:`MANY_FRAMES`. Energies are
 float64, as needed for errors of 1e-5 eV on 5 eV; forces float32, which resolves a thousandth of
 the smallest RMSE.

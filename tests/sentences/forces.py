@@ -1,4 +1,4 @@
-"""What the pages on forces, uses and speed say of results: Table 5, and past the report."""
+"""What the pages on forces, uses and speed say of results: Table 5, and beyond the report."""
 
 import numpy as np
 
