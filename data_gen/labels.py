@@ -224,12 +224,14 @@ def _several(
         return [f"energies have several names, as no name is in all frames: {words}"], []
     both = [(number_of(v.get("free_energy")), number_of(v.get(plain))) for v in everything]
     off = [abs(a - b) for a, b in both if a is not None and b is not None]
-    if off and max(off) <= SAME_EV:
+    if set(counts) == {"free_energy", plain} and off and max(off) <= SAME_EV:
         return [], []
+    everywhere = all(b is not None for _, b in both)
+    named = f"name one that all have (--energy-key {plain}), or " if everywhere else ""
     apart = f", which differ by up to {max(off):.3g} eV where a frame has both" if off else ""
     return [], [
-        f"energies are of two kinds, {words}{apart}: frames of one kind alone can be compared; "
-        f"name one that all have (--energy-key {plain}), or leave the others out"
+        f"energies are of several kinds, {words}{apart}: frames of one kind alone can be compared; "
+        f"{named}leave the others out"
     ]
 
 

@@ -6,7 +6,7 @@ Shapes: n frames, N atoms of a frame, M models of an ensemble.
 import contextlib
 import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from fitting.metrics import UNITS, Errors, errors, of_frames
 from fitting.predicting import InFewShapes
 from fitting.show import KNOWN
 from keras_models.backend import keras
+from keras_models.compositions import is_open
 from keras_models.edges import takes_edges
 from keras_models.opening import listed, open_ensemble
 from keras_models.prediction import EnergyForcePredictor
@@ -48,6 +49,7 @@ class Evaluation:
         names: of the models.
         is_of_training: whether the references are of the training, and not of these frames.
         undetermined: constants that the training left open, see :mod:`keras_models.compositions`.
+        isolated: elements whose energies of isolated atoms the models have.
     """
 
     frames: Frames
@@ -59,6 +61,7 @@ class Evaluation:
     names: Sequence[str] = ()
     is_of_training: bool = True
     undetermined: Sequence[Mapping[str, float]] = ()
+    isolated: Collection[str] = ()
 
     @cached_property
     def energies(self) -> np.ndarray:
@@ -130,6 +133,12 @@ class Evaluation:
             return [self]
         return [self.part_of(known, KNOWN), self.part_of(~known, name)]
 
+    @cached_property
+    def is_open(self) -> np.ndarray:
+        """Whether the training left the energy of each frame open by a constant, (n,) bool."""
+        structures = self.frames.structures
+        return np.array([is_open(s, self.undetermined, self.isolated) for s in structures], bool)
+
     def error(self, quantity: str) -> Errors | None:
         """The errors on all frames of a quantity, a key of :data:`~fitting.metrics.UNITS`.
 
@@ -172,12 +181,14 @@ class Potential:
         baseline: {symbol: eV}, energies from the composition alone, of the training part of the
             first model; None if it does not say.
         undetermined: constants that the training left open, see :mod:`keras_models.compositions`.
+        isolated: elements whose energies of isolated atoms the models have.
 
     Raises:
         FittingError: there is no model, they do not belong together, or have no energies.
     """
 
     undetermined: Sequence[Mapping[str, float]] = ()
+    isolated: Collection[str] = ()
 
     def __init__(self, models, chunk: int = 32) -> None:
         try:
@@ -190,6 +201,7 @@ class Potential:
             for k, one in enumerate(parts)
         ]
         self.undetermined = self.ensemble.undetermined
+        self.isolated = self.ensemble.isolated
         first = {} if isinstance(parts[0], keras.Model) else read_about(parts[0])
         self.baseline: Mapping[str, float] | None = first.get("baseline")
         models = self.ensemble.models
@@ -278,6 +290,7 @@ def evaluate(
         potential.names,
         known,
         potential.undetermined,
+        potential.isolated,
     )
 
 

@@ -23,9 +23,10 @@ def settled(
     """A model with open constants fitted to frames that say what they are, else as it is.
 
     What it says of the compositions that it knows remains. By least squares on energies per atom.
+    Its repulsion first begins at the shortest distances of the frames, as it does in training.
 
     Args:
-        start: the model.
+        start: the model, whose repulsion is changed.
         constants: that its own training left open.
         frames: to train on, of elements that the model knows.
     """
@@ -37,6 +38,7 @@ def settled(
     if not len(some):
         return start
     some = some[np.unique(np.linspace(0, len(some) - 1, ASKED).astype(int))]
+    start.come_closer(frames)
     asked = frames[some]
     off = asked.energies - energies_of_structures(start.model, asked.structures, start.references)
     found = np.linalg.lstsq(rows[some], off / asked.sizes, rcond=None)[0] @ open_

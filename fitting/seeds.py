@@ -24,7 +24,7 @@ from fitting.workers import Job, alone, run
 from keras_models.backend import tf
 from keras_models.checkpoints import save_arrays
 from keras_models.compositions import left_open
-from keras_models.fit_edges import EdgeFitSettings, fit_edges
+from keras_models.fit_edges import EdgeFitSettings, divided, fit_edges
 from keras_models.opening import MODELS
 from keras_models.saving import read_about
 
@@ -100,7 +100,8 @@ def train_seed(training: Training, seed: int, link) -> None:
     if starts:
         path = starts[config.seeds.index(seed) % len(starts)]
         before = read_about(path).get("undetermined", [])
-        start = settled(pretrained(path), before, training.trained)
+        first, _ = divided(training.trained, settings.training.validation)
+        start = settled(pretrained(path), before, first)
     # As in a process of its own: the last bits of a solution depend on the number of threads.
     with threadpool_limits(1, "blas"):
         fitted = fit_edges(

@@ -1,6 +1,7 @@
 """Whether new frames are like those that a model to begin with was trained on."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 
@@ -117,6 +118,9 @@ def shift_of(start: Pretrained, frames: Frames) -> list[str]:
     Raises:
         FittingError: they are so far apart that they must be of another zero.
     """
+    # Training takes the energies of newer isolated atoms.
+    newer = {e: x for e, x in isolated_atoms(frames).items() if e in start.isolated}
+    start = replace(start, references={**start.references, **newer})
     some = frames[np.unique(np.linspace(0, len(frames) - 1, COMPARED).astype(int))]
     if len(some) < FEWEST:
         return []
@@ -128,7 +132,8 @@ def shift_of(start: Pretrained, frames: Frames) -> list[str]:
     shift = float(np.median(off / some.sizes - residuals))
     if abs(shift) < max(NAMED, SPREADS * spread):
         return []
-    each = " and ".join(f"{x:.6g} eV for each {e}" for e, x in per_element.items())
+    moved = {e: x for e, x in per_element.items() if abs(x) > SAME_EV}
+    each = " and ".join(f"{x:.6g} eV for each {e}" for e, x in moved.items())
     said = (
         "the energies are off from those of the model to begin with by one shift, "
         f"{milli(shift, 'eV/atom')}, beside a spread of {milli(spread, 'eV/atom')}"

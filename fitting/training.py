@@ -225,6 +225,7 @@ def evaluations_of(potential: Potential, parts: Sequence[Part]) -> list[Evaluati
                 part.labels,
                 potential.names,
                 undetermined=potential.undetermined,
+                isolated=potential.isolated,
             )
         )
         first = own.stop

@@ -9,7 +9,6 @@ from fitting.evaluation import Evaluation
 from fitting.known import FAR, places
 from fitting.metrics import ENERGY, FORCE, NAMES, UNITS
 from fitting.show import KNOWN, milli, number, of_part
-from keras_models.compositions import is_open
 from keras_models.extrapolation import OUTSIDE
 
 # A chosen step below this share of all says that the rest was of no use.
@@ -162,7 +161,11 @@ def worse_than_nothing(of: Evaluation, own: Mapping[str, float] | None = None) -
             :func:`fitting.known.own_errors`.
     """
     none = int((~np.isfinite(of.energies)).sum())
-    found = [" ".join(_of_energies(of, own or {})), of_compositions(of), *_of_forces(of)]
+    energies: list[str] = []
+    if not of.is_open.all():
+        judged = of.part_of(~of.is_open, of.part) if of.is_open.any() else of
+        energies = _of_energies(judged, own or {})
+    found = [" ".join(energies), of_compositions(of), *_of_forces(of)]
     if none:
         found.append(
             f"There is no number for {none:,} of {len(of.frames):,} frames, as the models overflow "
@@ -187,7 +190,7 @@ def _of_energies(of: Evaluation, own: Mapping[str, float]) -> list[str]:
             f"Energies are worse than those of the composition alone{with_zero}: "
             f"{milli(e.rmse, e.unit)} against {milli(min(e.baseline, spread), e.unit)}."
         )
-    one_shift = e.count >= FEW and e.bias**2 > SHIFT * e.rmse**2 and not of_compositions(of)
+    one_shift = e.count >= FEW and e.bias**2 > SHIFT * e.rmse**2
     if one_shift and strange and (found or usual is not None):
         left = np.sqrt(max(0.0, e.rmse**2 - e.bias**2))
         there = f", {milli(usual, e.unit)} in the model's own training" if usual else ""
@@ -204,11 +207,9 @@ def _of_energies(of: Evaluation, own: Mapping[str, float]) -> list[str]:
 
 def of_compositions(of: Evaluation) -> str:
     """Which frames have a composition whose energy the training left open by a constant."""
-    found = [
-        Symbols(s.numbers).get_chemical_formula()
-        for s in of.frames.structures
-        if is_open(s.numbers, of.undetermined)
-    ]
+    structures = of.frames.structures
+    which = np.flatnonzero(of.is_open)
+    found = [Symbols(structures[k].numbers).get_chemical_formula() for k in which]
     if not found:
         return ""
     named = list(dict.fromkeys(found))

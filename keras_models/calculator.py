@@ -117,7 +117,7 @@ class KerasCalculator(Calculator):
         self.use_cache, self._last = False, None
         self._spread: dict = {}
         self._warned_of = 0.0
-        self._warned_compositions: set[str] = set()
+        self._known_compositions: set[bytes] = set()
         self.limit = LIMIT if limit is None and isinstance(self.potential, SlotPotential) else limit
         if isinstance(self.potential, EdgePotential):
             self.implemented_properties = [*self.implemented_properties, "energies", "stress"]
@@ -258,16 +258,17 @@ class KerasCalculator(Calculator):
 
     def _warn_of_composition(self) -> None:
         """Warn once of each composition whose energy the training left open by a constant."""
-        if not is_open(self.atoms.numbers, self.ensemble.undetermined):
+        asked = np.sort(self.atoms.numbers).tobytes()
+        if asked in self._known_compositions:
             return
-        formula = self.atoms.get_chemical_formula()
-        if formula not in self._warned_compositions:
-            self._warned_compositions.add(formula)
+        if len(asked) > self.atoms.numbers.itemsize:  # Whether one atom is alone may change.
+            self._known_compositions.add(asked)
+        if is_open(self.atoms, self.ensemble.undetermined, self.ensemble.isolated):
             warnings.warn(
-                f"the energy of {formula} is open by a constant: the training of {self.model.name} "
-                "has only other ratios of elements, which do not say what one atom more costs. "
-                "Energies can be compared among structures of this composition; forces are not "
-                "concerned",
+                f"the energy of {self.atoms.get_chemical_formula()} is open by a constant: the "
+                f"training of {self.model.name} has only other ratios of elements, which do not "
+                "say what one atom more costs. Energies can be compared among structures of this "
+                "composition; forces are not concerned",
                 ExtrapolationWarning,
                 stacklevel=3,
             )

@@ -11,10 +11,10 @@ among others.
 Shapes: S elements, Z independent sets of constants.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-from ase.data import atomic_numbers
+from ase.data import chemical_symbols
 
 from data_gen.frames import Structure, composition, is_isolated
 
@@ -46,7 +46,8 @@ def left_open(
     if before is not None:
         known = matrix(before, elements)
         rows = np.concatenate([rows, np.eye(len(elements)) - known.T @ known])
-    _, values, directions = np.linalg.svd(rows)
+    # Of many frames, all that counts is in the triangular factor.
+    _, values, directions = np.linalg.svd(np.linalg.qr(rows, mode="r"))
     rank = int((values > ZERO * values[0]).sum())
     return [dict(zip(elements, one.tolist(), strict=True)) for one in directions[rank:]]
 
@@ -56,14 +57,25 @@ def matrix(constants: Sequence[Mapping[str, float]], elements: Sequence[str]) ->
     return np.array([[one[e] for e in elements] for one in constants]).reshape(-1, len(elements))
 
 
-def is_open(numbers: np.ndarray, constants: Sequence[Mapping[str, float]]) -> bool:
+def is_open(
+    structure: Structure,
+    constants: Sequence[Mapping[str, float]],
+    isolated: Collection[str] = (),
+) -> bool:
     """Whether such constants change the energy of a structure.
 
     Args:
-        numbers: atomic numbers, (N,).
+        structure: Atoms are structures, too.
         constants: as :func:`left_open` gives them.
+        isolated: elements whose energy of an isolated atom is known.
     """
-    shares = {
-        e: np.mean(np.asarray(numbers) == atomic_numbers[e]) for one in constants for e in one
-    }
-    return any(abs(sum(c * shares[e] for e, c in one.items())) > ZERO for one in constants)
+    if not constants:
+        return False
+    numbers = np.asarray(structure.numbers)
+    if len(numbers) == 1 and chemical_symbols[numbers[0]] in isolated and is_isolated(structure):
+        return False
+    counts = np.bincount(numbers)
+    shares = {chemical_symbols[z]: counts[z] / len(numbers) for z in np.flatnonzero(counts)}
+    return any(
+        abs(sum(share * one.get(e, 0.0) for e, share in shares.items())) > ZERO for one in constants
+    )

@@ -37,6 +37,7 @@ class Ensemble:
         references: for each model {symbol: eV}, to be added for each atom, or None.
         undetermined: constants that the training of any of them left open, see
             :mod:`keras_models.compositions`; none where that is not known.
+        isolated: elements whose references are energies of isolated atoms in all models.
     """
 
     models: tuple[keras.Model, ...]
@@ -44,6 +45,7 @@ class Ensemble:
     atoms: int | None
     references: tuple[Mapping[str, float] | None, ...]
     undetermined: tuple[Mapping[str, float], ...] = ()
+    isolated: frozenset[str] = frozenset()
 
 
 def open_ensemble(
@@ -94,6 +96,7 @@ def open_ensemble(
         first["atoms"],
         tuple(k["references"] for k in known),
         tuple(one for k in known for one in k["undetermined"]),
+        frozenset.intersection(*(frozenset(k["isolated"]) for k in known)),
     )
 
 
@@ -143,13 +146,13 @@ def listed(models) -> list:
 def _warn_of_missing(folder: Path, models: Sequence[Path]) -> None:
     """Warn of a training's folder that has fewer models than its settings name."""
     try:
-        seeds = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["seeds"]
+        seeds = len(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["seeds"])
     except (OSError, ValueError, KeyError, TypeError):
         return
-    if models and len(models) < len(seeds):
+    if models and len(models) < seeds:
         warnings.warn(
-            f"{folder} has {len(models)} of {len(seeds)} models: its training is not finished, and "
-            "the same command resumes it",
+            f"{folder} has {len(models)} of {seeds} models: its training is not finished, and the "
+            "same command resumes it",
             stacklevel=3,
         )
 
@@ -198,6 +201,7 @@ def _known(model: keras.Model, about: Mapping, given: Mapping) -> dict:
         "elements": elements,
         "references": references,
         "undetermined": about.get("undetermined", ()),
+        "isolated": about.get("isolated", ()),
         "atoms": _atoms(model, about, given, elements),
     }
 

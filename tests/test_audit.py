@@ -83,6 +83,15 @@ def test_comparisons_inside_a_condition_of_several_are_tested_too(monkeypatch):
     assert len(pages.wrong_comparisons(numbers)[1]) == 2
 
 
+def test_a_check_that_fails_hides_no_other(doctored):
+    """A row deleted from metrics.csv leaves files without a row, which end the count of files."""
+    text = (ROOT / "results/metrics.csv").read_text()
+    lines = [x for x in text.splitlines(keepends=True) if x.startswith("table1/behler-10-10-10,")]
+    faults = doctored(("results/metrics.csv", "".join(lines), ""))
+    assert any("no numbers of seeds none" in x for x in faults)
+    assert any("metrics.csv has no such row" in x for x in faults)
+
+
 def test_an_edited_number_changes_the_pages(doctored):
     line = next(
         x

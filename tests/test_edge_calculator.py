@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -356,39 +355,3 @@ def test_predictions_that_are_none_are_nan_throughout_and_no_other_structure_s(m
     for k, found in enumerate(zip(*StructurePredictor(model, chunk=4)(structures), strict=True)):
         for part in found:
             assert np.isfinite(part).all() if k in (0, 3) else np.isnan(part).all()
-
-
-@pytest.mark.filterwarnings("default::keras_models.calculator.ExtrapolationWarning")
-@pytest.mark.usefixtures("without_xla")
-def test_a_composition_that_the_training_left_open_is_said_once(model, tmp_path):
-    """Its energy was wrong by a thousand eV, and nothing said so."""
-    open_ = [{"Au": 1.0, "Pt": -1.0}]
-    save_model(model, tmp_path / "m.keras", REFERENCES, REFERENCES, undetermined=open_)
-    calculator = KerasCalculator(tmp_path / "m.keras", skin=0)
-    half = Atoms("AuPtAuPt", np.arange(12.0).reshape(4, 3))
-    more = Atoms("AuPtAuAu", half.positions)
-    said = []
-    for atoms in (half, more, half, more):
-        atoms.calc = calculator
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            atoms.get_potential_energy()
-        said.append([str(w.message) for w in caught if "open by a constant" in str(w.message)])
-    assert [len(x) for x in said] == [0, 1, 0, 0]
-    assert said[1][0].startswith("the energy of Au3Pt is open by a constant")
-    # Models from before say nothing of it.
-    save_model(model, tmp_path / "old.keras", REFERENCES, REFERENCES)
-    assert KerasCalculator(tmp_path / "old.keras").ensemble.undetermined == ()
-
-
-def test_a_training_that_is_not_finished_is_said(model, tmp_path):
-    """One model of two has no spread, and is another one than that of the page to come."""
-    (tmp_path / "models").mkdir()
-    save_model(model, tmp_path / "models/seed0.keras", REFERENCES, REFERENCES)
-    (tmp_path / "config.json").write_text('{"seeds": [0, 1]}')
-    with pytest.warns(UserWarning, match="has 1 of 2 models: its training is not finished"):
-        assert KerasCalculator(tmp_path).size == 1
-    save_model(model, tmp_path / "models/seed1.keras", REFERENCES, REFERENCES)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert KerasCalculator(tmp_path).size == 2

@@ -114,6 +114,22 @@ def test_compositions_that_the_first_training_left_open_are_open_no_more(tmp_pat
     assert settled(start, [], others) is start and of_constants(start, start) == []
 
 
+def test_constants_are_fitted_with_the_repulsion_that_training_has(tmp_path):
+    """With ZBL's energy at distances that the model is to learn, they were off by 2 eV."""
+    save_start(tmp_path / "one.keras", repulsion=True)
+    frames, half = frames_of_two_elements(20), 0.5**0.5
+    near = tuple(
+        s._replace(positions=0.75 * s.positions, cell=0.75 * s.cell) for s in frames.structures
+    )
+    start, closer = (pretrained(tmp_path / "one.keras") for _ in range(2))
+    closer.come_closer(Frames(near, frames.energies, frames.forces))
+    energies = energies_of_structures(closer.model, near, SHIFTS)
+    fitted = settled(
+        start, [{"Au": half, "Pt": -half}], Frames(near, np.array(energies), frames.forces)
+    )
+    assert fitted.references == pytest.approx(SHIFTS, abs=1e-3)
+
+
 def test_a_training_on_one_ratio_of_elements_saves_what_it_leaves_open(tmp_path, monkeypatch):
     frames, saved = frames_of_two_elements(60), {}
     atoms = [atoms_of(frames, k) for k in range(60) if len(frames.structures[k].numbers) == 4]

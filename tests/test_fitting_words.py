@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from own_data import frames_of_two_elements, own_file
 
-from data_gen.frames import Frames
+from data_gen.frames import Frames, Structure
 from fitting import plots, training
 from fitting.config import Config
 from fitting.data import load
@@ -168,18 +168,43 @@ def test_the_figure_of_the_spread_does_not_choose_large_errors(tmp_path, monkeyp
     assert plots._uncertainty(tmp_path, same) is None
 
 
-def test_energies_that_the_compositions_leave_open_are_no_other_zero():
-    """Of a training on one ratio of elements: the model cannot know what an atom more costs."""
-    of = evaluation([-2.0, -2.1] * 5, 0.1)
-    opened = replace(of, undetermined=({"Au": 0.5**0.5, "Pt": -(0.5**0.5)},))
-    vars(opened)["baseline"] = of.baseline
-    assert any("another zero" in x for x in worse_than_nothing(of))
-    said = worse_than_nothing(opened)
-    assert not any("another zero" in x for x in said)
-    (of_these,) = [x for x in said if "open by a constant" in x]
-    halves = sum((s.numbers == 79).mean() == 0.5 for s in of.frames.structures)
-    assert of_these.startswith(f"Energies of {10 - halves} of 10 frames (") and halves < 10
-    assert of_compositions(of) == ""
+@pytest.mark.parametrize(("of_closed", "of_open"), [(0.0, -2.0), (-2.0, -2.0), (-2.0, 0.0)])
+def test_energies_that_the_compositions_leave_open_are_no_other_zero(of_closed, of_open):
+    """And they hide none: what can be judged is judged without them."""
+    frames = frames_of_two_elements(40)
+    structures = [
+        s._replace(numbers=np.full_like(s.numbers, 78)) if k < 15 else s._replace(numbers=s.numbers)
+        for k, s in enumerate(frames.structures)
+    ]
+    for s in structures[15:]:
+        s.numbers[0] = 79
+    alone = Structure(np.zeros((1, 3)), np.array([79]), np.zeros((3, 3)), np.zeros(3, bool))
+    structures[39] = alone
+    forces = [np.zeros((len(s.numbers), 3)) for s in structures]
+    sizes = np.array([len(s.numbers) for s in structures])
+    shift = np.array([of_closed] * 15 + [of_open] * 24 + [of_closed])
+    zero = Frames(tuple(structures), np.zeros(40), tuple(forces))
+    open_ = ({"Au": 1.0, "Pt": 0.0},)
+    of = Evaluation(
+        zero,
+        (shift * sizes)[None],
+        [forces],
+        {"Au": 0.01, "Pt": 0.01},
+        undetermined=open_,
+        isolated=("Au",),
+    )
+    said = worse_than_nothing(of)
+    (these,) = [x for x in said if "open by a constant" in x]
+    assert these.startswith("Energies of 24 of 40 frames (")
+    assert any("another zero" in x for x in said) == bool(of_closed)
+    everything = replace(of, frames=zero[np.arange(15, 39)], undetermined=open_)
+    everything = replace(
+        everything,
+        energies_of_models=of.energies_of_models[:, 15:39],
+        forces_of_models=[forces[15:39]],
+    )
+    assert len(worse_than_nothing(everything)) == 1
+    assert of_compositions(replace(of, undetermined=())) == ""
 
 
 def test_models_that_are_worse_than_nothing_are_called_so():

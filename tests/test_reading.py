@@ -262,13 +262,20 @@ def test_free_energies_beside_others_are_doubted_where_they_differ(tmp_path, fre
     )
     one = written(tmp_path / "b.xyz", *3 * [({}, {}, {"energy": -2.0, "forces": F})])
     reading = read_frames([both, one])
-    found = [x for x in reading.warnings if "two kinds" in x]
+    found = [x for x in reading.warnings if "several kinds" in x]
     assert bool(found) == differ and not any("no name is in all" in x for x in reading.notes)
     if differ:
         assert "free_energy in 2, energy in 3, which differ by up to 0.25 eV" in found[0]
         assert "(--energy-key energy)" in found[0]
+    # A name that not all have would be refused.
+    alone = written(tmp_path / "c.xyz", *2 * [({}, {}, {"free_energy": free, "forces": F})])
+    (said,) = (x for x in read_frames([alone, one]).warnings if "several kinds" in x)
+    assert "--energy-key" not in said and said.endswith("can be compared; leave the others out")
+    third = written(tmp_path / "d.xyz", *3 * [({"REF_energy": -7.0}, {}, {})])
+    mixed = read_frames([both, one, third])
+    assert any("several" in x for x in (*mixed.notes, *mixed.warnings))
     named = read_frames([both, one], "energy")
-    assert not any("two kinds" in x for x in named.warnings)
+    assert not any("several kinds" in x for x in named.warnings)
     assert named.frames.energies.tolist() == 5 * [-2.0]
 
 

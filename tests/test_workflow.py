@@ -146,7 +146,7 @@ def test_jobs_run_this_checkout_whatever_their_python_has_installed(tmp_path):
         "Path": Path,
         "shlex": shlex,
     }
-    for name in ("CHECKOUT", "PYTHON"):
+    for name in ("CHECKOUT", "BEFORE_OTHERS", "PYTHON"):
         exec(re.search(rf"^{name} = .*$", text, flags=re.M)[0], names)
     shells = re.findall(r"^    shell:\n +\"(\S+) ", text, flags=re.M)
     assert shells and set(shells) == {"{PYTHON}"}

@@ -189,37 +189,31 @@ def wrong_pages(root: Path, evidence: Evidence) -> tuple[int, list[str]]:
 
 def audit(root: Path) -> Part:
     """Audit statistics and pages of a checkout."""
-    part = Part("b  pages")
+    part, results = Part("b  pages"), root / "results"
     try:
-        numbers = read_numbers(root / "results/metrics.csv")
-        evidence = Evidence.read(root / "results", EXPERIMENTS)
+        numbers = read_numbers(results / "metrics.csv")
+        evidence = Evidence.read(results, EXPERIMENTS)
         readme = (root / "README.md").read_text(encoding="utf-8")
-        for what, found, within in (
-            ("rows with all their seeds", rows.wrong_seeds(numbers), "the registry's"),
-            (
-                "files of predictions and curves",
-                rows.missing_files(root / "results", numbers),
-                "a file for each",
-            ),
-            (
-                "runs with their origin",
-                rows.wrong_origins(root / "results"),
-                "one trajectory a dataset",
-            ),
-            (
-                "means and deviations of verdicts",
-                wrong_statistics(evidence, numbers),
-                f"{tolerances.STATISTIC:g} relative",
-            ),
-            ("comparisons of verdicts (t-tests)", wrong_comparisons(numbers), "the same outcome"),
-            ("README's tables, read back", wrong_cells(readme, numbers), "the digits printed"),
-            ("pages, made again", wrong_pages(root, evidence), "every byte"),
-        ):
-            part.count(what, *found, within)
     except (ReproductionError, ValueError, KeyError, OSError) as error:
-        part.faults.append(f"pages cannot be made: {error}")
+        part.faults.append(f"results cannot be read: {error}")
         part.sentence = "The pages cannot be generated from the stored results."
         return part
+    seeds, digits = "the registry's", "the digits printed"
+    relative = f"{tolerances.STATISTIC:g} relative"
+    for what, check, arguments, within in (
+        ("rows with all their seeds", rows.wrong_seeds, (numbers,), seeds),
+        ("files of predictions and curves", rows.missing_files, (results, numbers), "one for each"),
+        ("runs with their origin", rows.wrong_origins, (results,), "one trajectory a dataset"),
+        ("means and deviations of verdicts", wrong_statistics, (evidence, numbers), relative),
+        ("comparisons of verdicts (t-tests)", wrong_comparisons, (numbers,), "the same outcome"),
+        ("README's tables, read back", wrong_cells, (readme, numbers), digits),
+        ("pages, made again", wrong_pages, (root, evidence), "every byte"),
+    ):
+        # One that fails must not hide what the others found.
+        try:
+            part.count(what, *check(*arguments), within)
+        except (ReproductionError, ValueError, KeyError, OSError) as error:
+            part.count(what, 1, [f"{what}: {error}"], within)
     verdict_of = verdicts(CLAIMS, evidence)
     part.details = {"verdicts": {str(v.claim.number): v.status for v in verdict_of}}
     said = "Pages are what the numbers give" if part.good else "Pages are not what the numbers give"

@@ -250,7 +250,7 @@ def _worker(connection: Connection, store_folder: str, data_folder: str) -> None
     parent = multiprocessing.parent_process()
     # A killed parent cannot tell its workers to stop, so they exit with it.
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-    provenance()  # kept for all that this process does, as is the code that it loads
+    provenance()  # of when this process began, as is the code that it loads first
     from keras_models.backend import tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
