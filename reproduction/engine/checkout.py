@@ -19,7 +19,8 @@ def _run(folder: Path, arguments: tuple[str, ...], seconds: float) -> tuple[byte
     except OSError as error:
         return None, str(error)
     if done.returncode:
-        return None, done.stderr.decode("utf-8", "replace").strip()
+        why = done.stderr.decode("utf-8", "replace").strip()
+        return None, why or f"git ended with status {done.returncode}"
     return done.stdout, ""
 
 
