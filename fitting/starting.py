@@ -80,6 +80,15 @@ def shorter_distances(start: Pretrained, frames: Frames) -> list[str]:
     ]
 
 
+def _newer(start: Pretrained, frames: Frames) -> dict[str, float]:
+    """Energies of isolated atoms, {symbol: eV}, that are others than the model's."""
+    return {
+        e: x
+        for e, x in isolated_atoms(frames).items()
+        if e in start.isolated and abs(x - start.references[e]) > SAME_EV
+    }
+
+
 def newer_atoms(start: Pretrained, frames: Frames) -> list[str]:
     """Isolated atoms whose energies are taken instead of the model's, in a sentence.
 
@@ -87,11 +96,7 @@ def newer_atoms(start: Pretrained, frames: Frames) -> list[str]:
         start: the model to begin with.
         frames: to train on.
     """
-    newer = {
-        e: x
-        for e, x in isolated_atoms(frames).items()
-        if e in start.isolated and abs(x - start.references[e]) > SAME_EV
-    }
+    newer = _newer(start, frames)
     if not newer:
         return []
     named = ", ".join(
@@ -119,8 +124,7 @@ def shift_of(start: Pretrained, frames: Frames) -> list[str]:
         FittingError: they are so far apart that they must be of another zero.
     """
     # Training takes the energies of newer isolated atoms.
-    newer = {e: x for e, x in isolated_atoms(frames).items() if e in start.isolated}
-    start = replace(start, references={**start.references, **newer})
+    start = replace(start, references={**start.references, **_newer(start, frames)})
     some = frames[np.unique(np.linspace(0, len(frames) - 1, COMPARED).astype(int))]
     if len(some) < FEWEST:
         return []

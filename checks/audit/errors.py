@@ -150,9 +150,9 @@ def at_least(values: dict[str, tuple[float, float]], part: float) -> dict[str, t
 def at_most(predicted: np.ndarray, true: np.ndarray, frames: int, largest: float) -> float:
     """Largest RMSE over all frames that some of them allow, on which (n,) or (n, N, 3) are given.
 
-    The mean squared error of a frame is at most five standard errors above that of the stored
-    ones, but for three frames that may be off by as much as the largest error (of forces in one
-    component each). No stored row comes to more than 0.96 of it.
+    The mean squared error of a frame is at most some standard errors above that of the stored ones,
+    but for some frames that may be off by as much as the largest error (of forces in one component
+    each): see :mod:`checks.audit.tolerances`.
 
     Args:
         predicted, true: of the stored frames, eV or eV/Å.
@@ -165,8 +165,8 @@ def at_most(predicted: np.ndarray, true: np.ndarray, frames: int, largest: float
         return float("inf")
     error = of_frame.std(ddof=1) / len(of_frame) ** 0.5
     components = 3 if squares.shape[1] > 1 else 1
-    outliers = 3 * largest**2 / (frames * components)
-    return float(np.sqrt(of_frame.mean() + 5 * error + outliers))
+    outliers = tolerances.OUTLIERS * largest**2 / (frames * components)
+    return float(np.sqrt(of_frame.mean() + tolerances.STANDARD_ERRORS * error + outliers))
 
 
 def of_predictions(results: Path, numbers: Numbers) -> Iterator[Error]:

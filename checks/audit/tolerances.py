@@ -7,6 +7,10 @@ ERROR = 1e-5
 # Relative: errors from learning curves, which are float32. For energies of 5 eV, float32 has steps
 # of 5e-7 eV, which is this fraction of an RMSE of 5 meV.
 CURVE = 1e-4
+# Errors on all frames from those on some: standard errors of the mean square, and frames among the
+# others that may have the largest error. Squares of errors have long tails, and one frame dominates
+# some of these errors.
+STANDARD_ERRORS, OUTLIERS = 5, 3
 # Relative: means and standard deviations of a few numbers, summed in two ways.
 STATISTIC = 1e-9
 # eV: energies of the same frames, one stored as float32 (up to 8 eV, in steps of 5e-7 eV).
