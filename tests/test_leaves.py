@@ -89,11 +89,6 @@ def test_fresh_starts_without_checkpoints_of_single_seeds(tmp_path):
     assert list(own.parent.iterdir()) == [kept]
 
 
-def test_jobs_quote_what_may_have_spaces():
-    text = (ROOT / "workflow/Snakefile").read_text()
-    assert "{PYTHON" in text and text.count("{PYTHON") == text.count("{PYTHON:q}")
-
-
 def test_leaves_say_what_they_use():
     found = {leaf.id: leaf for leaf in leaves(FULL)}
     for leaf in found.values():

@@ -139,9 +139,11 @@ def test_jobs_run_this_checkout_whatever_their_python_has_installed(tmp_path):
     path = f"PYTHONPATH=${{PYTHONPATH:+$PYTHONPATH:}}{tmp_path}"
     python.write_text(f'#!/bin/sh\n{path} exec {sys.executable} "$@"\n')
     python.chmod(0o755)
+    checkout = tmp_path / "a checkout"
+    checkout.symlink_to(ROOT)
     text = (WORKFLOW / "Snakefile").read_text(encoding="utf-8")
     names = {
-        "workflow": SimpleNamespace(basedir=str(WORKFLOW)),
+        "workflow": SimpleNamespace(basedir=str(checkout / "workflow")),
         "CHOSEN": SimpleNamespace(python=str(python)),
         "Path": Path,
         "shlex": shlex,
@@ -152,7 +154,7 @@ def test_jobs_run_this_checkout_whatever_their_python_has_installed(tmp_path):
     assert shells and set(shells) == {"{PYTHON}"}
     where = "import reproduction; print(reproduction.__file__)"
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    for command, place in ((names["PYTHON"], ROOT), (shlex.quote(str(python)), tmp_path)):
+    for command, place in ((names["PYTHON"], checkout), (shlex.quote(str(python)), tmp_path)):
         said = subprocess.run(
             f"{command} -c {shlex.quote(where)}",
             shell=True,
