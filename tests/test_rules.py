@@ -8,11 +8,11 @@ from made_evidence import A, B, evidence_of, of, status
 
 from reproduction.engine.provenance import ROOT
 from reproduction.sections import CLAIMS, EXPERIMENTS
-from reproduction.sections.names import EQ2, EQ4, EQ5, EQ8, EQ9
+from reproduction.sections.names import EQ2, EQ4, EQ5, EQ8, EQ9, GRAPH, TRIVIAL_AGAIN
 from reproduction.sections.s3_behler import LINES2
 from reproduction.sections.s5_forces import FORCES
 from reproduction.show import claims, limits
-from reproduction.show.checks import Every, Lower
+from reproduction.show.checks import Every, Lower, overfits_slightly, overfits_strongly
 from reproduction.show.claims import (
     CANNOT_BE_TOLD,
     IN_PART,
@@ -76,6 +76,44 @@ def test_a_second_place_is_no_first():
     assert status(claim, {**means, force(EQ8): 0.1, force(EQ9): 0.2}, tight) == NOT_REPRODUCED
 
 
+def test_best_of_two_classes_and_of_its_own():
+    """Claim 39: a lead over other classes is half of it, however many models they have."""
+    claim = next(c for c in CLAIMS if c.number == 39)
+    means = {key: 0.01 if key.experiment == EQ4 else 0.04 for key in claim.needs}
+    tight = np.exp([-0.01, 0.0, 0.01])
+    assert status(claim, means, tight) == REPRODUCED
+    assert status(claim, {**means, energy(EQ2): 0.005}, tight) == IN_PART
+    worse = {energy(EQ2): 0.005, energy(GRAPH): 0.005}
+    assert status(claim, {**means, **worse}, tight) == NOT_REPRODUCED
+
+
+def test_the_best_of_forces_is_any_model_s_and_none_is_good():
+    """Claim 53: printed is 0.12, Eq. 9's; Eq. 8 may have it instead, but none a tenth of zero's."""
+    claim = next(c for c in CLAIMS if c.number == 53)
+    tight = np.exp([-0.01, 0.0, 0.01])
+    means = {key: 1.0 if "trivial" in key.experiment else 0.5 for key in claim.needs}
+    assert {key.experiment for key in claim.needs} == {*FORCES, TRIVIAL_AGAIN}
+    for row in (EQ8, EQ9):
+        assert status(claim, {**means, force(row): 0.12}, tight) == REPRODUCED
+        said = verdict(claim, evidence_of({**means, force(row): 0.12}, tight)).numbers
+        assert said.startswith(f"the lowest is {EXPERIMENTS[row].label}") and "printed 0.12" in said
+    # Further off, in part or not; and the best printed, but of zero forces that are small.
+    assert status(claim, {**means, force(EQ8): 0.25}, tight) == IN_PART
+    assert status(claim, means, tight) == IN_PART
+    great = {**means, force(TRIVIAL_AGAIN): 2.0}
+    assert status(claim, {**great, force(EQ8): 0.12}, tight) == IN_PART
+    assert status(claim, {**great, force(EQ8): 0.01}, tight) == NOT_REPRODUCED
+
+
+def test_a_number_at_the_report_s_epochs_is_of_these():
+    """Claim 40: what a longer training comes to does not count."""
+    claim = next(c for c in CLAIMS if c.number == 40)
+    assert claim.needs == (energy(EQ4),)
+    tight = np.exp([-0.01, 0.0, 0.01])
+    for mean, expected in ((0.009, REPRODUCED), (0.011, NOT_REPRODUCED)):
+        assert status(claim, {energy(EQ4): mean}, tight) == expected
+
+
 def test_what_claim_32_says_of_models_of_energies_is_so():
     """Their gaps are like the smallest of those of forces, and forces of zero have none."""
     committed = Evidence.read(ROOT / "results", EXPERIMENTS)
@@ -135,6 +173,26 @@ def test_brackets_are_of_the_test_that_leaves_it_open():
             brackets += 1
             assert float(found[1]) < 1.0 < float(found[2]), said
     assert brackets > 20
+
+
+def test_brackets_of_a_gap_show_the_limits_that_are_open():
+    """Also those that no number is given for: a ratio of 1, and the one for holding in part."""
+    train = energy("table4/eq2", "train")
+    rng, seen = np.random.default_rng(0), set()
+    for check, limits_ in (
+        (overfits_slightly("table4/eq2", "energy_rmse"), (1.0, 2.0)),
+        (overfits_strongly("table4/eq2", "energy_rmse"), (2.0, 10.0)),
+    ):
+        for _ in range(200):
+            test = np.exp(rng.uniform(-0.5, 3.0) + 0.1 * rng.standard_normal(5))
+            values = [Value(*A[:1], k, *A[1:], x) for k, x in enumerate(test)]
+            values += [Value(*train[:1], k, *train[1:], 1.0) for k in range(5)]
+            said = verdict(of(check), Evidence(Metrics(values), EXPERIMENTS)).numbers
+            if found := re.search(r"\(([\d.]+) to ([\d.]+)\)", said):
+                within = {x for x in limits_ if float(found[1]) < x < float(found[2])}
+                assert within, said
+                seen |= {(type(check), check.low, x) for x in within}
+    assert len(seen) == 4
 
 
 def test_why_a_verdict_is_another_under_the_same_rule():

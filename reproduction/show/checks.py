@@ -98,8 +98,8 @@ class AsPrinted:
         said = f"{shown(evidence, worst)}{unit(worst)}{part(worst)}, printed {reported()[worst]}"
         of_test = (sum(key.split == "test" for key in keys) for keys in (close, factors))
         text = (
-            f"{len(close)} of {len(factors)} numbers within {TOLERANCE:g} times the printed one "
-            f"({' of '.join(map(str, of_test))} on the test part)"
+            f"{len(close)} of {len(factors)} numbers within {TOLERANCE:g} times what rounds to the "
+            f"printed one ({' of '.join(map(str, of_test))} on the test part)"
         )
         if len(close) < len(factors):
             text += f", {wide} more within {WIDE:g}; furthest off: {said}"
@@ -225,11 +225,12 @@ class Gap:
             ends = ratio / TOLERANCE, ratio * TOLERANCE
         else:
             ends = tuple(float(np.exp(end)) for end in logs.bounds())
+        low = 1.0 if self.low is None else self.low
         below = at_most(*ends, self.high)
-        above = at_least(*ends, 1.0 if self.low is None else self.low, self.wide)
+        above = at_least(*ends, low, self.wide)
         score = Score(min(below.low, above.low), min(below.high, above.high))
         if not score.decided:
-            text += f" ({ends_text(*ends, *(x for x in (self.low, self.high) if x))})"
+            text += f" ({ends_text(*ends, *filter(None, (low, self.wide, self.high)))})"
         if said:
             score, text = Score(FAILS.low, score.high), f"{text} ({said})"
         return Finding((score,), text, subject)

@@ -196,7 +196,7 @@ def claims_of(table: str, judged: Sequence[Verdict], evidence: Evidence) -> str:
     """One line with the claims about a table and their verdicts."""
     found = [one for one in judged if table in about(one.claim, evidence)]
     said = "; ".join(f"{_link(one, 'claims.md')} {one.status}" for one in found)
-    return f"Claims: {said}." if found else "No claim of the report is about this."
+    return f"Claims: {said}." if found else "No claim of the report is judged by these rows."
 
 
 def blocks(

@@ -13,14 +13,17 @@ from reproduction.show.metrics import log_ratio, spread
 from reproduction.show.rules import (
     OPEN,
     TOLERANCE,
+    WIDE,
     Finding,
     Key,
     Score,
     at_least,
     at_most,
     ends_text,
+    factor_off,
     judged_values,
     part,
+    printed,
     shown,
     unit,
     words,
@@ -51,12 +54,15 @@ class AtMost:
         limit: for holding.
         wide: higher limit, for holding in part.
         of: if given, limits are multiples of this number, seed by seed if the seeds match.
+        spread: whether the upper bound of the mean is asked to be below, or the mean itself, as
+            where the report says so of its own single run.
     """
 
     key: Key
     limit: float
     wide: float | None = None
     of: Key | None = None
+    spread: bool = True
 
     @property
     def needs(self) -> tuple[Key, ...]:
@@ -66,18 +72,18 @@ class AtMost:
         values = {seed: abs(v) for seed, v in evidence.judged(*self.key).items()}
         if self.of:
             values = _relative(values, evidence.judged(*self.of))
-        ends = bounds(evidence, self.key, list(values.values()))
+        mean = spread(values.values()).mean
+        ends = bounds(evidence, self.key, list(values.values())) if self.spread else (mean, mean)
         score = at_most(*ends, self.limit, self.wide)
         if self.of is None:
             text = f"{_alone(evidence, self.key)}, at most {self.limit:.2g} asked"
             return Finding((score,), text + _open(score, ends, self.limit, self.wide))
-        ratio = spread(values.values()).mean
         if self.key.metric == self.of.metric:
-            text = " ".join(_times(evidence, self.key, self.of, ratio))
+            text = " ".join(_times(evidence, self.key, self.of, mean))
         else:
             names = tuple(words(key.metric) for key in (self.key, self.of))
             of_what = f"{evidence.called(self.key.experiment)}: {' / '.join(names)}"
-            text = f"{of_what} {ratio:.2g}{part(self.key)}"
+            text = f"{of_what} {mean:.2g}{part(self.key)}"
         return Finding((score,), text + _open(score, ends, self.limit, self.wide))
 
 
@@ -112,6 +118,31 @@ class AtLeast:
         score = at_least(*ends, self.limit, self.wide)
         text = f"{_alone(evidence, self.key)}, at least {self.limit:.2g} asked"
         return Finding((score,), text + _open(score, ends, self.limit, self.wide))
+
+
+@dataclass(frozen=True)
+class LowestAsPrinted:
+    """Check that the lowest mean of several rows agrees with one that the report prints.
+
+    The mean is compared without its spread: the printed number is of a single run.
+
+    Attributes:
+        keys: the numbers.
+        reported: key of the printed number, which may be another row's than the lowest's.
+    """
+
+    keys: tuple[Key, ...]
+    reported: Key
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return self.keys
+
+    def judge(self, evidence: Evidence) -> Finding:
+        lowest = min(self.keys, key=lambda key: evidence.judged_spread(*key).mean)
+        factor = factor_off(self.reported, evidence.judged_spread(*lowest).mean)
+        text = f"the lowest is {_alone(evidence, lowest)}, printed {printed(self.reported):g}"
+        return Finding((at_most(factor, factor, TOLERANCE, WIDE),), text)
 
 
 @dataclass(frozen=True)

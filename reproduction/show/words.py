@@ -11,7 +11,7 @@ from reproduction.show.tables import Table
 # {figure: beginnings of the ids of the claims about it}.
 OF_FIGURES = {
     3: ("figure3/",),
-    4: ("figure4/", "section7/"),
+    4: ("figure4/", "section7/Eq. 4"),
     5: ("appendix-a/correlation",),
 }
 OF_THE_REPORT = (

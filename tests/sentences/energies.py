@@ -57,8 +57,9 @@ TABLE4 = {
         r.ratio(again(EQ5), E(EQ5)) > 1.15
         and 1.4 < factor_off(E(EQ5), r.mean(*again(EQ5))) <= TOLERANCE
     ),
-    "Eq. 4's test error is larger than printed, just within the tolerance.": lambda r: (
-        1.25 < r.to_printed(E(EQ4)) <= TOLERANCE
+    "Eq. 4's test error is larger than printed, just within the tolerance; over twenty "
+    "trajectories, on which verdicts rest, it is not within it.": lambda r: (
+        1.25 < r.to_printed(E(EQ4)) <= TOLERANCE < factor_off(E(EQ4), r.mean(*again(EQ4)))
     ),
     "At a constant learning rate the test error jumps up and down by a factor of three or more "
     "from one measurement to the next, for Eq. 2 and 5 as well": lambda r: all(
