@@ -11,6 +11,7 @@ from rich.console import Console
 
 from data_gen.division import KINDS, SHARE
 from data_gen.errors import DataError
+from data_gen.streams import prepare_streams
 from fitting.config import MINUTES, Config, path_of, read_config
 from fitting.errors import FittingError, TrainingFailed
 
@@ -216,10 +217,7 @@ def console() -> Console:
 
 def run(main: Callable[[Sequence[str]], int]) -> int:
     """Run a command; expected exceptions become one sentence. Returns the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # A terminal without Å must not end a training.
-            stream.reconfigure(errors="replace")
+    prepare_streams()
     try:
         return main(sys.argv[1:])
     except (FittingError, DataError) as error:

@@ -4,6 +4,7 @@ A training writes its settings whole as ``config.json``; trained again, they giv
 the same machine. Of settings written by hand, what is missing is chosen from the data.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -208,7 +209,7 @@ def path_of(name: str) -> Path:
 
 
 def checksum(name: str) -> str:
-    """SHA-256 of a file, or of a folder's models in their order.
+    """SHA-256 of a file, of a folder's models in their order, or of all files of one without.
 
     Raises:
         FittingError: there is no such file.
@@ -221,7 +222,13 @@ def checksum(name: str) -> str:
             # As keras_models.opening, which takes long to import: those of the folder, or else of
             # its models/, and no hidden ones, which are unfinished.
             every = (sorted(place.glob("[!.]*.keras")) for place in (path, path / "models"))
-            return ",".join(map(sha256, next(filter(None, every), ())))
+            if models := next(filter(None, every), None):
+                return ",".join(map(sha256, models))
+            # A format of ASE's that is a folder.
+            whole = hashlib.sha256()
+            for file in sorted(p for p in path.rglob("*") if p.is_file()):
+                whole.update(f"{file.relative_to(path)}\n{sha256(file)}\n".encode())
+            return whole.hexdigest()
         return sha256(path)
     except OSError as error:
         raise FittingError(f"{path} cannot be read ({error.strerror})") from None

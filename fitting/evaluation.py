@@ -21,7 +21,7 @@ from data_gen.reading import Opened
 from fitting.errors import FittingError
 from fitting.keys import Keys, keys_of, labelled_alike, states_of_models, there
 from fitting.metrics import UNITS, Errors, errors, of_frames
-from fitting.predicting import InFewShapes
+from fitting.predicting import CHUNK, InFewShapes
 from fitting.show import KNOWN
 from keras_models.backend import keras
 from keras_models.compositions import is_open
@@ -172,7 +172,6 @@ class Potential:
     Args:
         models: what :func:`keras_models.opening.open_ensemble` takes: a model, the path of a saved
             one, a folder of them such as that of a training, or a sequence of these.
-        chunk: number of structures at a time.
 
     Attributes:
         parts: the models, or their files.
@@ -187,10 +186,7 @@ class Potential:
         FittingError: there is no model, they do not belong together, or have no energies.
     """
 
-    undetermined: Sequence[Mapping[str, float]] = ()
-    isolated: Collection[str] = ()
-
-    def __init__(self, models, chunk: int = 32) -> None:
+    def __init__(self, models) -> None:
         try:
             self.parts = parts = listed(models)
             self.ensemble = open_ensemble(parts)
@@ -200,8 +196,8 @@ class Potential:
             f"model {k}" if isinstance(one, keras.Model) else Path(one).stem
             for k, one in enumerate(parts)
         ]
-        self.undetermined = self.ensemble.undetermined
-        self.isolated = self.ensemble.isolated
+        self.undetermined: Sequence[Mapping[str, float]] = self.ensemble.undetermined
+        self.isolated: Collection[str] = self.ensemble.isolated
         first = {} if isinstance(parts[0], keras.Model) else read_about(parts[0])
         self.baseline: Mapping[str, float] | None = first.get("baseline")
         models = self.ensemble.models
@@ -209,9 +205,9 @@ class Potential:
             if model.output_shape[-1] != 1:
                 raise FittingError(f"{model.name} predicts forces without an energy: give another")
         if takes_edges(models[0]):
-            self._predict = InFewShapes(models, self.ensemble.references, chunk)
+            self._predict = InFewShapes(models, self.ensemble.references)
         else:
-            predictors = [EnergyForcePredictor(model, chunk).of for model in models]
+            predictors = [EnergyForcePredictor(model, CHUNK).of for model in models]
             self._predict = lambda structures: [predict(structures) for predict in predictors]
 
     def __len__(self) -> int:

@@ -19,13 +19,14 @@ from keras_models.edges import edge_batches, takes_edges
 from keras_models.extrapolation import OUTSIDE, WARN, excess_of
 from keras_models.saving import read_about
 
-# Shadows of a frame: sums of its cell and positions with fixed factors. By three of them, frames of
-# a large cell would be taken for others in which other atoms were displaced as far, as for phonons.
-SHADOWS = 8
-# Shadows of one frame as several files have it are as close as this, Å, also if these have only
+# Random projections of a frame: sums of its cell and positions with fixed factors. By three of
+# them, frames of a large cell would be taken for others in which other atoms were displaced as far,
+# as for phonons.
+PROJECTIONS = 8
+# Projections of one frame as several files have it are as close as this, Å, also if these have only
 # five decimals or single precision.
 SAME_A = 2e-5
-# Digits of a checksum, and decimals of a shadow.
+# Digits of a checksum, and decimals of a projection.
 DIGITS, DECIMALS = 12, 6
 CHUNK = 32
 # File of a training's folder with the errors.
@@ -37,11 +38,11 @@ def fingerprints(frames: Frames) -> list[str]:
     """What the frames are known again by, to be saved with a model, as "frames".
 
     A fingerprint is a checksum of the atoms, in their order, and of the directions that repeat, and
-    the shadows, Å, with blanks between. A checksum of rounded positions would not do: numbers near
-    half a unit of the last place are rounded up in one file and down in another.
+    the projections, Å, with blanks between. A checksum of rounded positions would not do: numbers
+    near half a unit of the last place are rounded up in one file and down in another.
     """
     return [
-        " ".join([_of_atoms(s), *(f"{x:.{DECIMALS}f}" for x in _shadows(s, SHADOWS))])
+        " ".join([_of_atoms(s), *(f"{x:.{DECIMALS}f}" for x in _projections(s, PROJECTIONS))])
         for s in frames.structures
     ]
 
@@ -50,9 +51,9 @@ def known_again(frames: Frames, stored: Iterable[str]) -> np.ndarray:
     """Which frames are among those with these fingerprints, (n,) bool."""
     rounded, alike = set(), defaultdict(list)
     for one in stored:
-        atoms, *shadows = one.split()
-        if shadows:
-            alike[atoms, len(shadows)].append([float(x) for x in shadows])
+        atoms, *projections = one.split()
+        if projections:
+            alike[atoms, len(projections)].append([float(x) for x in projections])
         else:
             rounded.add(atoms)
     found = np.array([bool(rounded) and _rounded(s) in rounded for s in frames.structures])
@@ -61,8 +62,8 @@ def known_again(frames: Frames, stored: Iterable[str]) -> np.ndarray:
         groups[_of_atoms(s)].append(k)
     for (atoms, count), known in alike.items():
         if atoms in groups:
-            shadows = [_shadows(frames.structures[k], count) for k in groups[atoms]]
-            found[groups[atoms]] |= cKDTree(known).query(shadows, p=np.inf)[0] <= SAME_A
+            projections = [_projections(frames.structures[k], count) for k in groups[atoms]]
+            found[groups[atoms]] |= cKDTree(known).query(projections, p=np.inf)[0] <= SAME_A
     return found
 
 
@@ -72,8 +73,8 @@ def _of_atoms(structure: Structure) -> str:
     return found.hexdigest()[:DIGITS]
 
 
-def _shadows(structure: Structure, count: int) -> np.ndarray:
-    """Of the size of one coordinate, whatever the number of atoms, (count,) Å."""
+def _projections(structure: Structure, count: int) -> np.ndarray:
+    """Random projections of cell and positions, of the size of one coordinate; (count,) Å."""
     flat = np.append(structure.cell, structure.positions)
     return _factors(count, len(flat)) @ flat
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ase.symbols import Symbols
 
 from figures.templates import environment
 from fitting.evaluation import Evaluation
@@ -110,7 +111,7 @@ def render(content: Content) -> str:
             one_part=len(content.parts) == 1,
             totals_note=_totals_note(content.parts),
             seen=[(line[:12].strip(), line[12:].strip()) for line in content.seen],
-            images=[(path.stem, _uri(path), CAPTIONS[path.stem]) for path in content.figures],
+            images=[(path.stem, data_uri(path), CAPTIONS[path.stem]) for path in content.figures],
         )
     )
 
@@ -165,7 +166,7 @@ def worst_rows(content: Content) -> list[tuple[str, ...]]:
     return [
         (
             content.names[k],
-            formula(last.frames.structures[k].numbers),
+            Symbols(last.frames.structures[k].numbers).get_chemical_formula(),
             beside(1000 * off[k], scale),
             number(1000 * rms[k]),
         )
@@ -173,12 +174,6 @@ def worst_rows(content: Content) -> list[tuple[str, ...]]:
     ]
 
 
-def formula(numbers: np.ndarray) -> str:
-    """Formula of some atoms, such as "Au2Pt8"."""
-    from ase import Atoms
-
-    return Atoms(numbers=numbers).get_chemical_formula()
-
-
-def _uri(path: Path) -> str:
+def data_uri(path: Path) -> str:
+    """An image within the page."""
     return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")

@@ -22,6 +22,8 @@ from fitting.page import Content
 from fitting.plots import draw
 
 FIGURES, WORST, NUMBERS = "figures", "worst.extxyz", "metrics.csv"
+# So many are shown and written.
+WORST_FRAMES = 10
 PACKAGES = ("neural-network-potentials", "numpy", "tensorflow", "keras", "ase", "vesin")
 
 
@@ -52,7 +54,6 @@ def write_results(
     use: str,
     curves: Mapping[int, Mapping[str, np.ndarray]] | None = None,
     summary: Mapping | None = None,
-    worst: int = 10,
 ) -> Path:
     """Write all files but models and settings; returns the page, which is written last.
 
@@ -62,13 +63,12 @@ def write_results(
             :class:`fitting.page.Content`.
         curves: of each seed's training.
         summary: further entries of metrics.json.
-        worst: number of worst frames to show and to write.
     """
     folder, last = Path(folder), parts[-1]
     rows = [e for of in parts for e in of.metrics]
     write_text(folder / NUMBERS, as_csv(rows))
     write_text(folder / SUMMARY, _summary(parts, summary or {}))
-    chosen = last.worst(worst)
+    chosen = last.worst(WORST_FRAMES)
     write_worst(folder / WORST, last, chosen, names)
     images = draw(folder / FIGURES, parts, curves or {})
     content = Content(title, lead, words, parts, chosen, names, seen, notes, facts, images, use)

@@ -167,3 +167,21 @@ def test_committed_energies_are_emts_but_for_those_of_files():
     assert {"au6", "pt8au2", "au12"} <= names
     total, faults = trajectory.wrong_emt(ROOT / "results")
     assert total > 20 and not faults
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("a\nb", "a\nc", "line 2 has “b”, the numbers give “c”"),
+        # One begins the other: what is more is shown, though the line is long.
+        (
+            "0" * 90,
+            "0" * 90 + " more",
+            f"line 1 has “{'0' * 40}”, the numbers give “{'0' * 40} more”",
+        ),
+        ("a", "a\nb", "line 2 has “”, the numbers give “b”"),
+        ("a", "a\n", "line ends differ"),
+    ],
+)
+def test_what_differs_is_shown(old, new, says):
+    assert pages.difference(old, new) == says

@@ -261,6 +261,7 @@ RUN |= {"system": "Linux", "versions": {"keras": "3"}}
         ({"commit": "b" * 40}, "are of 2 commits, in one environment ("),
         ({"versions": {"keras": "4"}}, f"are of one commit, `{'a' * 40}`, in 2 environments ("),
         ({"uncommitted_changes": True}, " 1 of them with uncommitted changes."),
+        ({"uncommitted_changes": None}, " 1 of them perhaps with uncommitted changes."),
     ),
 )
 def test_where_the_runs_come_from_is_counted(second, says):

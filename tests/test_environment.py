@@ -1,5 +1,6 @@
 """The packages are those that the locks say, and the Dockerfile does what the README says."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -72,8 +73,14 @@ def test_packages_are_those_of_the_lock():
 
 def test_what_setup_py_asks_for_is_locked():
     locked = pins(ROOT / "requirements.lock")
-    text = (ROOT / "setup.py").read_text(encoding="utf-8")
-    wanted = [Requirement(one) for one in re.findall(r'^        "([^"*]+>=[^"]+)",', text, re.M)]
+    tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+    (asked,) = (
+        k.value
+        for node in ast.walk(tree)
+        for k in getattr(node, "keywords", ())
+        if k.arg == "install_requires"
+    )
+    wanted = [Requirement(one) for one in ast.literal_eval(asked)]
     assert len(wanted) > 5
     for one in wanted:
         assert locked[canonicalize_name(one.name)] in one.specifier, one

@@ -1,7 +1,9 @@
 """A file is written whole or not at all."""
 
 import ast
+import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,7 +39,7 @@ def test_the_scratch_file_is_hidden_and_keeps_the_suffix(tmp_path):
 
 
 def test_two_at_once_do_not_meet(tmp_path):
-    path, both = tmp_path / "a.txt", threading.Barrier(2)
+    path, both = tmp_path / "a.txt", threading.Barrier(2, timeout=10)
 
     def write(text):
         with replacing(path) as scratch:
@@ -45,9 +47,8 @@ def test_two_at_once_do_not_meet(tmp_path):
             both.wait()
             assert scratch.read_text() == text
 
-    threads = [threading.Thread(target=write, args=(text * 1000,)) for text in "xy"]
-    [t.start() for t in threads]
-    [t.join() for t in threads]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, ("x" * 1000, "y" * 1000)))
     assert path.read_text() in ("x" * 1000, "y" * 1000)
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
@@ -92,15 +93,19 @@ def writers(tree):
     def is_write(node):
         if not isinstance(node, ast.Call):
             return False
-        if isinstance(node.func, ast.Attribute):
-            return node.func.attr in WRITE
-        mode = (
-            node.args[1].value if len(node.args) > 1 and type(node.args[1]) is ast.Constant else ""
+        is_method = isinstance(node.func, ast.Attribute)
+        name = node.func.attr if is_method else getattr(node.func, "id", "")
+        if name != "open":
+            return is_method and name in WRITE
+        # Of a path, open has the mode first, of a module, as the function, second.
+        modes = [*node.args[:2], *(k.value for k in node.keywords if k.arg == "mode")]
+        return any(
+            isinstance(mode, ast.Constant) and re.fullmatch("r?[bt]*[wax+][bt+]*", str(mode.value))
+            for mode in modes
         )
-        return getattr(node.func, "id", "") == "open" and set(str(mode)) & set("wax")
 
     def visit(node, function):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             function = node.name
         if isinstance(node, ast.With) and any(
             isinstance(item.context_expr, ast.Call)
@@ -121,13 +126,22 @@ def test_writers_are_found():
 def bad(path):
     path.write_text("a")
     open(path, "w")
+    open(path, mode="ab")
+    path.open("x", encoding="utf-8")
+    path.open(mode="r+")
+    gzip.open(path, "wt")
+
+async def late(path):
+    open(path, "w+b")
 
 def good(path):
     with replacing(path) as scratch:
         scratch.write_text("a")
     open(path)
+    path.open("rb")
+    open("w.csv", mode="r")
 """
-    assert writers(ast.parse(text)) == [("bad", 3), ("bad", 4)]
+    assert writers(ast.parse(text)) == [*(("bad", k) for k in range(3, 9)), ("late", 11)]
 
 
 def test_every_file_is_written_whole_or_not_at_all():

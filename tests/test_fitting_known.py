@@ -139,7 +139,7 @@ def test_frames_are_known_again_in_files_of_fewer_digits(rng, atoms, decimals):
 
 @pytest.mark.parametrize("step", [0.01, 0.005])
 def test_other_atoms_displaced_as_far_are_new(step):
-    """Of 256 atoms, as for phonons: by three shadows, a fourth of the smaller steps were known."""
+    """Of 256 atoms, as for phonons: by three projections, a fourth of smaller steps were known."""
     atoms = bulk("Al", cubic=True).repeat(4)
     frames = np.repeat(atoms.positions[None], 1536, axis=0)
     k = np.arange(768)

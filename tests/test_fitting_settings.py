@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from ase.build import bulk
 from ase.io import read, write
 from own_data import own_config, own_file
 
+from data_gen.files import sha256
 from data_gen.machine import cores
 from fitting import commands
 from fitting.config import Config, checksum, read_config, write_config
@@ -259,3 +262,19 @@ def test_models_of_a_training_are_those_that_are_opened(tmp_path):
     assert checksum(str(tmp_path)) == found
     (tmp_path / "own.keras").write_text("")
     assert len(checksum(str(tmp_path)).split(",")) == 1 == len(listed(tmp_path))
+
+
+def test_data_that_are_a_folder_have_a_checksum_of_all_that_is_in_it(tmp_path):
+    """As a bundle of ASE's; one of models has that of the models."""
+    bundle = tmp_path / "md.bundle"
+    write(bundle, [bulk("Au"), bulk("Pt")], format="bundletrajectory")
+    seen = {checksum(str(bundle))}
+    shutil.rmtree(bundle)
+    write(bundle, [bulk("Au"), bulk("Cu")], format="bundletrajectory")
+    seen.add(checksum(str(bundle)))
+    (bundle / "F0").rename(bundle / "F2")
+    seen.add(checksum(str(bundle)))
+    assert len(seen) == 3 and not seen & {""}
+    assert checksum(str(bundle)) in seen
+    (bundle / "seed0.keras").write_text("weights")
+    assert checksum(str(bundle)) == sha256(bundle / "seed0.keras")

@@ -118,10 +118,10 @@ def test_a_leaf_is_a_command_of_the_script_of_its_section():
 
 def test_time_asked_for_is_of_what_it_took():
     row = EXPERIMENTS["table4/eq4"]
-    assert minutes(row, (1,), {0: 6000.0, 1: 600.0}) == 10 * engine.MARGIN + 5
+    assert minutes((1,), {0: 6000.0, 1: 600.0}) == 10 * engine.MARGIN + 5
     # Of a seed that was not run: as the slowest.
-    assert minutes(row, (7,), {0: 6000.0, 1: 600.0}) == 100 * engine.MARGIN + 5
-    assert minutes(row, (0,), {}) == engine.UNKNOWN_MINUTES + 5
+    assert minutes((7,), {0: 6000.0, 1: 600.0}) == 100 * engine.MARGIN + 5
+    assert minutes((0,), {}) == engine.UNKNOWN_MINUTES + 5
     literal = EXPERIMENTS["beyond/eq4-literal"]
     assert engine.memory_mb(literal) > engine.memory_mb(row)
 

@@ -10,7 +10,7 @@ from data_gen.splits import folds
 from keras_models.settings import AdamSettings
 from reproduction.engine.run_one import Work, do, pooled
 from reproduction.engine.store import RunResult, Store
-from reproduction.errors import Diverged, Interrupted
+from reproduction.errors import Diverged, Interrupted, ReproductionError
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.gather import _late, errors_of
 
@@ -120,3 +120,42 @@ def test_late_error_of_folds_is_the_root_mean_square_of_theirs():
     curve[6:, 1] = [[1, 7], [5, 1]]  # medians 3 and 4
     arrays = {"curve_epochs": np.arange(1, 9), "curve_energy": curve}
     assert _late(arrays)[0]["value"] == pytest.approx(np.sqrt((9 + 16) / 2))
+
+
+def test_of_metrics_folds_must_agree_or_they_are_seconds(au6):
+    """An error of the first fold alone would stand for the whole."""
+    parts = folds(au6, "blocked", (300, 100))
+    good = [
+        RunResult(
+            0,
+            {"energy": (train.energies, test.energies)},
+            {("", "parameters"): 7, ("", "train_seconds"): 2.0, ("rotated", "energy_rmse"): k},
+            info={"ended": "e"},
+        )
+        for k, (train, test) in enumerate(parts)
+    ]
+    assert pooled(good).metrics == {
+        ("", "parameters"): 7,
+        ("", "train_seconds"): 2.0 * len(parts),
+    }
+
+
+def test_errors_of_blocks_are_of_what_is_predicted(au6):
+    """Of a model of F too, which has no energies."""
+    row = replace(EXPERIMENTS["table5/eq6-200"], partition="blocked", split=(300, 100))
+    parts = folds(au6, "blocked", row.split)
+    arrays = {
+        f"force_{split}": np.concatenate(
+            [part[k].forces + 0.1 * (k + i) for i, part in enumerate(parts)]
+        )
+        for k, split in enumerate(("train", "test"))
+    }
+    run = {"metrics": []}
+    found = {(m["split"], m["metric"]): m["value"] for m in errors_of(row, run, arrays, au6)}
+    blocks = [0.1 * (1 + i) for i in range(len(parts))]
+    for k, off in enumerate(blocks, start=1):
+        assert found[f"block{k}", "force_rmse"] == pytest.approx(off)
+    assert found["test", "force_rmse"] == pytest.approx(np.sqrt(np.mean(np.square(blocks))))
+    arrays["force_test"] = arrays["force_test"][:-1]
+    with pytest.raises(ReproductionError, match="for other frames"):
+        errors_of(row, run, arrays, au6)

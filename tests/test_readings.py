@@ -160,6 +160,17 @@ def test_nearest_is_by_ratio_over_all_settings():
     assert readings.nearest(made(), (setting("a"),), key) is None
 
 
+def test_the_table_of_the_nearest_measures_as_they_are_chosen():
+    """A reading that is nearer by ratio is shown, though ours is nearer by difference."""
+    key = (EQ6, "train", "force_rmse")
+    reading = next(one for one in SETTINGS if EQ6 in one.readings[0].rows).readings
+    other = next(r for r in reading if r.rows[EQ6] != EQ6)
+    value = PRINTED[key]
+    seen = made(**{EQ6: {("train", 0): value / 2}, other.rows[EQ6]: {("train", 0): 1.8 * value}})
+    rows = dict(zip(reported(), nearest_table(seen).rows, strict=True))
+    assert rows[key][4] == other.label
+
+
 @pytest.mark.parametrize("one", SETTINGS, ids=lambda s: s.name)
 def test_every_reading_has_rows_of_the_registry_on_printed_numbers(one):
     assert one.keys and len(one.readings) > 1

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -283,3 +284,20 @@ def test_the_example_and_the_page_show_tables_that_are_read(tmp_path):
     assert set(shown.splitlines()) <= set(example.read_text(encoding="utf-8").splitlines())
     rows = read_rows(example, OwnData(example.parent, tmp_path, False))
     assert {row.base for row in rows} >= {"table4/eq2", "train"}
+
+
+def test_a_training_again_that_is_ended_is_on_record(planned, monkeypatch):
+    """Its older numbers would pass for those of the training that was ended."""
+    fake_training(monkeypatch)
+    marker = planned.folder / f"{leaf_id('sweep/own', (0,))}.json"
+    leaf = ("--only", "sweep/own", "--seeds", "0", "--leaf", str(marker))
+    assert planned.do("run", *leaf) == 0
+
+    def ended(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(training.subprocess, "run", ended)
+    with pytest.raises(KeyboardInterrupt):
+        planned.do("run", *leaf, "--fresh")
+    planned.do("table")
+    assert states(planned)["own", 0].startswith("failed: ended by SIGTERM")

@@ -9,6 +9,7 @@ from fitting.config import Config
 from keras_models.settings import QUICK_ITERATIONS, QUICK_STEPS, EdgeSettings
 from reproduction.engine.run_one import load_dataset
 from reproduction.sections import EXPERIMENTS, LISTING
+from reproduction.sweeps import building
 from reproduction.sweeps.building import wrong_models
 from reproduction.sweeps.own_data import OwnData
 from reproduction.sweeps.reading import SweepError, read_rows, value
@@ -104,6 +105,12 @@ def test_a_line_that_makes_no_sense_is_named(sweep, line, says):
         ("partition", "even", "partition is one of"),
         ("model", "eq6", "model of table4/eq2 is"),
         ("form", "3", "form is a word"),
+        ("frames", "-5", "frames is a whole number from 1, not -5"),
+        ("frames", "1000.0", "frames is a whole number from 1"),
+        ("frames", "abc", "frames is a whole number from 1"),
+        ("split", "[0.8,0.2]", "such as [2000, 500], not [0.8, 0.2]"),
+        ("split", "[2500,0]", "such as [2000, 500]"),
+        ("loss_weights", "[1]", "loss_weights is a list such as [1, 1]"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(sweep, column, cell, says):
@@ -176,7 +183,12 @@ def test_own_data_become_a_dataset(sweep, own_file, tmp_path, au6):
     np.testing.assert_allclose(found.positions, au6.positions[:60], atol=1e-7)
     with pytest.raises(SweepError, match="needs 2500"):
         sweep(head, f"table4/eq2,{own_file},")
-    # Another file of the same name is other data.
+    assert data.read(EXPERIMENTS["table4/eq2"]) is None
+    # Another file of the same name is other data; so is a published one of the project's.
+    published = EXPERIMENTS["beyond/au12-eq2"]
+    write(tmp_path / published.data.origin.file, frames_of(au6[:60]), format="extxyz")
+    data.source(published.data.origin.file)
+    assert data.read(published) is None
     write(tmp_path / own_file, frames_of(au6[100:160]))
     (other,) = sweep(head, f'table4/eq2,{own_file},"[40,20]"')
     assert other.experiment.dataset != row.experiment.dataset
@@ -191,6 +203,16 @@ def test_a_model_that_cannot_be_built_is_named(sweep, tmp_path):
     )
     said = dict(wrong_models(rows, OwnData(tmp_path, tmp_path, False)))
     assert list(said) == [3, 4] and "reluu" in said[4]
+
+
+def test_a_builder_without_words_is_named_by_its_error(sweep, tmp_path, monkeypatch):
+    def none(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(building, "_check_model", none)
+    rows = sweep("experiment,name,epochs", "table4/eq2,big,7")
+    ((line, said),) = wrong_models(rows, OwnData(tmp_path, tmp_path, False))
+    assert line == 2 and "(MemoryError)" in said
 
 
 def test_a_training_is_checked_as_by_its_script(sweep, own_file, tmp_path, au6):

@@ -158,7 +158,8 @@ def difference(old: str, new: str) -> str:
     pairs = zip_longest(old.splitlines(), new.splitlines(), fillvalue="")
     for k, (a, b) in enumerate(pairs, start=1):
         if a != b:
-            at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
+            differ = (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+            at = next(differ, min(len(a), len(b)))
             a, b = (line[max(at - 40, 0) : at + 40] for line in (a, b))
             return f"line {k} has “{a}”, the numbers give “{b}”"
     return "line ends differ"

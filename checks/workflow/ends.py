@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 
 from ase.io import read, write
 
@@ -42,7 +43,9 @@ def check(folder: Path) -> bool:
         installed = folder / "other" / name / "__init__.py"
         installed.parent.mkdir(parents=True)
         installed.write_text('raise SystemExit("a project of another place")\n')
-    python.write_text(PYTHON.format(python=sys.executable, other=folder / "other"))
+    python.write_text(
+        PYTHON.format(python=quote(sys.executable), other=quote(str(folder / "other")))
+    )
     python.chmod(0o755)
     frames = read(ROOT / "examples/au12.extxyz", ":")
     write(own, frames[:60])

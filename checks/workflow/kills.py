@@ -12,6 +12,7 @@ import sys
 import time
 from collections import defaultdict
 from pathlib import Path
+from shlex import quote
 
 from checks.workflow.common import say, started, without_times
 from reproduction import cli
@@ -92,7 +93,7 @@ def checkpointing(folder: Path) -> Path:
     often, python = folder / "often/sitecustomize.py", folder / "python"
     often.parent.mkdir()
     often.write_text(OFTEN)
-    python.write_text(PYTHON.format(folder=often.parent, python=sys.executable))
+    python.write_text(PYTHON.format(folder=quote(str(often.parent)), python=quote(sys.executable)))
     python.chmod(0o755)
     return python
 

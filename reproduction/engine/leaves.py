@@ -89,7 +89,7 @@ def leaves_of(
             tuple(leaf_id(e.models_of, group) for group in of[e.models_of]),
             1,
             memory_mb(e),
-            math.ceil(START_MINUTES) if quick else minutes(e, seeds, seconds.get(e.id, {})),
+            math.ceil(START_MINUTES) if quick else minutes(seeds, seconds.get(e.id, {})),
             digest(e, seeds),
         )
         for e in experiments
@@ -103,8 +103,14 @@ def memory_mb(experiment: Experiment) -> int:
     return LARGE_MEMORY_MB if is_large else MEMORY_MB
 
 
-def minutes(experiment: Experiment, seeds: Sequence[int], seconds: Mapping[int, float]) -> int:
-    """Minutes to ask a queue for, from what the group took before, or else its largest seed's."""
+def minutes(seeds: Sequence[int], seconds: Mapping[int, float]) -> int:
+    """Minutes to ask a queue for some seeds of a row.
+
+    Args:
+        seeds: that run as one group.
+        seconds: {seed: what its group took before}. The longest of these seeds' counts; where none
+            is known, the longest of all.
+    """
     if known := [seconds[seed] for seed in seeds if seed in seconds] or list(seconds.values()):
         own = max(known) / 60
     else:

@@ -137,8 +137,9 @@ def joined(data: Dataset, parts: Sequence[tuple[Dataset, Dataset]]) -> tuple[Dat
 def pooled(results: Sequence):
     """Combine one seed's results for all folds into one run, their predictions concatenated.
 
-    Curves are stacked along a new last axis; seconds are summed; models are dropped. If a fold
-    failed, its exception is returned.
+    Curves are stacked along a new last axis; seconds are summed; models are dropped, and so are
+    other metrics in which folds differ, which :mod:`reproduction.show.gather` computes from the
+    predictions, if at all. If a fold failed, its exception is returned.
     """
     if len(results) == 1:
         return results[0]
@@ -149,6 +150,7 @@ def pooled(results: Sequence):
     metrics = {
         key: sum(r.metrics[key] for r in results) if key[1].endswith("seconds") else value
         for key, value in first.metrics.items()
+        if key[1].endswith("seconds") or all(r.metrics[key] == value for r in results)
     }
     return RunResult(
         first.seed,

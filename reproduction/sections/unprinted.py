@@ -26,6 +26,7 @@ from reproduction.show.readings import (
     closest,
     distances,
     nearest,
+    off,
     sum_text,
     told_apart,
 )
@@ -220,7 +221,7 @@ def nearest_table(evidence: Evidence) -> Table:
             rows.append((name, text, NOT_RUN, "", "", "", ""))
             continue
         cells = [name, text, with_spread(own), times_text(own.mean / value)]
-        if found and abs(found[2].mean - value) < abs(own.mean - value):
+        if found and off(found[2].mean, value) < off(own.mean, value):
             _, reading, best = found
             cells += [reading.label, with_spread(best), times_text(best.mean / value)]
         else:

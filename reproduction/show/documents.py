@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_gen.files import write_text
-from reproduction.sections.names import GRAPH, MIDDLE
+from reproduction.sections.names import EQ9, GRADIENT, GRAPH, MIDDLE
 from reproduction.show import claims
 from reproduction.show.claims import Verdict
 from reproduction.show.evidence import Evidence
@@ -105,11 +105,10 @@ def headline_energy(evidence: Evidence) -> str:
 
 def headline_forces(evidence: Evidence) -> str:
     """Table of force errors: Eq. 9, which learns F directly, and Eq. 2 with F = -dE/dX."""
-    best, gradient = "table5/eq9-9000", "beyond/eq2-gradient"
     rows = []
     for label, row in (
-        ("Eq. 9, F learned directly", best),
-        ("Eq. 2, F = -dE/dX, E and F, second order", gradient),
+        ("Eq. 9, F learned directly", EQ9),
+        ("Eq. 2, F = -dE/dX, E and F, second order", GRADIENT),
     ):
         cells = [label]
         for split in ("train", "test"):
@@ -118,9 +117,9 @@ def headline_forces(evidence: Evidence) -> str:
             cells.append(f"{1000 * float(value):.0f}" if value else "")
             cells.append(with_spread(evidence.spread(*key), 1000.0))
         rows.append(tuple(cells))
-    rows.append(_trivial_cells("Zero F", "force_rmse", evidence, best, 1000.0))
+    rows.append(_trivial_cells("Zero F", "force_rmse", evidence, EQ9, 1000.0))
     columns = ("RMSE of F, meV/Å", "train, report", "here", "test, report", "here")
-    return _with_outliers(_rows(columns, rows), evidence, (best, gradient), "force", 1000.0)
+    return _with_outliers(_rows(columns, rows), evidence, (EQ9, GRADIENT), "force", 1000.0)
 
 
 def provenance(evidence: Evidence) -> str:
@@ -133,8 +132,10 @@ def provenance(evidence: Evidence) -> str:
     where = len({one.environment for one in made_by})
     of = f"one commit, `{commits.pop()}`" if len(commits) == 1 else f"{len(commits)} commits"
     places = "one environment" if where == 1 else f"{where} environments"
-    changed = sum(one.runs for one in made_by if one.uncommitted_changes)
-    also = f"; {changed:,} of them with uncommitted changes" if changed else ""
+    also = ""
+    for is_so, how in ((True, "with"), (None, "perhaps with")):
+        if changed := sum(one.runs for one in made_by if one.uncommitted_changes is is_so):
+            also += f"; {changed:,} of them {how} uncommitted changes"
     return (
         f"The {runs:,} runs behind the numbers are of {of}, in {places} (machine, system and "
         f"package versions){also}."

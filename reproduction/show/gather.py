@@ -196,24 +196,27 @@ def errors_of(experiment: Experiment, run: dict, arrays: dict, data: Dataset) ->
         ReproductionError: the predictions are not for the frames of the experiment's parts.
     """
     parts = folds(data[: experiment.frames], experiment.partition, experiment.split)
-    found = []
-    if len(parts) > 1:
-        ends = np.cumsum([len(test) for _, test in parts])[:-1]
-        blocks = np.split(arrays["energy_test"], ends)
-        for k, (predicted, (_, test)) in enumerate(zip(blocks, parts, strict=True), start=1):
-            value = errors("energy", predicted, test.energies)["energy_rmse"]
-            found.append({"split": f"block{k}", "metric": "energy_rmse", "value": value})
     whole = joined(data, parts)
+    found, blocks = [], []
     for kind in ("energy", "force"):
         for split, part in zip(("train", "test"), whole, strict=True):
             if f"{kind}_{split}" in arrays:
+                predicted = arrays[f"{kind}_{split}"]
                 labels = part.energies if kind == "energy" else part.forces
-                if arrays[f"{kind}_{split}"].shape != labels.shape:
+                if predicted.shape != labels.shape:
                     raise ReproductionError(
                         f"{experiment.id}: its predictions are for other frames"
                     )
-                for metric, value in errors(kind, arrays[f"{kind}_{split}"], labels).items():
+                for metric, value in errors(kind, predicted, labels).items():
                     found.append({"split": split, "metric": metric, "value": value})
+                if split == "test" and len(parts) > 1:
+                    ends = np.cumsum([len(test) for _, test in parts])[:-1]
+                    pairs = zip(np.split(predicted, ends), np.split(labels, ends), strict=True)
+                    for k, (one, own) in enumerate(pairs, start=1):
+                        metric = f"{kind}_rmse"
+                        value = errors(kind, one, own)[metric]
+                        blocks.append({"split": f"block{k}", "metric": metric, "value": value})
+    found = [*blocks, *found]
     _check_parts(experiment, run, whole, found)
     return found
 

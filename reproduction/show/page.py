@@ -31,7 +31,7 @@ NAME = "report.html"
 LARGEST_SVG = 90_000
 TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 # Beginnings of the names of tables on the report itself; they come before those beyond it.
-OF_THE_REPORT = ("data", "table", "section", "appendix", "figure")
+REPORT_TABLE_PREFIXES = ("data", "table", "section", "appendix", "figure")
 MARKS = {
     claims.REPRODUCED: "full",
     claims.IN_PART: "half",
@@ -144,10 +144,13 @@ class Environment:
 
 @dataclass(frozen=True)
 class Origin:
-    """Provenance of a set of runs: commit and environment, and the rows that they belong to."""
+    """Provenance of a set of runs: commit and environment, and the rows that they belong to.
+
+    Whether there were uncommitted changes is None where git does not say.
+    """
 
     commit: str
-    uncommitted_changes: bool
+    uncommitted_changes: bool | None
     environment: Environment
     runs: int
     rows: tuple[str, ...]
@@ -201,7 +204,7 @@ def _is_image(path: Path) -> bool:
 def origins(evidence: Evidence) -> list[Origin]:
     """Summary of provenance.json: runs grouped by commit and environment, largest group first."""
     environments: dict[tuple[str, str], Environment] = {}
-    rows: dict[tuple[str, bool, Environment], list[str]] = defaultdict(list)
+    rows: dict[tuple[str, bool | None, Environment], list[str]] = defaultdict(list)
     for experiment, runs in evidence.provenance.items():
         for run in runs.values():
             machine = f"{run['processor']}, {run['cores']} cores, {run['system']}"
@@ -285,8 +288,8 @@ def render(
         marks=MARKS,
         rules=rules,
         significance=SIGNIFICANCE,
-        of_the_report=[arranged(t) for t in shown if t.name.startswith(OF_THE_REPORT)],
-        past_it=[arranged(t) for t in shown if not t.name.startswith(OF_THE_REPORT)],
+        of_the_report=[arranged(t) for t in shown if t.name.startswith(REPORT_TABLE_PREFIXES)],
+        past_it=[arranged(t) for t in shown if not t.name.startswith(REPORT_TABLE_PREFIXES)],
         names=TABLES,
         figures=drawn,
         assumptions=markdown(_body(ROOT / "ASSUMPTIONS.md"), deeper=1),

@@ -160,7 +160,12 @@ def nearest(
         if (values := reading.values(evidence, key))
     ]
     value = float(reported()[key])
-    return min(found, key=lambda one: abs(math.log(_capped(one[2].mean / value))), default=None)
+    return min(found, key=lambda one: off(one[2].mean, value), default=None)
+
+
+def off(mean: float, value: float) -> float:
+    """How far a number is from a printed one: the size of the logarithm of their ratio."""
+    return abs(math.log(_capped(mean / value)))
 
 
 def sum_text(s: Spread) -> str:

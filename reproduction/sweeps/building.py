@@ -37,7 +37,7 @@ def wrong_models(rows: Sequence[Row], data: OwnData) -> list[Wrong]:
                 known[what] = ""
             # Whatever a builder makes of what a user wrote.
             except Exception as error:
-                known[what] = str(error).strip().splitlines()[0] or type(error).__name__
+                known[what] = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if known[what]:
             lacks = "training cannot begin" if row.base == TRAIN else "model cannot be built"
             wrong.append((row.line, f"its {lacks} ({known[what]})"))

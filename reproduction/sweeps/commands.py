@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, metavar="FILE", help="of plan: the jobs, as JSON")
     p.add_argument("--only", metavar="ID", help="of run: one line, sweep/NAME")
     p.add_argument("--seeds", nargs="+", type=int, metavar="K", help="of run: only these")
-    p.add_argument("--workers", type=int, help="of run: 1, as a job has one core")
+    p.add_argument("--workers", type=int, choices=(1,), help="of run: a job has one core")
     p.add_argument("--leaf", type=Path, metavar="FILE", help="of run: written when it is done")
     p.add_argument("--fresh", action="store_true", help="of run: again, though it is done")
     return p

@@ -27,7 +27,10 @@ class OwnData:
 
     def __init__(self, folder: Path, into: Path, quick: bool) -> None:
         self.folder, self.into, self.quick = Path(folder), Path(into), quick
-        self._read: dict[str, Dataset] = {}
+        # By name and checksum: a published file of the project's may have the same name.
+        self._read: dict[tuple[str, str], Dataset] = {}
+        self._loaded: dict[str, DataSource] = {}
+        # Those that are checked, and read by a training itself.
         self._sources: dict[str, DataSource] = {}
 
     def file(self, name: str) -> str:
@@ -61,18 +64,18 @@ class OwnData:
         if not path.is_file():
             known = ", ".join(SOURCES)
             raise DataError(f"there is no file {path} and no dataset {name!r}; there is {known}")
-        if name not in self._sources or name not in self._read:
+        if name not in self._loaded:
             sum_ = sha256(path)
-            self._read[name] = load(path)
-            self._sources[name] = DataSource(
-                f"own-{path.stem}-{sum_[:8]}", FileSettings(name, sum_)
-            )
-        return self._sources[name]
+            self._read[name, sum_] = load(path)
+            self._loaded[name] = DataSource(f"own-{path.stem}-{sum_[:8]}", FileSettings(name, sum_))
+        return self._loaded[name]
 
     def read(self, experiment: Experiment) -> Dataset | None:
         """The frames of an experiment's data, if these are a file of the user's own."""
         origin = experiment.data.origin
-        found = self._read.get(origin.file) if isinstance(origin, FileSettings) else None
+        if not isinstance(origin, FileSettings):
+            return None
+        found = self._read.get((origin.file, origin.sha256))
         return found[: origin.frames] if found else None
 
     def check(self, experiment: Experiment) -> None:

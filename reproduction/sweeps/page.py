@@ -1,6 +1,5 @@
 """The page of a sweep: its table, what is missing, and parity plots; one file."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from figures.style import SMALL, TEST, TRAIN, axis_name, grid, in_style, missing
 from figures.templates import environment
 from fitting import results
 from fitting.metrics import ENERGY, FORCE
+from fitting.page import data_uri
 from fitting.plots import chosen
 from reproduction.engine.run_one import joined, load_dataset
 from reproduction.engine.store import Store
@@ -60,8 +60,8 @@ def write(
             headline=headline(states),
             missing=lacking,
             table=made,
-            images=[(caption, _uri(path)) for caption, path in images],
-            of_trainings=[(c, _uri(path)) for c, path in _of_trainings(home, rows, states)],
+            images=[(caption, data_uri(path)) for caption, path in images],
+            of_trainings=[(c, data_uri(path)) for c, path in _of_trainings(home, rows, states)],
         )
     )
     write_text(home / PAGE, page)
@@ -136,7 +136,3 @@ def _of_trainings(home: Path, rows, states) -> list[tuple[str, Path]]:
             if path.is_file():
                 found.append((f"{row.name}, seed {done[0]}: {symbol}, predicted and true.", path))
     return found
-
-
-def _uri(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from data_gen.errors import DataError
+from fitting.config import LARGEST_SEED
 from fitting.errors import FittingError
 from reproduction.engine.experiment import Experiment
 from reproduction.errors import ReproductionError
@@ -34,7 +35,6 @@ RESERVED = ("experiment", "name", "seeds", "data")
 # Of the ids in the folder of runs, whose depth is two.
 FOLDER = "sweep"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
-LARGEST_SEED = 2**32 - 1
 # Number of a line, and what is wrong with it.
 Wrong = tuple[int, str]
 

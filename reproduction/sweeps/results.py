@@ -31,7 +31,6 @@ class State:
         state: "done", "failed" or "not run".
         why: it is not done.
         numbers: {(split, metric): value} if it is.
-        arrays: of its predictions.
     """
 
     state: str

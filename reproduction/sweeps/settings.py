@@ -38,6 +38,7 @@ def changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
     for name, new in settings.items():
         trained = _names(experiment.training)
         if name in OF_EXPERIMENT:
+            _check_counts(name, new)
             experiment = replace(experiment, **{name: _like(getattr(experiment, name), name, new)})
         elif name in trained:
             of_training[name] = _like(getattr(experiment.training, name), name, new)
@@ -110,6 +111,23 @@ def _check_sizes(settings: Mapping[str, Any]) -> None:
     for name, most in LARGEST.items():
         if isinstance(new := settings.get(name), (int, float)) and not new <= most:
             raise ReproductionError(f"{name} is at most {most:g}, not {new}")
+
+
+def _check_counts(name: str, new: Any) -> None:
+    """Raise ReproductionError for what cannot be numbers of frames, or weights of E and F."""
+
+    def counts(entry: Any) -> bool:
+        return isinstance(entry, int) and not isinstance(entry, bool) and entry >= 1
+
+    if name == "frames" and not counts(new):
+        raise ReproductionError(f"frames is a whole number from 1, not {plain(new)}")
+    if name == "split" and not (isinstance(new, tuple) and len(new) == 2 and all(map(counts, new))):
+        raise ReproductionError(
+            "split is the numbers of training and of test frames, such as [2000, 500], not "
+            f"{plain(new)}"
+        )
+    if name == "loss_weights" and not (isinstance(new, tuple) and len(new) == 2 and _numbers(new)):
+        raise ReproductionError(f"loss_weights is a list such as [1, 1], not {plain(new)}")
 
 
 def _check_model(experiment: Experiment, name: Any) -> None:

@@ -65,7 +65,10 @@ def run_leaf(
         fresh: train again what is done, and from the first step.
     """
     outcome = Outcome()
-    with reserved(store, row.experiment, seeds), on_record(store, row.experiment, seeds):
+    with (
+        reserved(store, row.experiment, seeds),
+        on_record(store, row.experiment, seeds) as unfinished,
+    ):
         for seed in seeds:
             name = f"{row.id} seed {seed}"
             if fresh:
@@ -73,12 +76,15 @@ def run_leaf(
             elif fits(store, row, seed) and not store.has_failed(row.id, seed):
                 outcome.skipped += 1
                 continue
+            # Whatever older run it has.
+            unfinished.seeds.add(seed)
             try:
                 _train(home, row, seed, store)
                 outcome.made.append(name)
             except ReproductionError as error:
                 outcome.failed[name] = str(error)
                 store.write_failure(row.id, seed, str(error))
+            unfinished.seeds.discard(seed)
         if not outcome.failed:
             mark(marker, digest(row, seeds), row.id, seeds, store)
     return outcome
