@@ -84,7 +84,7 @@ class Known(Potential):
 
     def __init__(self, of: Evaluation, baseline=None):
         self.of, self.baseline, self.names, self.parts = of, baseline, of.names, []
-        self.ensemble = SimpleNamespace(models=[])
+        self.ensemble, self.undetermined, self.isolated = SimpleNamespace(models=[]), (), ()
 
     def __call__(self, frames):
         return self.of.energies_of_models, self.of.forces_of_models

@@ -195,6 +195,7 @@ class Trained(Potential):
 
     def __init__(self, monkeypatch, keys: Keys):
         self.baseline, self.names, self.parts = None, ["one"], []
+        self.undetermined = self.isolated = ()
         monkeypatch.setattr(evaluation, "keys_of", lambda _: keys)
 
     def __call__(self, frames):
