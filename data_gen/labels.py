@@ -153,6 +153,7 @@ def _energies(values: Mapping[str, Any], key: str | None) -> dict[str, tuple[str
 
 
 def number_of(value: Any) -> float | None:
+    """The number that a label is, which may be in an array of one; None if it is no number."""
     if isinstance(value, float):  # So are the numbers of NumPy's float64.
         return float(value)
     if value is None or isinstance(value, bool | np.bool_):

@@ -237,7 +237,7 @@ def choose_shapes(needs: np.ndarray, most: int, padding: float = PADDING) -> lis
 
 
 def fit_shape(shapes: Sequence[tuple[int, int]], need: Sequence[int]) -> tuple[int, int]:
-    """The first of the shapes (atoms, pairs) that holds a batch and an atom for padding.
+    """The first of the shapes (atoms, rows) that holds a batch and an atom for padding.
 
     Raises:
         ValueError: there is none.

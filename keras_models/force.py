@@ -88,10 +88,11 @@ def eq7(
     c2: str = "none",
     form: str = "fast",
 ) -> keras.Model:
-    """Eq. 7 as derived: f_k = sum_i MLP( sum_j MLP(x_i - x_k, x_j - x_k) ).
+    """Eq. 7 as read from its derivation: f_k = sum_i MLP( sum_j MLP(x_i - x_k, x_j - x_k) ).
 
-    This is the result of the report's derivation of Eq. 7; :func:`eq7_as_printed` is Eq. 7 as
-    printed. For Au6 the inner MLP is evaluated for 6 x 6 x 6 terms.
+    Of the report's derivation a factor h(x_i - x_k) and a second sum are left out
+    (ASSUMPTIONS.md); :func:`eq7_as_printed` is Eq. 7 as printed. For Au6 the inner MLP is
+    evaluated for 6 x 6 x 6 terms.
     """
     force_widths, pair_widths, triplet_widths = widths
     f, positions, a, _ = _prepare(statistics, vectors, c2, form)  # a: (B, N, N, V)

@@ -335,7 +335,8 @@ def lone_energies(model: keras.Model):
     Without this difference, energies of atoms are determined up to a constant of their element.
 
     Args:
-        model: from :func:`linear_eq4`.
+        model: of structures of any size, from :func:`linear_eq4` or
+            :mod:`keras_models.energy_neighbours`.
 
     Returns:
         A function (weights, nest) -> (S,) eV, in the order of ``train.elements``; the weights are

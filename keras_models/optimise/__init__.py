@@ -1,1 +1,1 @@
-"""Optimisers: Adam in a compiled loop, and a dense self-scaled Broyden method."""
+"""Optimisers: Adam in compiled loops, a dense self-scaled Broyden method, an exact last layer."""
