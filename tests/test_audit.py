@@ -132,6 +132,11 @@ def test_the_command_says_yes_and_no(checkout, tmp_path, capsys, monkeypatch):
     assert command.main(arguments) == 0
     found = json.loads(file.read_text())
     assert found["agrees"] and list(found["parts"]) == ["a", "b", "c"]
+    of_verdicts = found["numbers_of_verdicts"]
+    assert 0 < of_verdicts["computed"] < of_verdicts["all"] > 900
+    said = capsys.readouterr().out
+    assert f"{of_verdicts['computed']} of {of_verdicts['all']:,} numbers that verdicts" in said
+    assert "Everything that was checked agrees." in said
     assert found["machine"]["processor"] and found["machine"]["versions"]["numpy"]
     assert found["tolerances"]["ERROR"] == tolerances.ERROR
     path = checkout / "results/metrics.csv"

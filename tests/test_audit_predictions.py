@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_results import FORCES, HEADER, REFERENCE, ROW, array, edit_value, make_results, rewrite
+from made_results import (
+    FORCES,
+    HEADER,
+    REFERENCE,
+    ROW,
+    array,
+    edit,
+    edit_value,
+    make_results,
+    rewrite,
+)
 
 from checks.audit import errors, tolerances, trajectory
 from data_gen.errors import DataError
@@ -169,6 +179,17 @@ def test_another_processors_trajectory_passes_and_is_said(results, au6, monkeypa
     part = audit_of(results, replace(au6, energies=energies), monkeypatch)
     assert part.good, part.faults
     assert "another Au6 trajectory" in part.sentence and not part.details["same_trajectory"]
+
+
+def test_the_trajectory_under_another_checksum_does_not_pass(results, au6, monkeypatch):
+    """It would pass for another processor's, of which labels need not be the same."""
+    edit(results / "provenance.json", au6.checksum(), "d" * 64)
+    edit(results / "provenance.json", au6.checksum(), "d" * 64)
+    part = audit_of(results, au6, monkeypatch)
+    assert not part.good and "provenance.json has the checksum dddddddd…" in part.faults[0]
+    path = results / "predictions" / REFERENCE
+    rewrite(path, force_test=array(path, "force_test") + np.float32(1))
+    assert any("force_test" in x for x in audit_of(results, au6, monkeypatch).faults)
 
 
 def test_another_systems_trajectory_does_not_pass(results, au6, monkeypatch):

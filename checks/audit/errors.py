@@ -320,6 +320,7 @@ def audit(results: Path) -> Part:
     plain = len(exact) - len(rounded)
     good = sum(e.agrees(tolerances.ERROR) for e in exact)
     known = {(e.experiment, e.seed, e.split, e.metric) for e in [*exact, *curves]}
+    part.checked = {(e.experiment, e.split, e.metric, e.seed) for e in [*exact, *curves]}
     of_all = [
         (experiment, seed, split, metric)
         for (experiment, split, metric), seeds in numbers.items()

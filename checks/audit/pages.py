@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from checks.audit import rows, tolerances
+from checks.audit import references, rows, tolerances
 from checks.audit.errors import Numbers, read_numbers
 from checks.audit.report import Part
 from reproduction.errors import ReproductionError
@@ -67,12 +67,27 @@ def told_apart(a: list[float], b: list[float]) -> int | None:
     return sign if p < SIGNIFICANCE else 0
 
 
-def judged(numbers: Numbers, key: tuple[str, str, str]) -> list[float]:
-    """Values that verdicts rest on: of the row's repetition on several trajectories, if any."""
+def judged_row(numbers: Numbers, key: tuple[str, str, str]) -> str:
+    """The row that verdicts rest on: the repetition on several trajectories, if there is one."""
     row, *rest = key
     again = next((e.id for e in EXPERIMENTS.values() if e.repeats == row), row)
-    found = numbers.get((again, *rest), {})
-    return list((found if len(found) > 1 else numbers.get(key, {})).values())
+    return again if len(numbers.get((again, *rest), {})) > 1 else row
+
+
+def judged(numbers: Numbers, key: tuple[str, str, str]) -> list[float]:
+    """Values that verdicts rest on, of all seeds."""
+    return list(numbers.get((judged_row(numbers, key), *key[1:]), {}).values())
+
+
+def behind_verdicts(numbers: Numbers) -> set[tuple[str, str, str, int]]:
+    """All numbers that verdicts rest on: (row, split, metric, seed)."""
+    return {
+        (row, *key[1:], seed)
+        for claim in CLAIMS
+        for key in claim.needs
+        for row in [judged_row(numbers, key)]
+        for seed in numbers.get((row, *key[1:]), {})
+    }
 
 
 def wrong_statistics(evidence: Evidence, numbers: Numbers) -> tuple[int, list[str]]:
@@ -109,7 +124,8 @@ def wrong_comparisons(numbers: Numbers) -> tuple[int, list[str]]:
         (tuple(check.a), tuple(check.b))
         for claim in CLAIMS
         for check in _single(claim.checks)
-        if hasattr(check, "a") and hasattr(check, "b")
+        # Relative errors, of different units, are no pair by themselves.
+        if hasattr(check, "a") and hasattr(check, "b") and not hasattr(check, "of_a")
     )
     faults = []
     for a, b in pairs:
@@ -192,7 +208,8 @@ def audit(root: Path) -> Part:
     """Audit statistics and pages of a checkout."""
     part, results = Part("b  pages"), root / "results"
     try:
-        numbers = read_numbers(results / "metrics.csv")
+        metrics = results / "metrics.csv"
+        numbers = read_numbers(metrics)
         evidence = Evidence.read(results, EXPERIMENTS)
         readme = (root / "README.md").read_text(encoding="utf-8")
     except (ReproductionError, ValueError, KeyError, OSError) as error:
@@ -205,6 +222,11 @@ def audit(root: Path) -> Part:
         ("rows with all their seeds", rows.wrong_seeds, (numbers,), seeds),
         ("files of predictions and curves", rows.missing_files, (results, numbers), "one for each"),
         ("runs with their origin", rows.wrong_origins, (results,), "one trajectory a dataset"),
+        ("RMSEs with other errors and units", rows.incomplete, (metrics, numbers), "none lacks"),
+        ("rows whose seeds differ", rows.repeated_seeds, (numbers,), "all digits"),
+        ("predictions on their row's frames", references.wrong_frames, (results, numbers), "all"),
+        ("references of published data", references.unlike_published, (results,), "rounding"),
+        ("references named by their contents", references.wrong_names, (results,), "checksum"),
         ("means and deviations of verdicts", wrong_statistics, (evidence, numbers), relative),
         ("comparisons of verdicts (t-tests)", wrong_comparisons, (numbers,), "the same outcome"),
         ("README's tables, read back", wrong_cells, (readme, numbers), digits),

@@ -15,6 +15,7 @@ class Part:
         sentence: the result in one sentence.
         table: lines of an additional table: row, here, committed, largest z, outcome.
         details: numbers for ``--json``.
+        checked: numbers of metrics.csv that were computed anew: (row, split, metric, seed).
     """
 
     name: str
@@ -23,6 +24,7 @@ class Part:
     sentence: str = ""
     table: list[tuple[str, ...]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    checked: set[tuple[str, str, str, int]] = field(default_factory=set)
 
     @property
     def good(self) -> bool:

@@ -192,6 +192,12 @@ def audit(
         )
         compared += compare(row, here, evidence.metrics, same_data)
     judged = [one for one in compared if one.judged]
+    part.checked = {
+        (one.experiment, one.split, one.metric, seed)
+        for one in judged
+        if one.outcome != ONE_SEED
+        for seed in evidence.metrics.by_seed(one.experiment, one.split, one.metric)
+    }
     outside = [said(one) for one in judged if one.outcome == OUTSIDE]
     undecided = sum(one.outcome == ONE_SEED for one in judged)
     part.count(

@@ -1,5 +1,6 @@
 """Part b of the audit: is results/ whole? Every row with its seeds, its files and its origin."""
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -7,8 +8,11 @@ from pathlib import Path
 
 from checks.audit.errors import Numbers, files
 from data_gen.splits import IN_TIME_ORDER
+from keras_models.settings import AdamSettings
 from reproduction.engine.checkout import NO_CHECKOUT
 from reproduction.sections import EXPERIMENTS
+from reproduction.show.metrics import UNITS
+from reproduction.show.stale import SETTINGS, settings_checksum
 
 # Tasks with test errors but without predictions that are stored.
 NOT_STORED = ("trivial", "uncertainty")
@@ -56,14 +60,57 @@ def _files_of(row: str, numbers: Numbers) -> Iterator[str]:
         yield "curves"
 
 
+def incomplete(path: Path, numbers: Numbers) -> tuple[int, list[str]]:
+    """Number of RMSEs, and messages on those without the errors that belong to them, or their unit.
+
+    Beside each on the parts stand the mean absolute and the largest error, of energies the mean
+    error and the slope too, and where Adam trained, the median of the last quarter.
+    """
+    faults, total = [], 0
+    for row, split, metric in numbers:
+        kind = metric.removesuffix("_rmse")
+        if kind not in ("energy", "force") or kind == metric or split not in ("train", "test"):
+            continue
+        total += 1
+        beside = [f"{kind}_mae", f"{kind}_max"]
+        if kind == "energy":
+            beside += ["energy_bias", "energy_slope"]
+        experiment = EXPERIMENTS.get(row)
+        if split == "test" and experiment and isinstance(experiment.training, AdamSettings):
+            beside.append(f"{metric}_late")
+        faults += [f"{row}: no {split} {x}" for x in beside if (row, split, x) not in numbers]
+    with open(path, newline="", encoding="utf-8") as file:
+        units = {(line["metric"], line["unit"]) for line in csv.DictReader(file)}
+    faults += [f"{metric} in {unit}" for metric, unit in units if UNITS.get(metric) != unit]
+    return total, sorted(faults)
+
+
+def repeated_seeds(numbers: Numbers) -> tuple[int, list[str]]:
+    """Number of rows with several seeds, and messages on those of which two have the same errors.
+
+    Seeds of what no seed changes do; of a row over trajectories, these differ.
+    """
+    faults, total = [], 0
+    for (row, split, metric), seeds in numbers.items():
+        experiment = EXPERIMENTS.get(row)
+        if experiment is None or experiment.deterministic or len(seeds) == 1:
+            continue
+        if split == "test" and metric in ("energy_rmse", "force_rmse"):
+            total += 1
+            if len(set(seeds.values())) < len(seeds):
+                faults.append(f"{row}: two seeds have the same {split} {metric}")
+    return total, faults
+
+
 def wrong_origins(results: Path) -> tuple[int, list[str]]:
     """Number of runs in provenance.json, and messages on those that are missing or cannot be.
 
-    Rows on one dataset are of one trajectory, by its checksum.
+    Rows on one dataset are of one trajectory, by its checksum. Settings are those of the registry.
     """
     about = json.loads((results / "provenance.json").read_text(encoding="utf-8"))
     faults = [f"{row}: there is no such row" for row in about if row not in EXPERIMENTS]
     data: dict[str, dict[str, str]] = {}
+    runs_seen: dict[str, str] = {}
     total = 0
     for row, experiment in EXPERIMENTS.items():
         runs = about.get(row, {})
@@ -76,6 +123,13 @@ def wrong_origins(results: Path) -> tuple[int, list[str]]:
             if not COMMIT.fullmatch(str(run.get("commit"))) and run.get("commit") != NO_CHECKOUT:
                 broken.append("commit")
             faults += [f"{row} seed {seed}: {name} is {run.get(name)}" for name in broken]
+            own = settings_checksum(experiment.of_seed(int(seed)).settings())
+            if run.get(SETTINGS, own) != own:
+                faults.append(f"{row} seed {seed}: it is of other settings than the row has")
+            if (sum_ := run.get("run_sha256")) is not None:
+                if sum_ in runs_seen:
+                    faults.append(f"{row} seed {seed}: the run of {runs_seen[sum_]} again")
+                runs_seen[sum_] = f"{row} seed {seed}"
             name = experiment.of_seed(int(seed)).dataset
             data.setdefault(name, {}).setdefault(str(run.get("data_sha256")), f"{row} seed {seed}")
     for name, sums in data.items():
