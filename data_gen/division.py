@@ -29,12 +29,15 @@ class Division:
         test: numbers of the test part's frames, ascending.
         held: number of frames of the validation block.
         kind: how frames were chosen, one of :data:`KINDS`.
+        beside: number of the test part's frames that stand next to one which is trained on, among
+            the frames of their kind.
     """
 
     train: np.ndarray
     test: np.ndarray
     held: int
     kind: str
+    beside: int = 0
 
     @property
     def validation(self) -> float:
@@ -47,10 +50,17 @@ class Division:
             "blocks": "contiguous blocks, as successive frames may be relatives",
             "random": "frames drawn at random, which flatters if they are relatives",
         }[self.kind]
-        return (
+        said = (
             f"{len(self.train) - self.held} frames to train on, {self.held} to validate and "
             f"{len(self.test)} to test: {how}"
         )
+        if self.kind == "blocks" and 2 * self.beside > len(self.test):
+            said += (
+                f". As there are many kinds of frames or files, blocks are short: {self.beside} of "
+                "the frames to test stand next to one that is trained on, and if these are "
+                "relatives, errors of a new run are larger (--test FILE)"
+            )
+        return said
 
 
 def divide(
@@ -111,7 +121,22 @@ def divide(
     trained, held = sorted(trained, key=_count), sorted(held, key=_count, reverse=True)
     train = np.array([*kept, *_joined(trained), *_joined(held)], dtype=int)
     n_held = min(int(validation * len(train)), len(train) - len(kept))
-    return Division(train, np.sort(_joined(tested)), n_held, kind)
+    tested = np.sort(_joined(tested))
+    beside = _beside(tested, train[: len(train) - n_held], types)
+    return Division(train, tested, n_held, kind, beside)
+
+
+def _beside(tested: np.ndarray, trained: np.ndarray, types: Sequence[Hashable]) -> int:
+    """Number of tested frames next to a trained one, in the order of the frames of their kind."""
+    is_tested, is_trained = set(tested.tolist()), set(trained.tolist())
+    last: dict[Hashable, int] = {}
+    found: set[int] = set()
+    for k, kind in enumerate(types):
+        if kind in last:
+            pair = last[kind], k
+            found |= {a for a, b in (pair, pair[::-1]) if a in is_tested and b in is_trained}
+        last[kind] = k
+    return len(found)
 
 
 def _types(

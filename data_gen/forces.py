@@ -7,7 +7,15 @@ import numpy as np
 from ase import Atoms
 
 from data_gen.errors import DataError
-from data_gen.labels import Labels, in_spelling_of, small_letters, values_of, zero_forces
+from data_gen.labels import (
+    Labels,
+    in_spelling_of,
+    number_of,
+    partners,
+    small_letters,
+    values_of,
+    zero_forces,
+)
 
 # Names in the order of preference, in small letters: capitals do not count.
 FORCES = (
@@ -28,6 +36,8 @@ NO_FORCES = ("positions", "momenta", "velocities", "vel", "velo", "magmoms", "in
 NUMBERS = "iuf"
 # What a frame says of its stress or virial is not read.
 STRESS = ("stress", "virial")
+# Energies that differ by more, eV, are two.
+SAME_EV = 1e-4
 # Frames that lose forces, as these are not those that are taken, are warned of from this share on.
 LOST = 0.1
 
@@ -120,16 +130,19 @@ def _names_of_forces(
     if key:
         small, every = small_letters(key), range(len(frames))
         why = f"forces are read from {_spelled(small, found)} alone"
-        return [[small]] * len(frames), *_lost(frames, found, every, small, why)
+        notes, warnings = _lost(frames, found, every, small, why)
+        if said := _of_another(everything, found, every, small, energy_names):
+            warnings = [*warnings, said]
+        return [[small]] * len(frames), notes, warnings
     groups: dict[str, list[int]] = {}
     for k in range(len(frames)):
-        name = energy_names[k].lower() if energy_names else ""
-        groups.setdefault("energy" if name == "free_energy" else name, []).append(k)
+        name = _of_calculation(energy_names[k]) if energy_names else ""
+        groups.setdefault(name, []).append(k)
     chosen: list[list[str]] = [[]] * len(frames)
     notes, warnings = [], []
     for energy, group in groups.items():
-        partners = [energy.replace("energy", word) for word in ("forces", "force")]
-        names = list(dict.fromkeys([*partners, *FORCES] if energy else FORCES))
+        own_forces = partners(energy)
+        names = list(dict.fromkeys([*own_forces, *FORCES] if energy else FORCES))
         own = ([frames[k] for k in group], [everything[k] for k in group])
         if energy != "energy" and zero_forces(*own):
             names.remove("forces")
@@ -137,21 +150,74 @@ def _names_of_forces(
             notes.append(f"forces, which are 0 in all frames{where}, are not taken (--forces-key)")
         # A single atom often lacks forces, which are 0 if it is isolated, or has no others.
         several = [k for k in group if len(frames[k]) > 1] or group
-        theirs = [name for name in partners if energy and any(name in found[k] for k in several)]
+        theirs = [name for name in own_forces if energy and any(name in found[k] for k in several)]
         best = max(theirs or names, key=lambda name: sum(name in found[k] for k in group))
         shown = _spelled(best, [found[k] for k in group])
         why = f"are forces of {energy_names[group[0]]}" if theirs else "are those of most frames"
         note, warning = _lost(frames, found, group, best, f"{shown} {why}", names)
         notes, warnings = [*notes, *note], [*warnings, *warning]
-        having = sum(not found[k].keys().isdisjoint(partners) for k in group)
-        if having and best not in partners and any(best in found[k] for k in group):
+        having = sum(not found[k].keys().isdisjoint(own_forces) for k in group)
+        if having and best not in own_forces and any(best in found[k] for k in group):
             warnings.append(
                 f"{shown} are taken with {energy_names[group[0]]}, whose own forces only {having} "
                 f"of {len(group)} frames have: are both of one calculation? (--forces-key)"
             )
+        elif said := _of_another(everything, found, group, best, energy_names):
+            warnings.append(said)
         for k in group:
             chosen[k] = [best, *(name for name in names if name != best)]
     return chosen, notes, warnings
+
+
+def _of_another(
+    everything: Sequence[Mapping[str, Any]],
+    found: Sequence[Mapping],
+    group: Sequence[int],
+    forces: str,
+    energy_names: Sequence[str],
+) -> str:
+    """That forces are named as those of an energy which is not taken and differs; else empty.
+
+    Args:
+        everything, found: all that frames have, and their possible forces.
+        group: numbers of the frames.
+        forces: name of those that are taken, in small letters.
+        energy_names: of the energy of each frame.
+    """
+    if not energy_names:
+        return ""
+    differ, named = 0, {}
+    for k in group:
+        taken, values = energy_names[k], everything[k]
+        if forces not in found[k] or forces in partners(_of_calculation(taken)):
+            continue
+        own = number_of(values.get(taken))
+        others = {
+            name: number_of(value)
+            for name, value in values.items()
+            if "energy" in (small := small_letters(name))
+            and small != "free_energy"
+            and forces in partners(small)
+        }
+        for name, other in others.items():
+            if other is not None and own is not None and abs(other - own) > SAME_EV:
+                differ += 1
+                named[name] = taken
+                break
+    if not differ:
+        return ""
+    other, taken = next(iter(named.items()))
+    return (
+        f"{_spelled(forces, [found[k] for k in group])} are named as the forces of {other}, but "
+        f"{taken} is taken, which differs from it in {differ} of {len(group)} frames: name both of "
+        "one calculation (--energy-key, --forces-key)"
+    )
+
+
+def _of_calculation(energy: str) -> str:
+    """An energy's name in small letters; the free energy is of the same calculation as energy."""
+    small = small_letters(energy)
+    return "energy" if small == "free_energy" else small
 
 
 def _spelled(small: str, found: Sequence[Mapping[str, tuple[str, np.ndarray]]]) -> str:
@@ -239,7 +305,8 @@ def _forces(
         small = small_letters(name)
         if name == asked if key and small == small_letters(key) else "force" in small:
             columns = _columns(value, n)
-            if columns is not None:
+            # As of energies: a name in small letters before other spellings, else the first.
+            if columns is not None and (small not in found or name == small):
                 found[small] = name, np.array(columns, dtype=float)
     return found
 

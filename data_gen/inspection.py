@@ -40,6 +40,8 @@ CLOSE = 0.5
 FIT_STEPS = 30
 # So many frames are named in a warning.
 NAMED = 5
+# Kinds of frames that are named; files may have one for each frame.
+TYPES = 50
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ class Inspection:
         ]
         if any(self.reading.config_types):
             counts = Counter(str(one) for one in self.reading.config_types)
-            rows.append(("config_type", ", ".join(f"{k} {n}" for k, n in counts.most_common())))
+            named = [f"{k} {n}" for k, n in counts.most_common(TYPES)]
+            more = [f"and {len(counts) - TYPES:,} more"] if len(counts) > TYPES else []
+            rows.append(("config_type", ", ".join([*named, *more])))
         if self.reading.isolated:
             rows.append(("isolated", _per_element(self.reading.isolated)))
         rows.append(("labels", self.reading.energy_key + _and(self.reading.forces_key)))

@@ -69,7 +69,8 @@ def choose_energies(
         key: name of the energies; capitals do not count in frames without exactly this name. By
             default the first of :data:`ENERGY` that all frames have, or, if there is none, the
             first that each frame has. "energy" comes last where the forces beside it are all 0, as
-            a calculator leaves them that was not asked.
+            a calculator leaves them that was not asked; and one without forces of its own in any
+            frame of several atoms comes after those that have them in all of these.
 
     Raises:
         DataError: a frame has no energy, it is not finite, or known to be in Hartree.
@@ -87,6 +88,16 @@ def choose_energies(
             f"{found[0][everywhere[0]][0]} is taken, not energy, whose forces are 0 in all frames, "
             "as where a calculator was not asked"
         )
+    if not key and everywhere[1:]:
+        with_own = [name for name in everywhere if _own_forces(frames, everything, name) == 1]
+        if (
+            with_own
+            and with_own[0] != everywhere[0]
+            and not _own_forces(frames, everything, everywhere[0])
+        ):
+            first, taken = (found[0][name][0] for name in (everywhere[0], with_own[0]))
+            notes.append(f"{taken} is taken, not {first}, as {taken} has forces of its own")
+            everywhere = with_own
     everywhere = next(iter(everywhere), None)
     chosen = []
     for values, origin, one in zip(everything, origins, found, strict=True):
@@ -120,6 +131,21 @@ def zero_forces(frames: Sequence[Atoms], everything: Sequence[Mapping[str, Any]]
     return all("forces" in values and not np.any(values["forces"]) for values in everything)
 
 
+def partners(energy: str) -> tuple[str, str]:
+    """Names of the forces that belong to an energy, in small letters."""
+    return energy.replace("energy", "forces"), energy.replace("energy", "force")
+
+
+def _own_forces(
+    frames: Sequence[Atoms], everything: Sequence[Mapping[str, Any]], energy: str
+) -> float:
+    """Share of the frames of several atoms that have something named as an energy's forces."""
+    several = [v for v, frame in zip(everything, frames, strict=True) if len(frame) > 1]
+    names = set(partners(energy))
+    having = sum(not names.isdisjoint(map(small_letters, values)) for values in several)
+    return having / len(several) if several else 0.0
+
+
 def values_of(frame: Atoms) -> dict[str, Any]:
     """All that a frame has besides its atoms: {name: value}."""
     return {**frame.info, **frame.arrays, **getattr(frame.calc, "results", {})}
@@ -142,7 +168,7 @@ def _energies(values: Mapping[str, Any], key: str | None) -> dict[str, tuple[str
     found: dict[str, tuple[str, float]] = {}
     for name, value in values.items():
         small = small_letters(name)
-        if small in ENERGY and small not in found:
+        if small in ENERGY and (small not in found or name == small):
             number = number_of(value)
             if number is not None:
                 found[small] = name, number

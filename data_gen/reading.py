@@ -98,6 +98,9 @@ class Opened:
     def labelled(self, energy_key: str | None = None, forces_key: str | None = None) -> Reading:
         """The frames with labels; see :func:`read_frames`."""
         atoms, origins = self.atoms, self.origins
+        for one, origin in zip(atoms, origins, strict=True):
+            if not one.numbers.all():
+                raise DataError(f"{origin.path}: frame {origin.index} has atoms of no element (X)")
         energies = choose_energies(atoms, origins, energy_key)
         forces = choose_forces(atoms, origins, forces_key, energies.names)
         states, of_states, warnings = states_of(atoms)
@@ -123,17 +126,13 @@ def open_files(paths: str | Path | Sequence[str | Path]) -> Opened:
         paths: see :func:`read_frames`.
 
     Raises:
-        DataError: a file cannot be read, or has atoms of no element.
+        DataError: a file cannot be read.
     """
     if isinstance(paths, str | Path):
         paths = [paths]
     if not len(paths):
         raise DataError("no files are given")
-    opened = Opened(tuple(read_file(path) for path in paths))
-    for one, origin in zip(opened.atoms, opened.origins, strict=True):
-        if not one.numbers.all():
-            raise DataError(f"{origin.path}: frame {origin.index} has atoms of no element (X)")
-    return opened
+    return Opened(tuple(read_file(path) for path in paths))
 
 
 def read_frames(

@@ -165,11 +165,11 @@ def load(config: Config) -> Data:
         FittingError: frames are to be left out of another file.
     """
     asked = Keys(config.energy_key, config.forces_key)
-    files = [path_of(name) for name in (*config.files, *config.test)]
-    refuse_other_files(config.leave_out, files)
-    paths = short_names(files)
+    to_train, to_test = ([path_of(name) for name in of] for of in (config.files, config.test))
+    refuse_other_files(config.leave_out, [*to_train, *to_test])
+    paths = short_names([*to_train, *to_test])
     begun = keys_of(config.continue_from), states_of_models(config.continue_from)
-    reading, others = read_alike(config.files, asked, *begun, config.leave_out)
+    reading, others = read_alike(config.files, asked, *begun, config.leave_out, to_test)
     keys = Keys(reading.energy_key, reading.forces_key)
     everything = part_of("all", reading, paths)
     inspection = inspect(reading)
@@ -182,7 +182,7 @@ def load(config: Config) -> Data:
     other, seen_to_test = None, ()
     if config.test:
         own = asked, keys, reading.states
-        tested, others = read_alike(config.test, *own, config.leave_out)
+        tested, others = read_alike(config.test, *own, config.leave_out, to_train)
         other = part_of("test", tested, paths)
         inspection = inspect(tested)
         lines, warnings = _said(inspection, others)
@@ -221,7 +221,7 @@ def _divided(material: Material, config: Config) -> Data:
             f"{first} frames to train on, {len(held)} to validate ({how}), and "
             f"{tested} of other files to test."
         )
-    for note in [*([] if len(held) else [NOT_VALIDATED]), *_few(len(held), tested)]:
+    for note in [*([] if len(held) else [NOT_VALIDATED]), *few_frames(len(held), tested)]:
         seen, notes = (*seen, f"{'warning':<12} {note}"), (*notes, note)
     return Data(
         everything[train].called("train"),
@@ -261,7 +261,7 @@ def _set_aside(count: int) -> list[str]:
     ]
 
 
-def _few(held: int, tested: int) -> list[str]:
+def few_frames(held: int, tested: int) -> list[str]:
     """That errors are rough, in a sentence, if they are of few frames."""
     counts = {"to validate on": held, "to test on": tested}
     few = [f"{n} {what}" for what, n in counts.items() if 0 < n < FEW]

@@ -101,7 +101,8 @@ class Evaluation:
     def metrics_of_models(self) -> list[list[Errors]]:
         """Errors of each model on all frames."""
         own = zip(self.energies_of_models, self.forces_of_models, strict=True)
-        return [[e for e in self._errors(*one) if e.group == "all"] for one in own]
+        found = (errors(self.part, self.frames, *one, self.baseline) for one in own)
+        return [[e for e in of_model if e.group == "all"] for of_model in found]
 
     def _errors(self, energies, forces) -> list[Errors]:
         return errors(self.part, self.frames, energies, forces, self.baseline, self.labels)

@@ -60,6 +60,7 @@ def read_alike(
     trained: Keys,
     states: States | None = None,
     left_out: Sequence[str] = (),
+    beside: Sequence[Path] = (),
 ) -> tuple[Reading, tuple[str, ...]]:
     """Read frames with the labels of a training, if any of them has these.
 
@@ -72,6 +73,7 @@ def read_alike(
         trained: names of the training.
         states: of the training, or None if they are not known.
         left_out: frames that are not read, see :func:`fitting.leaving_out.by_file`.
+        beside: files, without slices, that are read elsewhere as well.
 
     Returns:
         The frames, with the usual labels where no frame has those of the training; and warnings, in
@@ -82,7 +84,7 @@ def read_alike(
         DataError: a file cannot be read or used, lacks what the user asked for, or only some frames
             have sound energies of the training's name.
     """
-    opened, of_left_out = without(open_files(paths), left_out)
+    opened, of_left_out = without(open_files(paths), left_out, beside)
     reading, notes = labelled_alike(opened, asked, trained, states)
     return replace(reading, notes=(*reading.notes, *of_left_out)), notes
 

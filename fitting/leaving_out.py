@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from data_gen.errors import DataError
 from data_gen.reading import Opened
@@ -61,12 +62,16 @@ def refuse_other_files(entries: Sequence[str], files: Sequence[str | os.PathLike
             raise FittingError(f"leave_out names frames of {given}, which is not among the files")
 
 
-def without(opened: Opened, entries: Sequence[str]) -> tuple[Opened, tuple[str, ...]]:
+def without(
+    opened: Opened, entries: Sequence[str], beside: Sequence[Path] = ()
+) -> tuple[Opened, tuple[str, ...]]:
     """The files without the frames that are left out, before anything is made of these.
 
     Args:
         opened: files.
         entries: see :func:`by_file`; those of other files do not count.
+        beside: files, without slices, that are read elsewhere as well: a frame that is not in a
+            slice here may be in one there.
 
     Returns:
         The files, and for each of which frames are left out what these are, in a sentence.
@@ -75,12 +80,15 @@ def without(opened: Opened, entries: Sequence[str]) -> tuple[Opened, tuple[str, 
         DataError: a file has no such frame, or its slice has not; or no frame remains.
     """
     left_out, kept, said = by_file(entries), [], {}
+    elsewhere = {os.path.abspath(name) for name in beside}
     there: dict[str, set[int]] = {}
     for file in opened.files:
         there.setdefault(os.path.abspath(file.path), set()).update(file.indices)
     for file in opened.files:
         path = os.path.abspath(file.path)
         _, frames = left_out.get(path, ("", set()))
+        if path in elsewhere:
+            frames &= there[path]
         if missing := sorted(frames - there[path]):
             raise DataError(
                 f"{file.path}: there is no frame {missing[0]} to leave out, or it is not among "

@@ -5,6 +5,7 @@ whose forces are known. Beside every error stands the one of what costs nothing:
 composition alone, and no forces.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ UNITS = {ENERGY: "eV/atom", FORCE: "eV/Å"}
 NAMES = {ENERGY: "E", FORCE: "F"}
 # More sizes than this are put together in ranges of about equally many frames.
 SIZES = 8
+# Of more labels than this, such as one for each frame, the less frequent ones are one.
+GROUPS = 50
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,25 @@ def _groups(frames: Frames, labels: Mapping) -> Iterator[tuple[str, str, np.ndar
     """Kind of a group, its name, and which frames are in it."""
     yield "all", "", np.ones(len(frames), bool)
     for kind, given in {"size": sizes_of(frames), **labels}.items():
-        given = np.array(list(given))
+        given = np.array(few_names([str(one) for one in given]))
         order = np.argsort(frames.sizes, kind="stable") if kind == "size" else slice(None)
         names = list(dict.fromkeys(given[order]))
         if len(names) > 1:
             for name in names:
                 yield kind, str(name), given == name
+
+
+def few_names(given: Sequence[str]) -> list[str]:
+    """Labels of frames, with the less frequent ones as one if there are more than :data:`GROUPS`.
+
+    As many as frames would be a table that nobody reads, and as many passes over all frames.
+    """
+    counts = Counter(given)
+    if len(counts) <= GROUPS:
+        return list(given)
+    kept = {name for name, _ in counts.most_common(GROUPS - 1)}
+    rest = f"{len(counts) - len(kept):,} others"
+    return [name if name in kept else rest for name in given]
 
 
 def _errors(part: str, own: tuple[str, str], quantity: str, off, base) -> Errors:

@@ -1,6 +1,6 @@
 """Prediction of many frames of different sizes with few compilations, which take seconds each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from keras_models.prediction import StructurePredictor
 from keras_models.reference import sums_of_references
 
 # Frames whose edge lists are in memory at once, and of a batch.
-BLOCK, CHUNK = 1024, 32
+BLOCK, BLOCK_ATOMS, CHUNK = 1024, 50_000, 32
 # Shapes of batches, and the share of padding for which one more is not worth its compilation.
 SHAPES, PADDING = 3, 0.5
 
@@ -54,8 +54,8 @@ class InFewShapes:
         """
         found = [(np.zeros(len(structures)), [np.zeros(0)] * len(structures)) for _ in self.models]
         weights = [[tf.convert_to_tensor(v) for v in m.trainable_variables] for m in self.models]
-        for first in range(0, len(structures), BLOCK):
-            block = structures[first : first + BLOCK]
+        for first, end in blocks([len(s.numbers) for s in structures]):
+            block = structures[first:end]
             for chosen, inputs in self._batches(block):
                 ends = np.cumsum([len(block[k].numbers) for k in chosen])
                 for predict, own, (energies, forces) in zip(
@@ -85,6 +85,23 @@ class InFewShapes:
             atoms, rows = map(bucket, fit_shape(shapes, counts[chosen].sum(axis=0)))
             joined = join([parts[k] for k in chosen], cutoff, atoms, rows, size + 1)
             yield chosen, tensors_of(joined, dtype)
+
+
+def blocks(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First frame and end of each block, from the frames' numbers of atoms.
+
+    A block has up to :data:`BLOCK` frames and :data:`BLOCK_ATOMS` atoms, but at least one frame:
+    the lists of neighbours of all its frames are in memory at once.
+    """
+    first = atoms = 0
+    for k, size in enumerate(sizes):
+        if k > first and (k - first == BLOCK or atoms + size > BLOCK_ATOMS):
+            yield first, k
+            first = k
+            atoms = 0
+        atoms += size
+    if len(sizes):
+        yield first, len(sizes)
 
 
 def in_shapes(

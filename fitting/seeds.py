@@ -97,10 +97,11 @@ def train_seed(training: Training, seed: int, link) -> None:
     checkpoint = training.folder / UNFINISHED / f"seed{seed}.npz"
     starts, names = starting_models(config), short_names(config.named)
     start, before = None, None
+    # What weights are fitted to; the validation block determines nothing.
+    first, _ = divided(training.trained, settings.training.validation)
     if starts:
         path = starts[config.seeds.index(seed) % len(starts)]
         before = read_about(path).get("undetermined", [])
-        first, _ = divided(training.trained, settings.training.validation)
         start = settled(pretrained(path), before, first)
     # As in a process of its own: the last bits of a solution depend on the number of threads.
     with threadpool_limits(1, "blas"):
@@ -122,7 +123,7 @@ def train_seed(training: Training, seed: int, link) -> None:
         config=asdict(replace(config, model=model_of(config)).moved(lambda name: names[name])),
         counts=fitted.counts,
         isolated=fitted.info["isolated"],
-        undetermined=left_open(training.trained.structures, sorted(fitted.references), before),
+        undetermined=left_open(first.structures, sorted(fitted.references), before),
         last_layer=fitted.info["last_layer"],
         start=fitted.info["start"],
         seconds=fitted.seconds,

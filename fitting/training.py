@@ -20,7 +20,7 @@ from data_gen.machine import cores
 from data_gen.states import merged
 from fitting import memory, page
 from fitting.config import NAME, Config, read_config, write_config
-from fitting.data import Data, Part, joined, load
+from fitting.data import Data, Part, few_frames, joined, load
 from fitting.errors import FittingError
 from fitting.evaluation import Evaluation, Potential, baseline_of
 from fitting.known import fingerprints, known_again, trained_on
@@ -41,10 +41,12 @@ from fitting.show import KNOWN, plain, short_names, titled
 from fitting.starting import with_places
 from fitting.words import (
     errors_when_solved,
+    of_few_starts,
     of_last_layers,
     of_spread,
     of_tested_frames,
     of_training,
+    of_validated_frames,
     worse_than_nothing,
 )
 from keras_models.checkpoints import load_arrays
@@ -174,7 +176,13 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
     words = of_training(curves) if data.validation else []
     words += of_last_layers([a["last_layer"] for a in about.values()])
     words += of_spread(found[-1])
+    starts = starting_models(config)
     alarms = [*of_tested_frames(known), *worse_than_nothing(found[-1], own)]
+    if known is not None and known.any():
+        alarms += few_frames(0, int((~known).sum()))
+    if data.validation:
+        alarms += of_validated_frames(trained_on(starts, data.validation.frames))
+    alarms += of_few_starts(len(starts), len(config.seeds))
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)
     page_path = write_results(

@@ -325,6 +325,28 @@ def of_tested_frames(known: np.ndarray | None) -> list[str]:
     ]
 
 
+def of_validated_frames(known: np.ndarray | None) -> list[str]:
+    """That models to begin with have seen frames to validate on: (n,) bool, or None if unknown."""
+    if known is None or not known.any():
+        return []
+    return [
+        f"{known.sum():,} of the {len(known):,} frames to validate on are among those of the model "
+        "to begin with: errors there are lower than of new frames, and early steps are chosen too "
+        "readily; train on the new frames as a file of their own."
+    ]
+
+
+def of_few_starts(starts: int, seeds: int) -> list[str]:
+    """That several models began with the same weights, if they did."""
+    if not 0 < starts < seeds:
+        return []
+    which = "one model" if starts == 1 else f"{starts} models"
+    return [
+        f"The {seeds} models begin with the weights of {which} and differ in the order of batches "
+        "alone: their spread is smaller than that of independent ones, and no uncertainty."
+    ]
+
+
 def of_places(of_atoms: Sequence[np.ndarray] | None) -> list[str]:
     """How many frames and atoms are outside the training; empty if that is not known."""
     if of_atoms is None:

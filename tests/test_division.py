@@ -173,3 +173,21 @@ def test_few_frames_and_wrong_shares():
     ):
         with pytest.raises(DataError, match=says):
             divide(data, **arguments)
+
+
+@pytest.mark.parametrize(("count", "each", "many"), [(40, 25, True), (2, 500, False)])
+def test_short_blocks_beside_trained_frames_are_said(count, each, many):
+    """Of many runs a block is of a frame or two, whose neighbours are trained on."""
+    data = frames(*count * each * ["Au2"])
+    found = divide(data, files=[f"run{k // each}" for k in range(count * each)])
+    trained = set(found.train[: len(found.train) - found.held])
+    beside = [
+        k
+        for k in found.test
+        if any(j in trained and j // each == k // each for j in (k - 1, k + 1))
+    ]
+    assert found.beside == len(beside)
+    said = f"{len(beside)} of the frames to test stand next to one that is trained on"
+    assert (said in found.text()) == many == (2 * len(beside) > len(found.test))
+    # Frames at random are said to flatter in any case.
+    assert "stand next to" not in divide(data, "random").text()

@@ -9,6 +9,7 @@ from ase.io import read, write
 from own_data import atoms_of, frames_of_two_elements, own_config, own_file
 from pair_potential import SHIFTS, TINY
 
+from data_gen.division import Division
 from data_gen.frames import Frames, Structure, is_isolated
 from fitting import commands, seeds, settings, training
 from fitting.data import load
@@ -142,6 +143,25 @@ def test_a_training_on_one_ratio_of_elements_saves_what_it_leaves_open(tmp_path,
     training.train(config, tmp_path / "out")
     ((one,),) = (about["undetermined"] for about in saved.values())
     assert one["Au"] == -one["Pt"] != 0
+
+
+def test_a_composition_of_the_validation_block_alone_is_open(tmp_path, monkeypatch):
+    """No weight is fitted to it."""
+    frames, saved = frames_of_two_elements(60), {}
+    atoms = [atoms_of(frames, k) for k in range(60) if len(frames.structures[k].numbers) == 4]
+    for k, one in enumerate(atoms):
+        one.numbers = [79, 78, 79, 78] if k < len(atoms) - 1 else [79, 79, 79, 78]
+    monkeypatch.setattr(seeds, "fit_edges", lambda *_, **__: Fitted(saved))
+    monkeypatch.setattr(training, "_conclude", lambda *_: None)
+
+    n = len(atoms)
+    last = Division(np.arange(n), np.arange(0), 1, "blocks")
+    monkeypatch.setattr("fitting.data.divide", lambda *_, **__: last)
+    write(tmp_path / "one.extxyz", atoms)
+    config = replace(own_config(tmp_path / "one.extxyz"), seeds=(0,))
+    training.train(config, tmp_path / "out")
+    ((one,),) = (about["undetermined"] for about in saved.values())
+    assert one["Au"] == pytest.approx(-one["Pt"]) and one["Au"]
 
 
 def test_newer_isolated_atoms_are_said(tmp_path):

@@ -1,5 +1,7 @@
 """Frames that are left out: those named and no others, of the file named, before they are read."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase.io import read
@@ -45,6 +47,18 @@ def test_a_frame_that_is_not_read_cannot_be_left_out(tmp_path, which, leave_out)
     (a,) = written(tmp_path, a=dimers(60)).files
     with pytest.raises(DataError, match=f"there is no frame {leave_out} to leave out"):
         load(Config(files=(a + which,), leave_out=(f"{a}@{leave_out}",)))
+
+
+def test_a_frame_of_a_slice_to_train_on_need_not_be_in_that_to_test_on(tmp_path):
+    (a,) = written(tmp_path, a=dimers(60)).files
+    own = Config(files=(f"{a}@:40",), test=(f"{a}@40:",), leave_out=(f"{a}@37,55",))
+    data = load(own)
+    assert len(numbers(data)) == 58 and not numbers(data) & {
+        "a.extxyz, frame 37",
+        "a.extxyz, frame 55",
+    }
+    told = "\n".join(data.seen)
+    assert "frame 37 is left out" in told and "frame 55 is left out" in told
 
 
 def test_a_file_that_is_not_read_is_refused(tmp_path):
@@ -118,3 +132,13 @@ def test_evaluation_counts_the_other_frames_alone(tmp_path, monkeypatch):
         evaluating.evaluate_files(tmp_path / "model", [a], tmp_path / "out", left_out=[f"{a}@0"])
     energies = [one.get_potential_energy() for one in read(a, ":")]
     np.testing.assert_array_equal(seen[0].frames.energies, energies[1:])
+
+
+def test_a_frame_with_a_ghost_atom_is_left_out_before_it_is_refused(tmp_path):
+    (a,) = written(tmp_path, a=dimers(12)).files
+    lines = Path(a).read_text().splitlines()
+    lines[3 * 4 + 2] = f"X {lines[3 * 4 + 2].split(maxsplit=1)[1]}"
+    Path(a).write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=r"frame 3 has atoms of no element"):
+        load(Config(files=(a,)))
+    assert "a.extxyz, frame 3" not in numbers(load(Config(files=(a,), leave_out=(f"{a}@3",))))

@@ -11,6 +11,8 @@ from data_gen.machine import free_memory
 from data_gen.neighbours import edges
 from fitting import commands, memory, training
 from fitting.config import read_config
+from fitting.metrics import GROUPS, few_names
+from fitting.predicting import BLOCK_ATOMS, blocks
 from fitting.progress import QUIET
 
 
@@ -89,3 +91,24 @@ def test_models_are_as_many_as_fit(tmp_path, monkeypatch):
     assert models(9e9, "a") == (3, 3) and models(4e9, "b") == (2, 2)
     assert models(4e9, "c", 3) == (3, 3) and models(2e9, "a") == (3, 1)
     assert models(2e9, "d", config=config) == models(2e9, "d") == (1, 3)
+
+
+def test_blocks_of_an_evaluation_are_bounded_in_frames_and_atoms():
+    """Their lists of neighbours are in memory together."""
+    small, large = [3] * 2500, [2048] * 60 + [200_000, 10]
+    assert [end - first for first, end in blocks(small)] == [1024, 1024, 452]
+    found = list(blocks(large))
+    assert [k for first, end in found for k in range(first, end)] == list(range(len(large)))
+    for first, end in found:
+        assert end - first == 1 or sum(large[first:end]) <= BLOCK_ATOMS
+    assert found[0] == (0, BLOCK_ATOMS // 2048) and found[-2:] == [(60, 61), (61, 62)]
+    assert list(blocks([])) == []
+
+
+def test_of_many_labels_the_less_frequent_ones_are_one():
+    """A label for each frame made as many rows, and as many passes over all frames."""
+    many = ["bulk"] * 9 + [f"run{k}" for k in range(100)]
+    found = few_names(many)
+    assert len(set(found)) == GROUPS and found[:9] == ["bulk"] * 9
+    assert found.count("52 others") == 52
+    assert few_names(many[: GROUPS - 1]) == many[: GROUPS - 1]

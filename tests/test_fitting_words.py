@@ -18,11 +18,13 @@ from fitting.show import beside, number, plain, short_names, titled
 from fitting.words import (
     errors_when_solved,
     of_compositions,
+    of_few_starts,
     of_known_frames,
     of_last_layers,
     of_places,
     of_spread,
     of_training,
+    of_validated_frames,
     worse_than_nothing,
 )
 
@@ -236,6 +238,15 @@ def test_frames_are_known_again_in_another_file():
     assert own != changed(positions=s.positions + 1e-3)
     assert own != changed(numbers=157 - s.numbers)
     assert own != changed(pbc=~np.asarray(s.pbc))
+
+
+def test_what_models_to_begin_with_have_seen_is_said():
+    assert of_validated_frames(None) == of_validated_frames(np.zeros(3, bool)) == []
+    (said,) = of_validated_frames(np.array([True, False, True]))
+    assert said.startswith("2 of the 3 frames to validate on are among those of the model to begin")
+    assert of_few_starts(0, 4) == of_few_starts(4, 4) == []
+    (said,) = of_few_starts(1, 4)
+    assert said.startswith("The 4 models begin with the weights of one model and differ in")
 
 
 def test_frames_that_were_trained_on_and_atoms_outside_are_counted():

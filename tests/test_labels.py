@@ -278,3 +278,53 @@ def test_the_folder_of_a_training_is_no_data(tmp_path):
     (tmp_path / "au12/config.json").write_text("{}")
     with pytest.raises(DataError, match=r"au12: the folder of a training, not data: name the f"):
         read_frames(tmp_path / "au12")
+
+
+def both(energy=(-1.0, -2.0), own=True, **info):
+    """A frame with energies of two calculations, and forces of the second or of both."""
+    arrays = {"REF_forces": F} | ({"forces": 2 * F} if own else {})
+    return {"energy": energy[0], "REF_energy": energy[1], **info}, arrays, {}
+
+
+def test_energies_that_have_forces_come_before_those_without(tmp_path):
+    """Energy and forces of one calculation, though the other's energy is the more usual name."""
+    reading = read_frames(written(tmp_path / "a.xyz", both(own=False), both(own=False)))
+    assert (reading.energy_key, reading.forces_key) == ("REF_energy", "REF_forces")
+    assert "REF_energy is taken, not energy, as REF_energy has forces of its own" in reading.notes
+    assert reading.frames.energies.tolist() == [-2.0, -2.0] and not reading.warnings
+    # With forces of its own, energy comes first as ever.
+    reading = read_frames(written(tmp_path / "b.xyz", both(), both()))
+    assert (reading.energy_key, reading.forces_key) == ("energy", "forces")
+
+
+@pytest.mark.parametrize(
+    ("keys", "taken"),
+    [
+        ({"forces_key": "REF_forces"}, "REF_forces are named as the forces of REF_energy"),
+        (
+            {"energy_key": "energy", "forces_key": "REF_forces"},
+            "REF_forces are named as the forces",
+        ),
+        ({"energy_key": "total_energy"}, "forces are named as the forces of energy, but total"),
+    ],
+)
+def test_forces_of_an_energy_that_is_not_taken_are_warned_of(tmp_path, keys, taken):
+    frames = [both(total_energy=-3.0 - k) for k in range(2)]
+    path = written(tmp_path / "a.xyz", *frames)
+    (warning,) = (x for x in read_frames(path, **keys).warnings if "named as the forces" in x)
+    assert warning.startswith(taken) and "differs from it in 2 of 2 frames" in warning
+    # The same energy under two names is one calculation.
+    same = written(tmp_path / "b.xyz", both((-1.0, -1.0), total_energy=-1.0))
+    assert not any("named as the forces" in x for x in read_frames(same, **keys).warnings)
+
+
+def test_of_two_spellings_energies_and_forces_are_of_the_same(tmp_path):
+    """Labels kept with a capital, and a calculator's of another method written beside them."""
+    info = {"Energy": -6.0, "energy": -5.0}
+    path = written(tmp_path / "a.xyz", (info, {"Forces": 3 * F, "forces": F}, {}))
+    reading = read_frames(path)
+    assert (reading.energy_key, reading.forces_key) == ("energy", "forces")
+    assert reading.frames.energies[0] == -5.0
+    np.testing.assert_allclose(reading.frames.forces[0], F, atol=1e-7)
+    path = written(tmp_path / "b.xyz", ({"Energy": -6.0}, {"Forces": 3 * F}, {}))
+    assert read_frames(path).energy_key == "Energy"
