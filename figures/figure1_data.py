@@ -78,7 +78,7 @@ def _panels(figure, data: Trajectory, head: str, dataset: str) -> None:
     axes.set_xlim(0, n * interval)
     if m < n:
         axes.axvline(m * interval, color="black", linewidth=1, linestyle="--")
-        _above(axes, m / 2 * interval, f"training: frames 1 to {m:,}", TRAIN)
+        _above(axes, m / 2 * interval, f"training: frames 0 to {m - 1:,}", TRAIN)
         _above(axes, (m + n) / 2 * interval, f"test: {n - m:,} frames", TEST)
     axes.set_xlabel(f"time / {unit}" if known else "frame")
     axes.set_ylabel("E / eV")

@@ -71,7 +71,7 @@ def _draw(results: Path, kind: str, curves: dict) -> list[Path]:
             handles["test, the report's value"] = axes.axhline(
                 float(value), color="black", linestyle=":", linewidth=1.0
             )
-        shown = [np.median(curve, axis=0), curve[:, -1], float(value or curve[0, -1, 1])]
+        shown = [curve, float(value or curve[0, -1, 1])]
         shown = np.concatenate([np.ravel(part) for part in shown])
         _log_axis(axes, 0.9 * shown.min(), 1.1 * shown.max())
         axes.set_xlim(0, epochs[-1])
@@ -104,7 +104,7 @@ def _log_axis(axes, low: float, high: float) -> None:
         if high < 10 * low
         else (1, 2, 5)
         if high < 50 * low
-        else (1,)
+        else (1, 3)
     )
     marks = [m * 10.0**k for k in range(-7, 3) for m in steps]
     inside = [mark for mark in marks if low <= mark <= high]

@@ -10,8 +10,8 @@ from figures.style import COLOURS, LINES, in_style, save, subplots
 from reproduction.sections import EXPERIMENTS
 from reproduction.show.evidence import Metrics
 
-# Upper limit of the axis, meV per atom; higher curves are clipped.
-SHOWN = 1e4
+# Limits of the axis, meV per atom; what is beyond is cut off.
+SHOWN = 1e-4, 1e4
 
 
 @in_style()
@@ -37,7 +37,7 @@ def draw(results: Path) -> list[Path]:
             off = 1000 * np.abs(series[1:] - series[0]) / n_atoms
             axes.plot(
                 np.linspace(0, lengths[k], len(series))[1:],
-                np.clip(off, 1e-4, SHOWN),
+                off,
                 color=COLOURS[drawn % len(COLOURS)],
                 linestyle=LINES[drawn % len(LINES)],
                 linewidth=0.8,
@@ -47,11 +47,12 @@ def draw(results: Path) -> list[Path]:
     if not drawn:
         return []
     axes.set_yscale("log")
-    axes.set_ylim(top=SHOWN)
+    axes.set_ylim(*SHOWN)
     axes.set_xlabel("time / ps")
     axes.set_ylabel("|E(t) - E(0)|, EMT's energy, meV per atom")
     axes.set_title(
-        f"NVE dynamics at {TIMESTEP_FS:g} fs from {TEMPERATURE_K:,.0f} K, one line per seed",
+        f"NVE dynamics at {TIMESTEP_FS:g} fs from {TEMPERATURE_K:,.0f} K, one line per seed,\n"
+        f"values from {SHOWN[0]:g} to {SHOWN[1]:,.0f} meV per atom",
         fontsize=10,
     )
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)

@@ -4,7 +4,7 @@ import numpy as np
 
 from reproduction.show.evidence import Evidence
 from reproduction.show.metrics import Spread, spread
-from reproduction.show.rules import Key, ends_text, printed, unit
+from reproduction.show.rules import Key, ends_text, part, printed, unit
 
 
 def log_ratio_to_trivial(evidence: Evidence, key: Key) -> Spread | None:
@@ -64,5 +64,5 @@ def no_better(evidence: Evidence, key: Key) -> str:
     of_it = f"; {ends_text(*np.exp(logs.bounds()), 1.0)} times" if logs.n > 1 else ""
     return (
         f"{evidence.called(key.experiment)} is not shown to beat {what} "
-        f"({trivial:.3g}{unit(key)}{of_it})"
+        f"({trivial:.3g}{unit(key)}{part(key)}{of_it})"
     )

@@ -5,7 +5,8 @@ Over the seeds of each version, with means m and sample standard deviations s of
     pooled s² = ((n_old - 1) s_old² + (n_new - 1) s_new²) / (n_old + n_new - 2)
 
 and a number has moved if |m_new - m_old| > 2 pooled s. That is the spread of single runs, not the
-error of their mean: what moves is more than one could see between two seeds. Where there is no
+error of their mean: two single runs of one distribution differ by more in one of six cases, the
+means of five seeds in one of six hundred. Where there is no
 spread (one seed in both versions, or seeds that agree), it has moved if the means differ by more
 than 1 % of the larger one.
 
