@@ -5,19 +5,18 @@ import shutil
 
 import numpy as np
 import pytest
-from made_evidence import A, B, of
 from made_results import ROW, edit, edit_value
 
 from checks.audit import __main__ as command
 from checks.audit import errors, pages, tolerances, trajectory
+from checks.audit import verdicts as audit_verdicts
 from checks.audit.report import Part
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
 from reproduction.sections import CLAIMS, EXPERIMENTS
-from reproduction.show.checks import Every, Lower
-from reproduction.show.evidence import Evidence
-from reproduction.show.limits import AtMost
-from reproduction.show.metrics import compare
+from reproduction.show.claims import verdict
+from reproduction.show.evidence import Evidence, Metrics, Value
+from reproduction.show.reported import reported
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +74,6 @@ def test_doctored_pages_are_caught(doctored):
     ]
 
 
-def test_comparisons_inside_a_condition_of_several_are_tested_too(monkeypatch):
-    numbers = {tuple(key): {0: 1.0, 1: 1.1, 2: 0.9} for key in (A, B)}
-    monkeypatch.setattr(pages, "CLAIMS", (of(Every((Lower(A, B), Lower(B, A))), AtMost(A, 1.0)),))
-    assert pages.wrong_comparisons(numbers) == (2, [])
-    monkeypatch.setattr(pages, "compare", lambda *_: 1)
-    assert len(pages.wrong_comparisons(numbers)[1]) == 2
-
-
 def test_a_check_that_fails_hides_no_other(doctored):
     """A row deleted from metrics.csv leaves files without a row, which end the count of files."""
     text = (ROOT / "results/metrics.csv").read_text()
@@ -100,19 +91,6 @@ def test_an_edited_number_changes_the_pages(doctored):
     )
     faults = doctored(("results/metrics.csv", line, f"{ROW},2,test,energy_rmse,0.03,eV"))
     assert any(fault.startswith("docs/results/table4.md") for fault in faults)
-
-
-def test_an_independent_test_tells_rows_apart_as_the_rule_does(rng):
-    outcomes = set()
-    for _ in range(200):
-        a, b = (
-            list(np.exp(rng.normal(mean, 0.3, rng.choice([1, 3, 5]))))
-            for mean in (0, rng.choice([0, 1]))
-        )
-        outcomes.add(pages.told_apart(a, b))
-        assert pages.told_apart(a, b) == compare(a, b)
-    assert outcomes == {-1, 0, 1, None}
-    assert pages.told_apart([2.0, 2.0], [1.0, 1.0]) == compare([2.0, 2.0], [1.0, 1.0]) == 1
 
 
 def test_a_wrong_statistic_is_caught():
@@ -162,7 +140,7 @@ def test_statistics_are_of_the_rows_that_verdicts_rest_on():
     numbers, repeated = errors.read_numbers(ROOT / "results/metrics.csv"), 0
     for key in {key for claim in CLAIMS for key in claim.needs}:
         own = evidence.judged(*key)
-        assert pages.judged(numbers, key) == list(own.values())
+        assert audit_verdicts.values(numbers, key) == list(own.values())
         repeated += own != evidence.metrics.by_seed(*key)
     assert repeated > 20
 
@@ -190,3 +168,41 @@ def test_committed_energies_are_emts_but_for_those_of_files():
 )
 def test_what_differs_is_shown(old, new, says):
     assert pages.difference(old, new) == says
+
+
+JUDGED = [claim for claim in CLAIMS if claim.checks]
+
+
+@pytest.mark.parametrize("claim", JUDGED, ids=lambda claim: claim.id)
+def test_other_code_comes_to_the_same_verdicts(claim, monkeypatch):
+    """On made-up numbers about the printed ones, with one seed or several, beside baselines."""
+    rng, seen = np.random.default_rng(claim.number), set()
+    monkeypatch.setattr(audit_verdicts, "CLAIMS", (claim,))
+    printed = {tuple(key): float(value) for key, value in reported().items()}
+    known = Evidence(Metrics([]), EXPERIMENTS)
+    trivial = {one.id for row in claim.rows for one in known.baselines(EXPERIMENTS[row])}
+    for spread in (0.02, 0.3) * 15:
+        numbers = {
+            (row, split, f"{of}_rmse"): {k: 0.3 * np.exp(rng.normal(0, 0.5)) for k in range(20)}
+            for row in trivial
+            for split in ("train", "test")
+            for of in ("energy", "force")
+        }
+        for key in claim.needs:
+            mean = printed.get(tuple(key), 0.1) * np.exp(rng.normal(0, rng.choice([0.1, 1.5])))
+            seeds = range(rng.choice([1, 2, 5]))
+            numbers[tuple(key)] = {k: mean * np.exp(rng.normal(0, spread)) for k in seeds}
+        rows = [
+            Value(*k[:1], seed, *k[1:], x) for k, of in numbers.items() for seed, x in of.items()
+        ]
+        status = verdict(claim, Evidence(Metrics(rows), EXPERIMENTS)).status
+        seen.add(status)
+        assert audit_verdicts.wrong_verdicts(numbers, {claim.number: status}) == (1, [])
+    assert len(seen) > 1
+    (fault,) = audit_verdicts.wrong_verdicts(numbers, {claim.number: "another"})[1]
+    assert fault.startswith(f"claim {claim.number} is {status}, not another")
+
+
+def test_a_kind_of_check_that_the_audit_does_not_know_is_a_fault():
+    with pytest.raises(ValueError, match="does not know the check object"):
+        audit_verdicts.scores(object(), {})

@@ -5,7 +5,6 @@ directly from metrics.csv; pages are generated again by the project's code and c
 byte.
 """
 
-import math
 import re
 import statistics
 from collections.abc import Iterator
@@ -13,17 +12,16 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from checks.audit import references, rows, tolerances
 from checks.audit.errors import Numbers, read_numbers
 from checks.audit.report import Part
+from checks.audit.verdicts import judged_row, wrong_verdicts
 from reproduction.errors import ReproductionError
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables
 from reproduction.show import documents, page
 from reproduction.show.claims import summary, verdicts
 from reproduction.show.evidence import Evidence
-from reproduction.show.metrics import SIGNIFICANCE, compare
 from reproduction.show.tables import fill
 
 README_ROWS = {
@@ -43,42 +41,6 @@ def close(a: float, b: float, scale: float) -> bool:
     return bool(abs(a - b) <= tolerances.STATISTIC * scale or (np.isnan(a) and np.isnan(b)))
 
 
-def told_apart(a: list[float], b: list[float]) -> int | None:
-    """Test a against b: -1 for lower, 0 for no significant difference, 1 for higher.
-
-    SciPy's Welch test on logarithms; Crawford and Howell's formula for one value against several.
-    None if both have only one value.
-    """
-    logs = [[math.log(value) for value in values] for values in (a, b)]
-    means = [statistics.fmean(values) for values in logs]
-    stds = [statistics.stdev(values) if len(values) > 1 else 0.0 for values in logs]
-    sizes = [len(values) for values in logs]
-    sign = int(np.sign(means[0] - means[1]))
-    if sizes == [1, 1]:
-        return None
-    if stds == [0.0, 0.0]:
-        return sign
-    if min(sizes) > 1:
-        first, second = zip(means, stds, sizes, strict=True)
-        p = stats.ttest_ind_from_stats(*first, *second, equal_var=False).pvalue
-    else:
-        t = (means[0] - means[1]) / (max(stds) * math.sqrt(1 + 1 / max(sizes)))
-        p = 2 * stats.t.sf(abs(t), max(sizes) - 1)
-    return sign if p < SIGNIFICANCE else 0
-
-
-def judged_row(numbers: Numbers, key: tuple[str, str, str]) -> str:
-    """The row that verdicts rest on: the repetition on several trajectories, if there is one."""
-    row, *rest = key
-    again = next((e.id for e in EXPERIMENTS.values() if e.repeats == row), row)
-    return again if len(numbers.get((again, *rest), {})) > 1 else row
-
-
-def judged(numbers: Numbers, key: tuple[str, str, str]) -> list[float]:
-    """Values that verdicts rest on, of all seeds."""
-    return list(numbers.get((judged_row(numbers, key), *key[1:]), {}).values())
-
-
 def behind_verdicts(numbers: Numbers) -> set[tuple[str, str, str, int]]:
     """All numbers that verdicts rest on: (row, split, metric, seed)."""
     return {
@@ -95,7 +57,8 @@ def wrong_statistics(evidence: Evidence, numbers: Numbers) -> tuple[int, list[st
     keys = dict.fromkeys(tuple(key) for claim in CLAIMS for key in claim.needs)
     faults, total = [], 0
     for key in keys:
-        values = judged(numbers, key)
+        row = judged_row(numbers, key)
+        values = list(numbers.get((row, *key[1:]), {}).values())
         theirs = evidence.judged_spread(*key)
         if not values or theirs is None:
             faults.append(f"{' '.join(key)}: not in metrics.csv, and a verdict needs it")
@@ -110,31 +73,6 @@ def wrong_statistics(evidence: Evidence, numbers: Numbers) -> tuple[int, list[st
             if not close(ours, found, max(map(abs, values))):
                 faults.append(f"{' '.join(key)}: {name} {ours:.7g}, the project's is {found:.7g}")
     return total, faults
-
-
-def _single(checks) -> Iterator:
-    """Checks one by one, also those that a check of several holds."""
-    for check in checks:
-        yield from _single(check.checks) if hasattr(check, "checks") else (check,)
-
-
-def wrong_comparisons(numbers: Numbers) -> tuple[int, list[str]]:
-    """Number of pairs of rows that verdicts compare, and messages on those with other results."""
-    pairs = dict.fromkeys(
-        (tuple(check.a), tuple(check.b))
-        for claim in CLAIMS
-        for check in _single(claim.checks)
-        # Relative errors, of different units, are no pair by themselves.
-        if hasattr(check, "a") and hasattr(check, "b") and not hasattr(check, "of_a")
-    )
-    faults = []
-    for a, b in pairs:
-        values = [judged(numbers, key) for key in (a, b)]
-        if not all(values):
-            faults.append(f"{' '.join(a)} or {' '.join(b)}: not in metrics.csv")
-        elif told_apart(*values) != compare(*values):
-            faults.append(f"{' '.join(a)} against {' '.join(b)}: another t-test says otherwise")
-    return len(pairs), faults
 
 
 def cells_of_readme(text: str) -> Iterator[tuple[str, str, str]]:
@@ -216,6 +154,8 @@ def audit(root: Path) -> Part:
         part.faults.append(f"results cannot be read: {error}")
         part.sentence = "The pages cannot be generated from the stored results."
         return part
+    verdict_of = verdicts(CLAIMS, evidence)
+    said_of = {one.claim.number: one.status for one in verdict_of}
     seeds, digits = "the registry's", "the digits printed"
     relative = f"{tolerances.STATISTIC:g} relative"
     for what, check, arguments, within in (
@@ -228,7 +168,7 @@ def audit(root: Path) -> Part:
         ("references of published data", references.unlike_published, (results,), "rounding"),
         ("references named by their contents", references.wrong_names, (results,), "checksum"),
         ("means and deviations of verdicts", wrong_statistics, (evidence, numbers), relative),
-        ("comparisons of verdicts (t-tests)", wrong_comparisons, (numbers,), "the same outcome"),
+        ("verdicts, by other code", wrong_verdicts, (numbers, said_of), "the same verdict"),
         ("README's tables, read back", wrong_cells, (readme, numbers), digits),
         ("pages, made again", wrong_pages, (root, evidence), "every byte"),
     ):
@@ -237,7 +177,6 @@ def audit(root: Path) -> Part:
             part.count(what, *check(*arguments), within)
         except (ReproductionError, ValueError, KeyError, OSError) as error:
             part.count(what, 1, [f"{what}: {error}"], within)
-    verdict_of = verdicts(CLAIMS, evidence)
     part.details = {"verdicts": {str(v.claim.number): v.status for v in verdict_of}}
     said = "Pages are what the numbers give" if part.good else "Pages are not what the numbers give"
     part.sentence = f"{said}: {', '.join(f'{found} {what}' for what, found, *_ in part.lines)}."
