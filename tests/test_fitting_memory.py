@@ -7,26 +7,12 @@ import numpy as np
 import pytest
 from own_data import frames_of_two_elements, own_config, own_file
 
-from data_gen.machine import free_memory
 from data_gen.neighbours import edges
 from fitting import commands, memory, training
 from fitting.config import read_config
 from fitting.metrics import GROUPS, few_names
 from fitting.predicting import BLOCK_ATOMS, blocks
 from fitting.progress import QUIET
-
-
-def test_free_memory_is_what_a_container_leaves(monkeypatch, tmp_path):
-    monkeypatch.setattr("data_gen.machine.MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr("data_gen.machine.LIMITS", tmp_path)
-    assert free_memory() == np.inf
-    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    3000 kB\n")
-    assert free_memory() == 3000 * 1024
-    (tmp_path / "memory.current").write_text("1000\n")
-    (tmp_path / "memory.stat").write_text("anon 700\ninactive_file 200\nactive_file 100\n")
-    for limit, found in (("max\n", 3000 * 1024), ("1500\n", 800), ("600\n", 0)):
-        (tmp_path / "memory.max").write_text(limit)
-        assert free_memory() == found
 
 
 def test_a_training_holds_the_pairs_of_all_frames():

@@ -13,7 +13,6 @@ from ase.io import read, write
 from own_data import own_config, own_file
 
 from data_gen.files import sha256
-from data_gen.machine import cores
 from fitting import commands
 from fitting.config import Config, checksum, read_config, write_config
 from fitting.data import load
@@ -55,16 +54,6 @@ def test_there_is_a_model_for_each_core(config, capsys):
     assert completed(plain, data, full, workers=2)[0] == full
     parsed = commands.train_parser().parse_args(["a.xyz", "--seeds", "1"])
     assert commands.config_of(parsed).seeds == (0,)
-
-
-def test_cores_are_those_that_a_container_has(monkeypatch, tmp_path):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
-    for text, found in (("max 100000", 8), ("150000 100000", 2), ("1000 100000", 1)):
-        (tmp_path / "cpu.max").write_text(text)
-        monkeypatch.setattr("data_gen.machine.QUOTA", tmp_path / "cpu.max")
-        assert cores() == found
-    monkeypatch.setattr("data_gen.machine.QUOTA", tmp_path / "absent")
-    assert cores() == 8
 
 
 def test_settings_are_kept_in_a_file(config, tmp_path, monkeypatch):
