@@ -46,6 +46,7 @@ from fitting.words import (
     of_spread,
     of_tested_frames,
     of_training,
+    of_twins,
     of_validated_frames,
     worse_than_nothing,
 )
@@ -120,6 +121,8 @@ def train(
         options = plain(model_of(config).get("options", {}))
         console.print(f"model {settings.model}: {options}", markup=False, highlight=False)
         training = _training(folder, config, settings, data)
+        for line in _of_twins(data):
+            console.print(f"{'warning':<12} {line}", markup=False, highlight=False)
         if data.test:
             known = known_again(data.test.frames, training.frames)
             for line in of_tested_frames(known):
@@ -182,6 +185,7 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
         alarms += few_frames(0, int((~known).sum()))
     if data.validation:
         alarms += of_validated_frames(trained_on(starts, data.validation.frames))
+        alarms += _of_twins(data)
     alarms += of_few_starts(len(starts), len(config.seeds))
     for line in (*alarms, *words):
         console.print(line, markup=False, highlight=False)
@@ -209,6 +213,13 @@ def _conclude(folder: Path, config: Config, data: Data, console: Console) -> Pat
     with contextlib.suppress(OSError):
         (folder / UNFINISHED).rmdir()
     return page_path
+
+
+def _of_twins(data: Data) -> list[str]:
+    """Whether frames to validate on are trained on under other digits, which copies are not."""
+    if not data.validation:
+        return []
+    return of_twins(known_again(data.validation.frames, fingerprints(data.train.frames)))
 
 
 def _tested(test: Evaluation, known: np.ndarray | None) -> list[Evaluation]:

@@ -336,6 +336,17 @@ def of_validated_frames(known: np.ndarray | None) -> list[str]:
     ]
 
 
+def of_twins(known: np.ndarray) -> list[str]:
+    """That frames to validate on are trained on as well, with other digits: (n,) bool."""
+    if not known.any():
+        return []
+    return [
+        f"{known.sum():,} of the {len(known):,} frames to validate on are trained on as well, as "
+        "files have them with different digits: errors there are lower than of other frames, and "
+        "overfitting is not seen; give each frame once."
+    ]
+
+
 def of_few_starts(starts: int, seeds: int) -> list[str]:
     """That several models began with the same weights, if they did."""
     if not 0 < starts < seeds:

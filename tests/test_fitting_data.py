@@ -1,16 +1,18 @@
 """Files of a user as parts: which labels, without copies, each file tested and validated on."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
+from own_data import frames_of_two_elements
 
 from data_gen.frames import Frames
 from data_gen.inspection import first_copies
-from fitting import evaluating
+from fitting import evaluating, training
 from fitting.config import Config
 from fitting.data import load
 from fitting.keys import Keys, keys_of, read_alike
@@ -77,6 +79,19 @@ def test_one_copy_is_said_in_the_singular(tmp_path):
     frames = dimers(60)
     (told,) = [n for n in load(written(tmp_path, a=[*frames, frames[3]])).notes if "aside" in n]
     assert told.startswith("set aside is 1 copy of frames: ")
+
+
+def test_frames_to_validate_on_that_are_trained_on_with_other_digits_are_said():
+    """As copies they are too far from each other, by the digits of the files."""
+    frames = frames_of_two_elements(6)
+    rounded = frames.structures[0]._replace(positions=np.round(frames.structures[0].positions, 5))
+    structures, forces = ((of[0], of[5]) for of in (frames.structures, frames.forces))
+    held = Frames((rounded, structures[1]), frames.energies[[0, 5]], forces)
+    parts = (SimpleNamespace(frames=one) for one in (frames[np.arange(4)], held))
+    data = SimpleNamespace(**dict(zip(("train", "validation"), parts, strict=True)))
+    (said,) = training._of_twins(data)
+    assert said.startswith("1 of the 2 frames to validate on are trained on as well")
+    assert training._of_twins(SimpleNamespace(validation=None)) == []
 
 
 def test_of_copies_that_with_forces_is_used_and_all_isolated_atoms_are(tmp_path):
