@@ -6,9 +6,8 @@ Over the seeds of each version, with means m and sample standard deviations s of
 
 and a number has moved if |m_new - m_old| > 2 pooled s. That is the spread of single runs, not the
 error of their mean: two single runs of one distribution differ by more in one of six cases, the
-means of five seeds in one of six hundred. Where there is no
-spread (one seed in both versions, or seeds that agree), it has moved if the means differ by more
-than 1 % of the larger one.
+means of five seeds in one of six hundred. Where there is no spread (one seed in both versions, or
+seeds that agree), it has moved if the means differ by more than 1 % of the larger one.
 
 Measured times stand apart: seeds that are trained together share theirs, so that the spread says
 little, and they depend on the machine and its load. They have moved if one mean is more than 1.5
