@@ -2,4 +2,4 @@
 
 
 class AmpError(Exception):
-    """Amp is not installed, its process died, or one of its files is invalid."""
+    """Amp is missing, its process died, or a file or data do not fit: the message says which."""

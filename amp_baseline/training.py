@@ -33,7 +33,7 @@ class AmpRun:
         force_frames: (train, test), indices of the frames whose forces Amp predicted.
         forces: (train, test), each (frames, N, 3), eV/Å, predicted by Amp.
         potential: path of the file that Amp saved, with the weights of the lowest training loss.
-        ended: "converged", "the optimiser gave up", or the limit by which it was stopped.
+        ended: "converged", "the optimiser gave up" or "stopped by the limit of steps".
         steps, best_step: number of evaluations of the loss, and the one with the lowest loss.
         seconds: processor time of Amp's optimiser, including the training fingerprints and the
             transfer of data to Fortran.

@@ -47,8 +47,8 @@ class Division:
     def text(self) -> str:
         """How the frames were divided, in a sentence."""
         how = {
-            "blocks": "contiguous blocks, as successive frames may be relatives",
-            "random": "frames drawn at random, which flatters if they are relatives",
+            "blocks": "contiguous blocks, as successive frames may be correlated",
+            "random": "frames drawn at random: if they are correlated, errors are too low",
         }[self.kind]
         said = (
             f"{len(self.train) - self.held} frames to train on, {self.held} to validate and "
@@ -58,7 +58,7 @@ class Division:
             said += (
                 f". As there are many kinds of frames or files, blocks are short: {self.beside} of "
                 "the frames to test stand next to one that is trained on, and if these are "
-                "relatives, errors of a new run are larger (--test FILE)"
+                "correlated, errors on a new run are larger (--test FILE)"
             )
         return said
 

@@ -22,7 +22,8 @@ class DynamicsSettings:
         structure: name in :data:`data_gen.structures.STRUCTURES`.
         temperature_K: of the Maxwell-Boltzmann distribution of the initial velocities.
         timestep_fs: of velocity Verlet.
-        steps: number of time steps; ``steps // stride`` frames are recorded, including the start.
+        steps: ``steps // stride`` frames are recorded, the start included, so that the last stride
+            of time steps is not run.
         stride: number of steps between recorded frames.
         seed: of the initial velocities.
         remove_rotation: remove the total angular momentum from the initial velocities. The report

@@ -207,7 +207,7 @@ def _read(
         indices = list(range(len(frames)))[chosen if isinstance(chosen, slice) else slice(None)]
         if isinstance(chosen, int):
             if not -len(frames) <= chosen < len(frames):
-                raise DataError(f"{path}: there is no frame {chosen}, but {len(frames)} in all")
+                raise DataError(f"{path}: there is no frame {chosen}: it has {len(frames)}, from 0")
             indices = [indices[chosen]]
         return [frames[k] for k in indices], indices
     frames = ase.io.read(plain, chosen, form, **AS_NAMED)

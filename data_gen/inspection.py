@@ -331,8 +331,9 @@ def _warn_of_isolated(reading: Reading) -> list[str]:
     if bound and not BINDING[0] <= float(np.median(bound)) <= BINDING[1]:
         found.append(
             f"{len(bound)} frames are at {np.median(bound):+.4g} eV per atom relative to their "
-            "isolated atoms, as no bonds are: these are of another method, setting or unit, and "
-            "would spoil the training; give those of the same calculation, or none (--leave-out)"
+            "isolated atoms, which no bonding explains: the atoms are of another method, setting "
+            "or unit, and would spoil the training; give those of the same calculation, or leave "
+            "them out (--leave-out)"
         )
     crowded = [
         k
@@ -371,7 +372,7 @@ def _energy(inspection: Inspection) -> str:
     per_atom = frames.energies / frames.sizes
     return (
         f"{per_atom.min():.4f} to {per_atom.max():.4f} eV/atom, with a spread of "
-        f"{inspection.spread:.3g} eV/atom beside the sum over elements"
+        f"{inspection.spread:.3g} eV/atom about a sum over elements fitted to them"
     )
 
 

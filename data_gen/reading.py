@@ -149,7 +149,7 @@ def read_frames(
             :data:`~data_gen.labels.ENERGY` that all frames have. Capitals count only where a frame
             has both spellings.
         forces_key: name of the forces; by default those that belong to the energies, or else the
-            first of :data:`~data_gen.forces.FORCES`.
+            one of :data:`~data_gen.forces.FORCES` that most frames have.
 
     Returns:
         The frames as the files have them: nothing is converted, moved or left out. Of a

@@ -136,7 +136,7 @@ def signs(frames: Frames, distances: Distances, done: Work) -> list[str]:
     rms = [np.sqrt((f**2).mean()) for f in frames.forces if len(f) > 1 and np.isfinite(f).all()]
     if rms and np.median(rms) > ORDINARY_RMS:
         found.append(
-            f"the RMS of forces is {np.median(rms):.3g} eV/Å in an ordinary frame, which is much"
+            f"the RMS of forces is {np.median(rms):.3g} eV/Å in the median frame, which is large"
             + _units_of_forces(float(np.median(rms)), fit)
         )
     return found

@@ -32,17 +32,17 @@ def train_parser() -> argparse.ArgumentParser:
     p.add_argument("files", nargs="*", metavar="FILE", help="data; slices as md.traj@::10")
     p.add_argument("--test", nargs="+", metavar="FILE", help="test on these (default: a part)")
     _add_frames(p)
-    p.add_argument("--split", choices=KINDS, help="what is tested on (default: blocks)")
+    p.add_argument(
+        "--split", choices=KINDS, help="what is validated and tested on (default: blocks)"
+    )
     p.add_argument(
         "--minutes",
         type=float,
-        help=f"to wait, for all seeds together, evaluation included (default: {MINUTES:.0f})",
+        help="to wait, for all seeds together, evaluation included; fewer than 3 choose a smaller "
+        f"model (default: {MINUTES:.0f})",
     )
     p.add_argument(
-        "--steps",
-        type=int,
-        metavar="N",
-        help="of each model, instead of --minutes (fewer than 3 minutes choose a smaller model)",
+        "--steps", type=int, metavar="N", help="training steps of each model, instead of --minutes"
     )
     p.add_argument(
         "--seeds",
@@ -62,7 +62,12 @@ def train_parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--continue-from", metavar="MODEL", help="file or folder of models to begin with"
     )
-    p.add_argument("--out", type=Path, metavar="FOLDER", help="default: FILE's name and -potential")
+    p.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="to write (default: FILE's name, less its ending, and -potential; in this folder)",
+    )
     return p
 
 
@@ -107,11 +112,13 @@ def config_of(arguments: argparse.Namespace) -> Config:
         given["continue_from"] = arguments.continue_from
     if arguments.seeds is not None:
         if arguments.seeds < 1:
-            raise FittingError(f"--seeds is a number of models, at least 1, not {arguments.seeds}")
+            raise FittingError(
+                f"--seeds must be a number of models, at least 1, not {arguments.seeds}"
+            )
         given["seeds"] = tuple(range(arguments.seeds))
     training = dict(config.training)
     if arguments.minutes is not None and arguments.steps is not None:
-        raise FittingError("--minutes gives the number of steps: give one of it and --steps")
+        raise FittingError("--minutes sets the number of steps: give either it or --steps")
     if arguments.minutes is not None:
         given["minutes"] = arguments.minutes
         training.pop("steps", None)
@@ -194,7 +201,7 @@ def evaluate_main(argv: Sequence[str]) -> int:
             left_out=arguments.leave_out or (),
         )
     except KeyboardInterrupt:
-        half = f"; delete {folder}, which is not whole" if folder.exists() else ""
+        half = f"; delete {folder}, which is incomplete" if folder.exists() else ""
         print(f"\nstopped, without a result{half}", file=sys.stderr)
         return EXIT_INTERRUPTED
     console().print(f"Done: {path}", markup=False)
@@ -202,7 +209,7 @@ def evaluate_main(argv: Sequence[str]) -> int:
 
 
 def stem(name: str) -> str:
-    """A file's name for a folder beside it: without ASE's slice and its last ending."""
+    """A file's name for a folder in the current one: without folder, ASE's slice and ending."""
     path = path_of(name)
     if path.suffix in (".bz2", ".gz", ".xz"):
         path = path.with_suffix("")
@@ -228,7 +235,7 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
         print(f"error: {what}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        print("\nstopped; run the same command to resume", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 

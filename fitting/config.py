@@ -57,9 +57,9 @@ class Config:
         test_share: share of ``files`` that is tested on, unless ``test`` is given.
         validation_share: share of the others that is validated on; None for a tenth, or less where
             measuring the errors of so many frames would take too long.
-        seeds: of the weights, one model each; several are an ensemble. None given: as many models
+        seeds: of the weights, one model each; several are an ensemble. If empty: as many models
             as are continued from, or one for each core, as far as memory suffices, at most four.
-        minutes: that the training of all of them should take, from which ``training["steps"]``
+        minutes: to wait for all of it, evaluation included, from which ``training["steps"]``
             follows by timing a few steps, unless it is given.
         continue_from: file or folder of trained models to begin with, or None.
         model: {"name", "widths", "activation", "options", "dtype"} of
@@ -90,30 +90,30 @@ class Config:
         for name in ("files", "test", "leave_out", "seeds"):
             value = getattr(self, name)
             if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-                raise FittingError(f"{name} is a list, not {value!r}")
+                raise FittingError(f"{name} must be a list, not {value!r}")
             object.__setattr__(self, name, tuple(value))
         for name in ("model", "training", "sha256"):
             if not isinstance(getattr(self, name), Mapping):
-                raise FittingError(f"{name} is a table, not {getattr(self, name)!r}")
+                raise FittingError(f"{name} must be a table, not {getattr(self, name)!r}")
         if not all(isinstance(path, str) for path in (*self.files, *self.test, *self.leave_out)):
-            raise FittingError("files, test and leave_out are lists of paths in quotes")
+            raise FittingError("files, test and leave_out must be lists of paths in quotes")
         by_file(self.leave_out)
         for name in ("energy_key", "forces_key", "continue_from"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
-                raise FittingError(f"{name} is a text in quotes, not {value!r}")
+                raise FittingError(f"{name} must be a text in quotes, not {value!r}")
         if self.split not in KINDS:
-            raise FittingError(f"split is {' or '.join(KINDS)}, not {self.split!r}")
+            raise FittingError(f"split must be {' or '.join(KINDS)}, not {self.split!r}")
         for name in ("test_share", "validation_share"):
             share = getattr(self, name)
             if name == "validation_share" and share is None:
                 continue
             if not is_number(share) or not 0 <= share < 1:
-                raise FittingError(f"{name} is a number from 0 to below 1, not {share!r}")
+                raise FittingError(f"{name} must be a number from 0 to below 1, not {share!r}")
         are_whole = all(type(k) is int and 0 <= k <= LARGEST_SEED for k in self.seeds)
         if not are_whole or len(set(self.seeds)) < len(self.seeds):
             raise FittingError(
-                f"seeds are different whole numbers from 0 to {LARGEST_SEED}, not {self.seeds}"
+                f"seeds must be different whole numbers from 0 to {LARGEST_SEED}, not {self.seeds}"
             )
         _check_minutes(self.minutes)
         _check_names("model", self.model, OF_MODEL)
@@ -123,16 +123,16 @@ class Config:
         for name, value in self.training.items():
             if name in SWITCHES:
                 if not isinstance(value, bool):
-                    raise FittingError(f"training.{name} is true or false, not {value!r}")
+                    raise FittingError(f"training.{name} must be true or false, not {value!r}")
             elif name in COUNTS:
                 training[name] = whole(f"training.{name}", value)
             elif name == "stages":
                 if not _are_pairs(value):
                     raise FittingError(
-                        f"training.stages is a list of [stride, iterations], not {value!r}"
+                        f"training.stages must be a list of [stride, iterations], not {value!r}"
                     )
             elif not is_number(value):
-                raise FittingError(f"training.{name} is a number, not {value!r}")
+                raise FittingError(f"training.{name} must be a number, not {value!r}")
         object.__setattr__(self, "training", training)
 
     @property
@@ -296,7 +296,7 @@ def _check_names(what: str, given: Mapping, known: Sequence[str]) -> None:
             where = f"under [{table}]" if table != "settings" else "before all [tables]"
             raise FittingError(f"{what} has no {name!r}: put it {where}")
     more = "; the model's own options are under [model.options]" if what == "model" else ""
-    raise FittingError(f"{what} has no {name!r}: there is {', '.join(known)}{more}")
+    raise FittingError(f"{what} has no {name!r}: choose from {', '.join(known)}{more}")
 
 
 def _checked_model(given: Mapping) -> dict[str, Any]:
@@ -307,18 +307,19 @@ def _checked_model(given: Mapping) -> dict[str, Any]:
     found = {name: value for name, value in given.items() if value is not None}
     dtype, widths, options = (found.get(name) for name in ("dtype", "widths", "options"))
     if dtype is not None and dtype not in DTYPES:
-        raise FittingError(f"model.dtype is {' or '.join(DTYPES)}, not {dtype!r}")
+        raise FittingError(f"model.dtype must be {' or '.join(DTYPES)}, not {dtype!r}")
     if widths is not None:
         if not isinstance(widths, (list, tuple)):
-            raise FittingError(f"model.widths is a list of whole numbers, not {widths!r}")
+            raise FittingError(f"model.widths must be a list of whole numbers, not {widths!r}")
         found["widths"] = _whole_numbers("model.widths", widths)
     if options is not None:
         if not isinstance(options, Mapping):
-            raise FittingError(f"model.options is a table, not {options!r}")
+            raise FittingError(f"model.options must be a table, not {options!r}")
         (least, most), cutoff = CUTOFFS, options.get("cutoff", SHORT_A)
         if not (is_number(cutoff) and least <= cutoff <= most):
             raise FittingError(
-                f"model.options.cutoff is a number from {least:g} to {most:g} Å, not {cutoff!r}"
+                f"model.options.cutoff must be a number from {least:g} to {most:g} Å, "
+                f"not {cutoff!r}"
             )
     return found
 
@@ -339,12 +340,12 @@ def whole(name: str, value, least: int | None = None) -> int:
     ):
         return int(value)
     bound = "" if least is None else f" of at least {least}"
-    raise FittingError(f"{name} is a whole number{bound}, not {value!r}")
+    raise FittingError(f"{name} must be a whole number{bound}, not {value!r}")
 
 
 def _check_minutes(minutes) -> None:
     if minutes is not None and not (is_number(minutes) and 0 < minutes < math.inf):
-        raise FittingError(f"minutes is a positive number, not {minutes!r}")
+        raise FittingError(f"minutes must be a positive number, not {minutes!r}")
 
 
 def _are_pairs(value) -> bool:

@@ -25,7 +25,7 @@ NOT_VALIDATED = (
 
 # As :class:`data_gen.reading.Origin` names a frame.
 A_FRAME = re.compile(r", frame \d+")
-LEAVE_OUT = "a frame that is wrong is not read with --leave-out FILE@N, N being its number"
+LEAVE_OUT = "to leave out a wrong frame N, add --leave-out FILE@N"
 
 # Errors of fewer frames are called rough.
 FEW = 10
@@ -269,8 +269,8 @@ def few_frames(held: int, tested: int) -> list[str]:
         return []
     how = "give more, or frames of another run as --test" if tested < FEW else "give more"
     return [
-        f"frames are few, {' and '.join(few)}: their errors are rough, and those of other frames "
-        f"may be larger; {how}"
+        f"few frames ({' and '.join(few)}): errors on these are rough estimates, and may be larger "
+        f"on others; {how}"
     ]
 
 
@@ -283,7 +283,7 @@ def _refuse_new_elements(test: Frames, train: Frames) -> None:
     new = sorted(set(test.elements) - set(train.elements))
     if new:
         raise DataError(
-            f"only the test files have {', '.join(new)}: give files to train on that have it, too"
+            f"only the test files have {', '.join(new)}: add frames with these to the training"
         )
 
 

@@ -225,7 +225,7 @@ class Potential:
         if unknown:
             raise FittingError(
                 f"the model knows {', '.join(sorted(known))} and not {', '.join(sorted(unknown))}: "
-                "leave out the frames with it, or train on it"
+                "leave out frames with other elements, or train on these"
             )
         if atoms is not None and (frames.sizes != atoms).any():
             other = frames.sizes[frames.sizes != atoms][0]

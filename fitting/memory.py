@@ -36,7 +36,7 @@ def at_once(
     console: Console,
     given: bool = True,
 ) -> int:
-    """Number of trainings that fit into memory, which is said where it is not the number asked for.
+    """The number of trainings asked for, or as many as fit into memory, with a message.
 
     Args:
         frames, cutoff: see :func:`bytes_of`.

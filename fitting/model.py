@@ -54,7 +54,7 @@ def whole_model(given: Mapping, chosen: EdgeFitSettings) -> dict:
     own = {**by_choice["options"], **given.get("options", {})}
     unknown = sorted(set(own) - set(options))
     if unknown:
-        raise FittingError(f"{name} has no option {unknown[0]!r}: there is {', '.join(options)}")
+        raise FittingError(f"{name} has no option {unknown[0]!r}: choose from {', '.join(options)}")
     for option, value in own.items():
         own[option] = _like(options[option], f"model.options.{option}", value)
     found = {"widths": model.widths, "activation": model.activation, "dtype": chosen.dtype_used}
@@ -69,11 +69,11 @@ def _like(default: Any, name: str, value: Any) -> Any:
     """An option's value, which has to be of the type of its default."""
     if isinstance(default, bool):
         if not isinstance(value, bool):
-            raise FittingError(f"{name} is true or false, not {value!r}")
+            raise FittingError(f"{name} must be true or false, not {value!r}")
     elif isinstance(default, int):
         return whole(name, value, least=1)
     elif isinstance(default, float) and not is_number(value):
-        raise FittingError(f"{name} is a number, not {value!r}")
+        raise FittingError(f"{name} must be a number, not {value!r}")
     return value
 
 

@@ -44,7 +44,7 @@ GROUPS = {
 TOTALS = (
     "E: errors of energies per atom; F: of force components. Baseline: RMSE of what costs "
     "nothing, forces of zero and energies from the composition alone, as fitted to the {}. MAE: "
-    "mean absolute error. Bias: mean error; a large one of E beside a small spread says that the "
+    "mean absolute error. Bias: mean error; if that of E makes up nearly all of its RMSE, the "
     "energies have another zero."
 )
 STRESS = " Stress is neither trained on nor compared."

@@ -163,7 +163,7 @@ def _refuse_new_elements(start: Pretrained, data: Data) -> None:
     if new:
         raise FittingError(
             f"the model to begin with knows {', '.join(start.elements)} and not {', '.join(new)}: "
-            "leave out the frames with it, or train anew, without --continue-from"
+            "leave out frames with other elements, or train anew, without --continue-from"
         )
 
 

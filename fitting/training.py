@@ -84,8 +84,9 @@ def train(
         FittingError: settings or data do not fit, or the folder has something else in it.
         DataError: a file cannot be read or used.
         Diverged: the loss is not finite.
+        TooManyWeights: the model is too large for training.stages.
         TrainingFailed: a process was killed or ran out of memory.
-        Stop: the user asked to stop; the same call goes on from there.
+        Stop: the user asked to stop; the same call resumes from there.
     """
     begin = time.monotonic() if begin is None else begin
     folder = Path(folder)

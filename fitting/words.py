@@ -83,8 +83,8 @@ def _began(curves: Mapping[int, Mapping[str, np.ndarray]]) -> list[str]:
         )
         solved = any(np.isfinite(c.get("solved", np.nan)).any() for c in kept.values())
         found.append(
-            f"What training{whose} made of it is not better there: it is kept"
-            f"{', but for its last layer' if solved else ''}. More or different frames, or a "
+            f"Training{whose} did not lower this: the weights to begin with are kept"
+            f"{', except in the last layer' if solved else ''}. More or different frames, or a "
             "smaller learning rate, may help."
         )
     return found
@@ -168,8 +168,8 @@ def worse_than_nothing(of: Evaluation, own: Mapping[str, float] | None = None) -
     found = [" ".join(energies), of_compositions(of), *_of_forces(of)]
     if none:
         found.append(
-            f"There is no number for {none:,} of {len(of.frames):,} frames, as the models overflow "
-            "there: their errors, and those of all, are none."
+            f"There is no prediction for {none:,} of {len(of.frames):,} frames, as the models "
+            "overflow there: no errors are given for these, nor for all frames together."
         )
     return [text for text in found if text]
 
@@ -216,9 +216,9 @@ def of_compositions(of: Evaluation) -> str:
     more = f" and {len(named) - NAMED} other compositions" if named[NAMED:] else ""
     return (
         f"Energies of {len(found):,} of {len(of.frames):,} frames ({', '.join(named[:NAMED])}"
-        f"{more}) are open by a constant for each composition: the training has only other ratios "
-        "of elements, which do not say what one atom more costs. Compare energies of one "
-        "composition, or train on several."
+        f"{more}) are known only up to a constant for each composition: the training has only "
+        "other ratios of elements, which do not fix the energy of a further atom. Compare energies "
+        "of one composition, or train on several."
     )
 
 
@@ -239,8 +239,8 @@ def _of_forces(of: Evaluation) -> list[str]:
         if correlation < -ALIKE:
             text += (
                 f" Predicted forces point against those of the frames (correlation "
-                f"{alike}), though energies are learned: these seem to be gradients, of "
-                "the wrong sign."
+                f"{alike}), though energies are learned: the forces in the files seem to be "
+                "gradients, which have the opposite sign."
             )
         elif text and correlation > ALIKE and not 0.5 < slope < 2:
             text += (
@@ -248,7 +248,10 @@ def _of_forces(of: Evaluation) -> list[str]:
                 f"and {slope:.3g} times their size: the units of forces or energies may be wrong."
             )
         elif text:
-            text += " As energies are learned, the forces may be others, or in other units."
+            text += (
+                " As energies are learned, the forces may be those of another calculation, or in "
+                "other units."
+            )
     return [text.strip()]
 
 
@@ -331,7 +334,7 @@ def of_validated_frames(known: np.ndarray | None) -> list[str]:
         return []
     return [
         f"{known.sum():,} of the {len(known):,} frames to validate on are among those of the model "
-        "to begin with: errors there are lower than of new frames, and early steps are chosen too "
+        "to begin with: errors there are lower than on new frames, and early steps are chosen too "
         "readily; train on the new frames as a file of their own."
     ]
 
@@ -342,8 +345,8 @@ def of_twins(known: np.ndarray) -> list[str]:
         return []
     return [
         f"{known.sum():,} of the {len(known):,} frames to validate on are trained on as well, as "
-        "files have them with different digits: errors there are lower than of other frames, and "
-        "overfitting is not seen; give each frame once."
+        "the files have them twice, rounded differently: errors there are lower than on other "
+        "frames, and overfitting is not seen; give each frame once."
     ]
 
 
@@ -354,7 +357,8 @@ def of_few_starts(starts: int, seeds: int) -> list[str]:
     which = "one model" if starts == 1 else f"{starts} models"
     return [
         f"The {seeds} models begin with the weights of {which} and differ in the order of batches "
-        "alone: their spread is smaller than that of independent ones, and no uncertainty."
+        "alone: their spread is smaller than that of independent ones, and does not measure the "
+        "uncertainty."
     ]
 
 

@@ -181,8 +181,8 @@ def alone(function: Callable, arguments: tuple, link) -> Any:
 
 
 def _go_on(at_once: int) -> str:
-    less = ", with --workers 1 in less memory" if at_once > 1 else ""
-    return f"; the same command goes on from the checkpoints{less}"
+    less = ", with --workers 1 to use less memory" if at_once > 1 else ""
+    return f"; run the same command to resume from the checkpoints{less}"
 
 
 def _stop(processes: Sequence[Process]) -> None:

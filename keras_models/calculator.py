@@ -135,7 +135,7 @@ class KerasCalculator(Calculator):
         return other
 
     def set(self, **settings) -> dict:
-        """Settings are of a new calculator. Raises CalculatorSetupError if any is given."""
+        """Refused: settings cannot change later. Raises CalculatorSetupError if any is given."""
         if settings:
             raise CalculatorSetupError(f"make a new calculator with {', '.join(settings)}")
         return {}

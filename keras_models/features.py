@@ -171,10 +171,10 @@ def vectors(positions, statistics: Statistics, kind: str):
 
 
 def vectors_and_c2(positions, statistics: Statistics, kind: str):
-    """Scaled vectors, with appendix B's C2 as a fourth entry: (B, N, 3) -> (B, N, N, 4).
+    """Scaled vectors (B, N, N, 3), and the same with appendix B's C2 as a fourth entry.
 
     C2 = 1/R is standardised with the diagonal, which is then 0, as the vectors' is. Returns
-    (vectors alone, vectors with C2).
+    (vectors alone (B, N, N, 3), vectors with C2 (B, N, N, 4)).
 
     Args:
         positions, statistics, kind: see :func:`vectors`.

@@ -24,7 +24,7 @@ def asked_for(choice: str, results: Path) -> set[str]:
             project writes.
     """
     if choice not in CHOICES:
-        raise ReproductionError(f"--rows (or ROWS) is {', '.join(CHOICES)}, not {choice!r}")
+        raise ReproductionError(f"--rows (or ROWS) must be {', '.join(CHOICES)}, not {choice!r}")
     if choice == "report":
         return {name for name in EXPERIMENTS if not name.startswith(BEYOND)}
     if choice == "stale":

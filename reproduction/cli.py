@@ -106,10 +106,10 @@ def add_run_arguments(p: argparse.ArgumentParser) -> None:
         "--rows",
         default=os.environ.get("ROWS") or "all",
         metavar="|".join(CHOICES),
-        help="run all rows, or only those of the report's tables and appendices, or those whose "
-        "stored results are not of today's code and settings, and leave the others as they are "
-        "stored; without effect beside --only or --quick (default: the environment variable ROWS, "
-        "or all)",
+        help="all: run all rows; report: only those of the report's tables and appendices; stale: "
+        "only those whose stored results are not of today's code and settings; stored results of "
+        "the others remain; no effect with --only or --quick (default: the environment variable "
+        "ROWS, or all)",
     )
     p.add_argument("--seeds", nargs="+", type=int, metavar="K", help="instead of each row's own")
     p.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
@@ -126,7 +126,7 @@ def add_run_arguments(p: argparse.ArgumentParser) -> None:
 def check_seed(seed: int) -> None:
     """Raise ReproductionError for a seed that NumPy or TensorFlow does not accept."""
     if not 0 <= seed <= LARGEST_SEED:
-        raise ReproductionError(f"seeds are whole numbers from 0 to {LARGEST_SEED}, not {seed}")
+        raise ReproductionError(f"seeds must be whole numbers from 0 to {LARGEST_SEED}, not {seed}")
 
 
 def workspace(arguments: argparse.Namespace) -> Workspace:

@@ -62,7 +62,13 @@ def leaves(space: cli.Workspace, only: Iterable[str] = ()) -> list[Leaf]:
 def main(argv: Sequence[str]) -> int:
     """Write the leaves, and say which are done again."""
     p = cli.parser(__doc__)
-    p.add_argument("--only", nargs="+", default=(), metavar="ID", help="as of the scripts")
+    p.add_argument(
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="ID",
+        help="experiments, as for the scripts, and those whose models they use (default: all)",
+    )
     p.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON, written whole")
     arguments = p.parse_args(argv)
     space = cli.workspace(arguments)

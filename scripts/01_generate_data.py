@@ -15,8 +15,9 @@ def parse(argv):
     """Parse the arguments; returns them, and those settings of the dynamics that were given.
 
     Raises:
-        ReproductionError: unknown dataset; an option for a single dataset without --name; a seed
-            that is too large or negative; --output is a path, or the file of another dataset.
+        ReproductionError: unknown dataset; an option for a single dataset without --name, or of
+            dynamics for one from a file; a seed that is too large or negative; --output is a path,
+            or the file of another dataset.
     """
     p = cli.parser(__doc__)
     p.add_argument("--name", help="only this dataset: " + ", ".join(SOURCES))
@@ -26,12 +27,20 @@ def parse(argv):
     one = p.add_argument_group("for one dataset, with --name")
     one.add_argument("--output", help="another name for the file, without its ending")
     own = DynamicsSettings()
-    one.add_argument("--seed", type=int, help=f"of the initial velocities (default: {own.seed})")
-    one.add_argument("--temperature", type=float, metavar="K", dest="temperature_K")
-    one.add_argument("--steps", type=int)
-    one.add_argument("--stride", type=int, help="steps between recorded frames")
-    one.add_argument("--structure", choices=sorted(STRUCTURES))
-    one.add_argument("--remove-rotation", action="store_true", default=None)
+    one.description = "Without one of these, the dataset's own setting is used."
+    one.add_argument("--seed", type=int, help="of the initial velocities")
+    one.add_argument(
+        "--temperature", type=float, metavar="K", dest="temperature_K", help="initial, in kelvin"
+    )
+    one.add_argument("--steps", type=int, help="time steps, the unrecorded ones included")
+    one.add_argument("--stride", type=int, help="time steps between recorded frames")
+    one.add_argument("--structure", choices=sorted(STRUCTURES), help="initial positions")
+    one.add_argument(
+        "--remove-rotation",
+        action="store_true",
+        default=None,
+        help="start with zero angular momentum",
+    )
     arguments = p.parse_args(argv)
     asked = {
         name: value for name in asdict(own) if (value := getattr(arguments, name, None)) is not None
@@ -45,7 +54,7 @@ def parse(argv):
             f"--{option.replace('_', '-')} is for one dataset: say which with --name"
         )
     if name is not None and name not in SOURCES:
-        raise ReproductionError(f"no dataset {name!r}; there is {', '.join(SOURCES)}")
+        raise ReproductionError(f"no dataset {name!r}: choose from {', '.join(SOURCES)}")
     if asked and isinstance(SOURCES[name].origin, FileSettings):
         raise ReproductionError(f"{name} comes from a file: it has no settings of dynamics")
     if output is not None:

@@ -46,7 +46,7 @@ def main(argv):
     )
     arguments = p.parse_args(argv)
     if arguments.amp not in ("run", "stored"):
-        raise ReproductionError(f"--amp (or AMP) is run or stored, not {arguments.amp!r}")
+        raise ReproductionError(f"--amp (or AMP) must be run or stored, not {arguments.amp!r}")
     space, out = cli.workspace(arguments), cli.console()
     own = cli.rows_to_run(arguments, ROWS)
     if not space.is_quick and not arguments.only:

@@ -53,7 +53,11 @@ def failures(space, out):
 
 def main(argv):
     p = cli.parser(__doc__)
-    p.add_argument("--metrics", action="store_true", help="only what figures and page are made of")
+    p.add_argument(
+        "--metrics",
+        action="store_true",
+        help="only write metrics.csv and the like, neither figures nor page",
+    )
     arguments = p.parse_args(argv)
     space, out = cli.workspace(arguments), cli.console()
     with cli.alone(space.results):
@@ -66,7 +70,10 @@ def main(argv):
     for name, runs in evidence.provenance.items():
         older = [k for k, run in runs.items() if run["code_sha256"] != code(EXPERIMENTS[name].task)]
         if older:
-            out.print(f"made by a different version of the code: {name}, seed {', '.join(older)}")
+            out.print(
+                "made by a different version of the code, --fresh of its script repeats it: "
+                f"{name}, seed {', '.join(older)}"
+            )
     return cli.EXIT_FAILED if failures(space, out) else 0
 
 

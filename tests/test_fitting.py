@@ -270,13 +270,13 @@ def test_parts_do_not_overlap_and_are_all_of_the_file(config):
     assert held == len(data.validation.frames) == 5
     np.testing.assert_array_equal(data.trained.energies[-5:], data.validation.frames.energies)
     (few,) = data.notes
-    assert few.startswith("frames are few, 5 to validate on and 6 to test on: their errors are")
+    assert few.startswith("few frames (5 to validate on and 6 to test on): errors on these are")
     assert data.seen[-1] == f"warning      {few}"
     blind = load(replace(config, validation_share=0.0))
     assert "nothing is validated" in blind.notes[0] and blind.notes[0] in blind.seen[-2]
-    assert "frames are few, 6 to test on:" in blind.notes[1]
+    assert "few frames (6 to test on):" in blind.notes[1]
     other = load(replace(config, test=config.files))
-    assert "frames are few, 6 to validate on:" in other.notes[-1]
+    assert "few frames (6 to validate on):" in other.notes[-1]
     # What is said of the files to train on is not below the heading of the others.
     less = other.without([0], "one is left out")
     heading = less.seen.index("to test on:")
@@ -300,7 +300,7 @@ def test_ctrl_c_stops_after_the_step(config, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sys, "argv", ["train.py", *config.files, "--steps", "8", "--seeds", "1"])
     sys.argv += ["--out", str(tmp_path / "stopped"), "--leave-out", *config.leave_out]
     assert commands.run(commands.train_main) == 130
-    assert reached and "the same command goes on" in capsys.readouterr().err
+    assert reached and "run the same command to resume" in capsys.readouterr().err
     assert (tmp_path / "stopped/config.json").is_file()
     with pytest.raises(Stop), stoppable():  # twice: at once
         os.kill(os.getpid(), signal.SIGINT)

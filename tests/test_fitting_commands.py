@@ -33,7 +33,7 @@ def test_an_argument_is_the_setting_of_its_name(argv, settings):
 def test_minutes_and_steps_are_not_both_given():
     """The minutes were ignored without a word."""
     arguments = train_parser().parse_args([*FILES, "--minutes", "2", "--steps", "50"])
-    with pytest.raises(FittingError, match="give one of it and --steps"):
+    with pytest.raises(FittingError, match="give either it or --steps"):
         config_of(arguments)
 
 

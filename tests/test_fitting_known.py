@@ -228,9 +228,9 @@ def test_forces_of_the_wrong_sign_or_size_are_told_by_their_direction():
     """Energies are learned: their gradients point as forces do."""
     gradients = worse_than_nothing(shifted(0.0, -1.0))[0]
     assert "Forces are worse than none" in gradients and "(correlation −1.00)" in gradients
-    assert "gradients, of the wrong sign" in gradients
+    assert "gradients, which have the opposite sign" in gradients
     # Between energies and gradients, forces of nearly zero are learned.
-    assert "wrong sign" in worse_than_nothing(shifted(0.0, -0.05))[0]
+    assert "opposite sign" in worse_than_nothing(shifted(0.0, -0.05))[0]
     units = worse_than_nothing(shifted(0.0, 23.0))[0]
     assert "(correlation 1.00) and 23 times their size: the units" in units
     # Of energies that are not learned nothing follows.

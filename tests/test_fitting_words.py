@@ -70,13 +70,14 @@ def test_a_model_to_begin_with_is_told_apart():
     kept = {**curve(60), **start, "chosen_step": 0}
     first, what = of_training({0: kept})
     assert first == begins
-    assert what.startswith("What training made of it is not better there: it is kept. More")
+    assert what.startswith("Training did not lower this: the weights to begin with are kept. More")
     what = of_training({0: {**kept, "solved": np.array([0.02, 0.1])}})[1]
-    assert "it is kept, but for its last layer. More" in what
+    assert "are kept, except in the last layer. More" in what
     first, what, best = of_training({0: kept, 3: {**curve(60), "start": 3 * start["start"]}})
     assert "models to begin with have, on average, an RMSE of 60.0 meV/atom" in first
     assert (
-        "with seed 0 made" in what and best == "Best on the validation block after step 60 of 100."
+        "with seed 0 did not lower this" in what
+        and best == "Best on the validation block after step 60 of 100."
     )
     unknown = {"start": np.full(2, np.nan)}
     assert of_training({0: {**curve(60), **unknown}}) == [best]
@@ -143,12 +144,12 @@ def test_the_spread_is_told_beside_the_error_and_called_no_error_bar():
 
 def test_a_frame_without_a_number_is_the_worst_and_said(tmp_path, monkeypatch):
     of = evaluation([0.1, -0.1] * 3, 0.9)
-    assert not [x for x in worse_than_nothing(of) if "no number" in x]
+    assert not [x for x in worse_than_nothing(of) if "no prediction" in x]
     of.energies_of_models[0, 4] = np.nan
     of.forces_of_models[0][4] = np.full_like(of.forces_of_models[0][4], np.nan)
     vars(of).pop("energies", None), vars(of).pop("forces", None)
     assert of.worst(1).tolist() == [4]
-    (said,) = [x for x in worse_than_nothing(of) if "no number" in x]
+    (said,) = [x for x in worse_than_nothing(of) if "no prediction" in x]
     assert "for 1 of 6 frames" in said
 
 
@@ -196,7 +197,7 @@ def test_energies_that_the_compositions_leave_open_are_no_other_zero(of_closed, 
         isolated=("Au",),
     )
     said = worse_than_nothing(of)
-    (these,) = [x for x in said if "open by a constant" in x]
+    (these,) = [x for x in said if "up to a constant" in x]
     assert these.startswith("Energies of 24 of 40 frames (")
     assert any("another zero" in x for x in said) == bool(of_closed)
     everything = replace(of, frames=zero[np.arange(15, 39)], undetermined=open_)

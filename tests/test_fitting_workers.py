@@ -27,7 +27,7 @@ TESTS = Path(__file__).parent
 def test_a_killed_process_ends_it_and_the_others_keep_their_state(tmp_path):
     kept, shown = tmp_path / "kept", []
     jobs = [Job("seed 7", is_killed, (kept,)), Job("seed 8", waits, (kept,))]
-    told = r"seed 7: its process was killed by SIGKILL; the same command .*, with --workers 1"
+    told = r"seed 7: its process was killed by SIGKILL; run the same command .*, with --workers 1"
     with pytest.raises(TrainingFailed, match=told):
         run(jobs, 2, lambda *of: shown.append(of), print, Asked())
     # TensorFlow reads these; no small test would show that its bits depend on them.
@@ -64,7 +64,7 @@ def test_why_there_is_no_result_reaches_the_parent(error, kind, told):
 
 
 def test_memory_that_runs_out_here_is_said_as_in_a_process():
-    with pytest.raises(TrainingFailed, match="memory ran out; the same command goes on"):
+    with pytest.raises(TrainingFailed, match="memory ran out; run the same command to resume"):
         alone(raises, (MemoryError(),), None)
     with pytest.raises(KeyError):
         alone(raises, (KeyError(1),), None)

@@ -107,12 +107,12 @@ def test_units_that_are_wrong_are_noticed(copper, energy, force, length, words):
 def test_forces_that_are_large_in_all_frames_are_doubted_once(copper):
     """Not frame by frame; and no unit is guessed that does not fit."""
     (said,) = inspect(reading(scaled(copper, energy=1000.0, force=1000.0))).warnings
-    assert "which is much: they may be in meV/Å (0.001 eV/Å), and energies, which fit" in said
+    assert "which is large: they may be in meV/Å (0.001 eV/Å), and energies, which fit" in said
     assert "kcal" not in said
     said = inspect(reading(scaled(copper, force=1000.0))).warnings
     assert said[-1].endswith("they may be in meV/Å (0.001 eV/Å)")
     (said,) = inspect(reading(scaled(copper, energy=1e5, force=1e5))).warnings
-    assert said.endswith("in an ordinary frame, which is much")
+    assert said.endswith("in the median frame, which is large")
     # An outlier among them is one.
     worse = changed(scaled(copper, energy=1000.0, force=1000.0), 7, force=1e6)
     assert any("the largest force in a.xyz, frame 7" in w for w in inspect(reading(worse)).warnings)

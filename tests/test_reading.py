@@ -94,8 +94,8 @@ def test_what_cannot_be_read_is_said_in_one_sentence(folder, tmp_path):
         (tmp_path / "cut.xyz.gz", "cannot be read, is it complete"),
         (tmp_path / "cut.json", "cannot be read|not a format"),
         (tmp_path / "odd.xyz", "cannot be read, is it complete"),
-        (f"{folder}/a.xyz@7", "there is no frame 7, but 5 in all"),
-        (f"{folder}/a.traj@-6", "there is no frame -6, but 5 in all"),
+        (f"{folder}/a.xyz@7", "there is no frame 7: it has 5, from 0"),
+        (f"{folder}/a.traj@-6", "there is no frame -6: it has 5, from 0"),
         (f"{folder}/a.traj@9:", "no frames"),
         (f"{folder}/a.xyz@half", "@half is neither a number nor a slice"),
     ):

@@ -66,16 +66,16 @@ def test_a_quick_table_states_what_is_run(sweep, own_file):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("table4/eq22,,,,", "no experiment 'table4/eq22'; there is table4/eq2"),
+        ("table4/eq22,,,,", "no experiment 'table4/eq22'; did you mean table4/eq2"),
         ("table4/eq22,,,,", f"All: {LISTING}"),
         ("table4/*,,,,", "no experiment"),
         ("table4/eq?,,,,", "no experiment"),
         (",,,,0.1", "names no experiment"),
-        ("table4/eq2,,0,,fast", "learning_rate is a number, not fast"),
+        ("table4/eq2,,0,,fast", "learning_rate must be a number, not fast"),
         ("table4/eq2,,0,,-1", "learning rate must be positive"),
         ("table4/eq2,,0 0,,", "one twice"),
-        ("table4/eq2,,-1,,", "seeds are whole numbers"),
-        ("table4/eq2,,4294967296,,", "seeds are whole numbers"),
+        ("table4/eq2,,-1,,", "seeds must be whole numbers"),
+        ("table4/eq2,,4294967296,,", "seeds must be whole numbers"),
         ("table4/eq2,a/b,0,,", "other characters"),
         ("table4/eq2,,0,none.xyz,", "there is no file"),
         ("beyond/pair-floor,,0,,", "the same with every seed"),
@@ -95,22 +95,22 @@ def test_a_line_that_makes_no_sense_is_named(sweep, line, says):
 @pytest.mark.parametrize(
     ("column", "cell", "says"),
     [
-        ("learnin_rate", "0.1", "no setting 'learnin_rate'; there is learning_rate"),
+        ("learnin_rate", "0.1", "no setting 'learnin_rate'; did you mean learning_rate"),
         ("cutoff", "5.0", "no setting 'cutoff'"),
-        ("epochs", "2.5", "epochs is a whole number"),
+        ("epochs", "2.5", "epochs must be a whole number"),
         ("epochs", "0", "epochs must be at least 1"),
-        ("widths", "[20,50,1]", "widths is a list such as [[20, 50, 1]"),
-        ("widths", '"[[20,a,1],[1,50,20]]"', "widths is a list"),
+        ("widths", "[20,50,1]", "widths must be a list such as [[20, 50, 1]"),
+        ("widths", '"[[20,a,1],[1,50,20]]"', "widths must be a list"),
         ("decay", "fast", "decay is 'constant' or 'cosine'"),
-        ("partition", "even", "partition is one of"),
-        ("model", "eq6", "model of table4/eq2 is"),
-        ("form", "3", "form is a word"),
-        ("frames", "-5", "frames is a whole number from 1, not -5"),
-        ("frames", "1000.0", "frames is a whole number from 1"),
-        ("frames", "abc", "frames is a whole number from 1"),
+        ("partition", "even", "partition must be one of"),
+        ("model", "eq6", "model of table4/eq2 must be"),
+        ("form", "3", "form must be a word"),
+        ("frames", "-5", "frames must be a whole number from 1, not -5"),
+        ("frames", "1000.0", "frames must be a whole number from 1"),
+        ("frames", "abc", "frames must be a whole number from 1"),
         ("split", "[0.8,0.2]", "such as [2000, 500], not [0.8, 0.2]"),
         ("split", "[2500,0]", "such as [2000, 500]"),
-        ("loss_weights", "[1]", "loss_weights is a list such as [1, 1]"),
+        ("loss_weights", "[1]", "loss_weights must be a list such as [1, 1]"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(sweep, column, cell, says):
@@ -127,7 +127,7 @@ def test_a_setting_that_makes_no_sense_is_named(sweep, column, cell, says):
         (["experiment;epochs", "table4/eq2;3"], "commas between, and one is experiment; it names"),
         (["Experiment\tepochs"], r"'Experiment\tepochs'"),
         (["experiment,epochs,epochs"], "'epochs' twice"),
-        (["experiment,epochs"], "no line below the head"),
+        (["experiment,epochs"], "no line below the header"),
         (["experiment,epochs", 'table4/eq2,"3'], "not CSV"),
         ([""], "one is experiment"),
     ],
@@ -234,7 +234,9 @@ def test_a_training_is_checked_as_by_its_script(sweep, own_file, tmp_path, au6):
     ):
         assert what in said[line]
     for cutoff in ("-3", "1e-9"):
-        with pytest.raises(SweepError, match=r"line 2: model\.options\.cutoff is a number from 3"):
+        with pytest.raises(
+            SweepError, match=r"line 2: model\.options\.cutoff must be a number from 3"
+        ):
             sweep("experiment,data,steps,cutoff", f"train,{own_file},30,{cutoff}")
 
 
@@ -246,7 +248,7 @@ def test_numbers_that_cannot_be_meant_are_named(sweep, own_file, name, cell):
         "cutoff": f"beyond/au12-eq3,,,,{cell}",
     }
     for line in (rows[name], f"train,{own_file},30,{cell},{cell}"):
-        with pytest.raises(SweepError, match="is at most"):
+        with pytest.raises(SweepError, match="must be at most"):
             sweep("experiment,data,steps,learning_rate,cutoff", line)
 
 
@@ -277,9 +279,9 @@ def test_own_training_has_settings_of_its_own(sweep, own_file):
     assert row.seeds == (0, 2)
     for cells, says in (
         (f"train,{own_file},,5.0,,,,,", "train needs a number in the column steps"),
-        (f"train,{own_file},30,,,,,2,", "steps and not minutes"),
+        (f"train,{own_file},30,,,,,2,", "steps, not minutes"),
         (f"train,{own_file},30,,,,,,7", "train has no setting 'epochs'"),
-        (f"train,{own_file},30,,,odd,,,", "split is blocks or random"),
+        (f"train,{own_file},30,,,odd,,,", "split must be blocks or random"),
     ):
         with pytest.raises(SweepError) as caught:
             sweep(head, cells)

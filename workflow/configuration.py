@@ -61,8 +61,9 @@ def configuration(given: Mapping[str, Any]) -> Configuration:
     found, wrong = {}, []
     for name, entry in given.items():
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=2, cutoff=0.5) or known
-            wrong.append(f"there is no {name}=; there is {', '.join(close)}")
+            close = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+            hint = f"did you mean {', '.join(close)}?" if close else f"there is {', '.join(known)}"
+            wrong.append(f"there is no {name}=; {hint}")
             continue
         try:
             found[name] = _value(name, entry)
@@ -81,11 +82,11 @@ def _value(name: str, entry: Any) -> Any:
         raise ValueError(f"{name}= has no value that can be used: {entry!r}")
     if name == "quick":
         if text.lower() not in SWITCHES:
-            raise ValueError(f"quick is true or false, not {text}")
+            raise ValueError(f"quick must be true or false, not {text}")
         return SWITCHES[text.lower()]
     if name in WHOLE:
         # Not 2.5, 1e3 or -1.
         if not text.isdecimal() or int(text) < WHOLE[name]:
-            raise ValueError(f"{name} is a whole number from {WHOLE[name]}, not {text}")
+            raise ValueError(f"{name} must be a whole number from {WHOLE[name]}, not {text}")
         return int(text)
     return text

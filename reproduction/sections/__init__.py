@@ -114,9 +114,8 @@ def select(patterns: Iterable[str], among: Iterable[str] = tuple(EXPERIMENTS)) -
     for pattern in patterns:
         found = fnmatch.filter(among, pattern)
         if not found:
-            close = difflib.get_close_matches(pattern, among, n=3, cutoff=0.3) or among[:3]
-            raise ReproductionError(
-                f"no experiment {pattern!r}; there is {', '.join(close)}. All: {LISTING}"
-            )
+            close = difflib.get_close_matches(pattern, among, n=3, cutoff=0.5)
+            hint = f"; did you mean {', '.join(close)}?" if close else "."
+            raise ReproductionError(f"no experiment {pattern!r}{hint} All: {LISTING}")
         wanted.update(found)
     return [name for name in among if name in wanted]

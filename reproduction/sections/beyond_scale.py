@@ -35,11 +35,12 @@ def scale(evidence: Evidence) -> Table:
     if rows:
         note = (
             f"One core of {found['processor']}, each model in a process of its own, whose peak "
-            "memory this is, TensorFlow's own included. Crystals at 0 K's density with atoms "
-            "displaced by 0.1 Å; the model has its initial weights, as the time does not depend on "
-            "them. Each call is at new positions, and of a few calls the fastest counts. With the "
-            "list: it is made anew for the call, instead of once in many steps of dynamics. asap3 "
-            "is written in C++; ASE's EMT is only asked for the smaller crystals."
+            "memory this is, TensorFlow's own included. Crystals at 0 K's density with coordinates "
+            "displaced at random (standard deviation 0.1 Å); the model has its initial weights, as "
+            "the time does not depend on them. Each call is at new positions, and of a few calls "
+            "the fastest counts. With the list: the neighbour list is made anew for the call, "
+            "instead of once in many steps of dynamics. asap3 is written in C++; ASE's EMT is only "
+            "timed on the smaller crystals."
             f"{measured_at(found)}"
         )
     columns = (

@@ -43,7 +43,7 @@ BASELINE = (
     "A model that does no better than the trivial baseline could meet a number, and a number with "
     "one digit counted as exact."
 )
-PRINTED_WRONG = "the settings that the report does not print are others than the assumed ones"
+PRINTED_WRONG = "the settings that the report does not print differ from the assumed ones"
 
 
 class Key(NamedTuple):

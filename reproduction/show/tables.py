@@ -144,7 +144,7 @@ def rmse_table(
 
 
 SPREAD_NOTE = "Mean ± standard deviation over seeds."
-OURS_NOTE = f"{SPREAD_NOTE} Rows without a number of the report's are ours."
+OURS_NOTE = f"{SPREAD_NOTE} Rows without a number from the report are our additions."
 
 
 ENDINGS = {
@@ -159,7 +159,7 @@ ENDINGS = {
 
 STEPS_NOTE = (
     "Steps are evaluations of Amp's loss, and iterations of the twins' second-order method. Amp's "
-    "seconds hold its fingerprints, the twins' do not."
+    "seconds include its fingerprints, the twins' do not."
 )
 
 

@@ -57,7 +57,12 @@ class SweepSpace(cli.Workspace):
 def parser() -> argparse.ArgumentParser:
     """Arguments of the script."""
     p = cli.parser("Run a table of changed experiments: see docs/cluster.md.")
-    choices = {"plan": "check it", "data": "prepare it", "run": "do it", "table": "show it"}
+    choices = {
+        "plan": "check the table, and write its jobs to --out",
+        "data": "make its data sets",
+        "run": "run its lines, or that of --only",
+        "table": "write results.csv, table.md and report.html of the runs there are",
+    }
     said = "; ".join(f"{name}: {what}" for name, what in choices.items())
     p.add_argument("what", choices=choices, help=said)
     p.add_argument("csv", type=Path, help="the table")

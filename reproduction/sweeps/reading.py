@@ -106,7 +106,7 @@ def read_rows(
     if wrong:
         raise SweepError("\n".join(f"{path}, line {k}: {why}" for k, why in sorted(wrong)))
     if not rows:
-        raise SweepError(f"{path}: there is no line {only or 'below the head'}")
+        raise SweepError(f"{path}: there is no line {only or 'below the header'}")
     return rows
 
 
@@ -123,7 +123,9 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
                     f"experiment; it names {names}"
                 )
             if twice := [name for name, n in Counter(head).items() if n > 1 or not name]:
-                raise SweepError(f"{path}: its first line has {twice[0]!r} twice, or no name")
+                raise SweepError(
+                    f"{path}: its first line has column {twice[0]!r} twice, or one without a name"
+                )
             reader.fieldnames = head
             found = []
             for cells in reader:
@@ -212,7 +214,7 @@ def _tuples(entry: Any) -> Any:
 def _seeds(text: str) -> tuple[int, ...]:
     words = text.replace(",", " ").split()
     if not all(word.isdecimal() and int(word) <= LARGEST_SEED for word in words):
-        raise SweepError(f"seeds are whole numbers from 0 to {LARGEST_SEED}, not {text!r}")
+        raise SweepError(f"seeds must be whole numbers from 0 to {LARGEST_SEED}, not {text!r}")
     seeds = tuple(map(int, words))
     if len(set(seeds)) < len(seeds):
         raise SweepError(f"seeds {text!r} has one twice")

@@ -33,7 +33,7 @@ def changed(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
     if "model" in settings:
         _check_model(experiment, settings["model"])
     if settings.get("partition", "time") not in PARTITIONS:
-        raise ReproductionError(f"partition is one of {', '.join(PARTITIONS)}")
+        raise ReproductionError(f"partition must be one of {', '.join(PARTITIONS)}")
     of_training: dict[str, Any] = {}
     for name, new in settings.items():
         trained = _names(experiment.training)
@@ -64,7 +64,7 @@ def training_config(settings: Mapping[str, Any], file: str, quick: bool) -> dict
     _check_sizes(settings)
     if "minutes" in settings:
         raise ReproductionError(
-            "train needs steps and not minutes, whose number of steps depends on the machine"
+            "train needs steps, not minutes: how many steps fit into these depends on the machine"
         )
     options = _options(settings.get("model", "linear_eq4"))
     of_model = tuple(name for name in OF_MODEL if name not in ("name", "options"))
@@ -110,7 +110,7 @@ def _check_sizes(settings: Mapping[str, Any]) -> None:
     """Raise ReproductionError for numbers that cannot be meant."""
     for name, most in LARGEST.items():
         if isinstance(new := settings.get(name), (int, float)) and not new <= most:
-            raise ReproductionError(f"{name} is at most {most:g}, not {new}")
+            raise ReproductionError(f"{name} must be at most {most:g}, not {new}")
 
 
 def _check_counts(name: str, new: Any) -> None:
@@ -120,14 +120,14 @@ def _check_counts(name: str, new: Any) -> None:
         return isinstance(entry, int) and not isinstance(entry, bool) and entry >= 1
 
     if name == "frames" and not counts(new):
-        raise ReproductionError(f"frames is a whole number from 1, not {plain(new)}")
+        raise ReproductionError(f"frames must be a whole number from 1, not {plain(new)}")
     if name == "split" and not (isinstance(new, tuple) and len(new) == 2 and all(map(counts, new))):
         raise ReproductionError(
-            "split is the numbers of training and of test frames, such as [2000, 500], not "
+            "split must be the numbers of training and of test frames, such as [2000, 500], not "
             f"{plain(new)}"
         )
     if name == "loss_weights" and not (isinstance(new, tuple) and len(new) == 2 and _numbers(new)):
-        raise ReproductionError(f"loss_weights is a list such as [1, 1], not {plain(new)}")
+        raise ReproductionError(f"loss_weights must be a list such as [1, 1], not {plain(new)}")
 
 
 def _check_model(experiment: Experiment, name: Any) -> None:
@@ -139,7 +139,9 @@ def _check_model(experiment: Experiment, name: Any) -> None:
         raise ReproductionError(f"{experiment.id} has no model that could be another")
     alike = [m.name for m in MODELS.values() if (m.inputs, m.output) == (own.inputs, own.output)]
     if name not in alike:
-        raise ReproductionError(f"model of {experiment.id} is {', '.join(alike)}, not {name!r}")
+        raise ReproductionError(
+            f"model of {experiment.id} must be {', '.join(alike)}, not {name!r}"
+        )
 
 
 def _names(training: Any) -> list[str]:
@@ -167,7 +169,7 @@ def _like(old: Any, name: str, new: Any) -> Any:
     if old is None or (isinstance(old, bool) and isinstance(new, bool)):
         return new
     if isinstance(old, bool):
-        raise ReproductionError(f"{name} is true or false, not {new!r}")
+        raise ReproductionError(f"{name} must be true or false, not {new!r}")
     if isinstance(old, int):
         kind, fits = "a whole number", number and isinstance(new, int)
     elif isinstance(old, float):
@@ -179,7 +181,7 @@ def _like(old: Any, name: str, new: Any) -> Any:
     else:
         kind, fits = "a word", isinstance(new, str)
     if not fits:
-        raise ReproductionError(f"{name} is {kind}, not {plain(new)}")
+        raise ReproductionError(f"{name} must be {kind}, not {plain(new)}")
     return new
 
 
@@ -200,5 +202,6 @@ def plain(entry: Any) -> str:
 
 def _unknown(of: str, name: str, known: Iterable[str]) -> ReproductionError:
     known = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known
-    return ReproductionError(f"{of} has no setting {name!r}; there is {', '.join(close)}")
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(close)}?" if close else f"there is {', '.join(known)}"
+    return ReproductionError(f"{of} has no setting {name!r}; {hint}")

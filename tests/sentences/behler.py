@@ -124,9 +124,9 @@ TABLE2 = {
     "clear multiple of it, which is overfitting.": lambda r: (
         r.lower(E(TWINS2[2], "train"), E(TWINS2[1], "train")) and r.gap(TWINS2[1]) >= CLEAR
     ),
-    "With 25,000 frames Amp reaches its limit before its criterion, so that errors are above "
-    "those with 2,500 frames, which should be the larger ones (the other half of claim "
-    "8).": lambda r: (
+    "With 25,000 frames Amp reaches its limit before its criterion, so that its errors exceed "
+    "those with 2,500 frames, where claim 8 (its other half) expects them to be "
+    "smaller.": lambda r: (
         _all_ended(r, [LINES2[3]], LIMIT)
         and all(r.ratio(E(LINES2[3], s), E(LINES2[2], s)) > 1 for s in BOTH)
     ),
@@ -161,8 +161,8 @@ TABLE3 = {
         for rmse in (E, F)
         for s in BOTH
     ),
-    "The test forces do not come out at all: where the report has tens of eV/Å, ours are as good "
-    "as the training forces (claim 12).": lambda r: all(
+    "The test forces do not come out at all: where the report errs by tens of eV/Å, our test "
+    "errors barely exceed the training errors (claim 12).": lambda r: all(
         r.printed(F(row)) > 10 and r.to_printed(F(row)) < 0.1 and r.gap(row, F) < 1.25
         for row in LINES3
     ),
@@ -198,15 +198,17 @@ WHY = {
     'Leaving the forces out of the loss ("E alone") makes them far worse.': lambda r: all(
         r.ratio(F(alone), F(even)) > 5 for alone, even in zip(ALONE, ALIKE, strict=True)
     ),
-    "On the hot slab, where forces do fail, seeds do not distinguish Amp's loss from energies "
-    "alone.": lambda r: r.not_apart(F(HOT), F(f"{HOT}-energy")) and r.gap(HOT, F) > 5,
+    "On the hot slab, where forces do fail, the spread over seeds hides any difference between "
+    "Amp's loss and E alone.": lambda r: (
+        r.not_apart(F(HOT), F(f"{HOT}-energy")) and r.gap(HOT, F) > 5
+    ),
     "no. 200 frames with energies and forces give many times better forces than ten times as "
     "many with energies alone": lambda r: (
         r.verdict(52) == NOT_REPRODUCED and r.ratio(F(ALONE[1]), F(ALIKE[0])) > 3
     ),
-    "Nor is it, on our slab, too few frames or too long a training, which the report does not "
-    "suppose for F: with 200 frames and forces in the loss, test forces are close to training "
-    "forces": lambda r: all(
+    "Nor, on our slab, do too few frames or too long a training make forces fail (the report "
+    "suspects neither): with 200 frames and forces in the loss, test forces are nearly as accurate "
+    "as training forces": lambda r: all(
         r.gap(row, F) < 1.3 for row in ("beyond/why-250-short", TWINS3[0], ALIKE[0])
     ),
     'and more iterations only make them better (compare "100 steps" with the others).': lambda r: (

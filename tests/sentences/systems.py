@@ -48,7 +48,7 @@ SYSTEMS = {
     "over neighbours that sees angles and triplets of neighbours (order 3), its error of F more "
     "than twice.": _eq2_is_emts,
     "After a longer training, ACE's errors are larger than those of one round here.": _ace_is_worse,
-    "Nor does it fail.": lambda r: r.verdict(49) == REPRODUCED,
+    "Yet it does not fail.": lambda r: r.verdict(49) == REPRODUCED,
     "Adding triplets of neighbours (order 3) to pairs of them (order 2) lowers the error of E by "
     "a tenth.": lambda r: (
         _between(0.82, r.ratio(E(THREE), E(TWO)), 0.95) and r.lower(E(THREE), E(TWO))
@@ -75,7 +75,7 @@ SYSTEMS = {
     ),
 }
 SYSTEMS |= {
-    "Eq. 2 of six atoms alone remains the best": lambda r: all(
+    "the Eq. 2 that is bound to six atoms remains the best": lambda r: all(
         r.lower(rmse(GRADIENT), rmse(row)) for row in OF_AU6 for rmse in (E, F)
     ),
     "with second-order iterations after Adam, models of any number of atoms have errors of F "
@@ -88,9 +88,9 @@ SYSTEMS |= {
         for model in ("eq2", "linear")
         for name in ("vacancy_energy", "surface_energy_111", "surface_energy_100")
     ),
-    "Trained on a mix of small clusters and crystals, Eq. 4 in linear time predicts clusters "
-    "that it has not seen, Au20 and Au55 to less than a thousandth of an eV per atom, Au13 to "
-    "about one, and the lattice constant, the vacancy and the surfaces within three per cent of "
+    "Trained on a mix of small clusters and crystals, Eq. 4 in linear time predicts clusters that "
+    "it has not seen, Au20 and Au55 to within a meV per atom, Au13 to about one meV, and the "
+    "lattice constant, the vacancy energy and the surface energies to within three per cent of "
     "EMT's.": lambda r: (
         all(r.mean(MIX, "", f"{name}_energy_rmse") < 1e-3 for name in ("au20", "au55"))
         and 0.75e-3 < r.mean(MIX, "", "au13_energy_rmse") < 1.25e-3

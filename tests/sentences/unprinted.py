@@ -154,17 +154,16 @@ UNPRINTED = {
         for row in (SMALL, MIDDLE)
         for s in BOTH
     ),
-    "The printed training errors are closer to the newer set, with Amp as with its twins: the "
-    "report then used a development version that had it, as release 0.6.1 was the "
-    "latest.": lambda r: (
+    "The printed training errors are closer to the newer set, with Amp as with its twins, which "
+    "suggests a development version that had it, as release 0.6.1 was the latest.": lambda r: (
         closest(r.evidence, FUNCTIONS) == closest(r.evidence, AMPS_FUNCTIONS) == "1.0.1"
     ),
     "With release 0.6.1 its conclusion could have been the reverse.": lambda r: all(
         r.lower(E(older(TWIN_OF[MIDDLE])), E(row)) for row in (EQ2, EQ4, EQ5)
     ),
     "The lattice constant remains open. ASE's, 4.08 Å, which our tables have, is closest to the "
-    "printed numbers; EMT's own, 4.056 Å, and 4.02 Å are as close in training within what seeds "
-    "make, 3.98 Å is not.": lambda r: (
+    "printed numbers; EMT's own, 4.056 Å, and 4.02 Å are as close in training within the spread "
+    "over seeds; 3.98 Å is not.": lambda r: (
         closest(r.evidence, START) == closest(r.evidence, START, "total") == "au6"
         and not _told(r, START, "au6", "au6-4.056")
         and not _told(r, START, "au6", "au6-4.02")
