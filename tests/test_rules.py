@@ -63,7 +63,7 @@ def test_conditions_of_several_checks_hold_as_far_as_the_worst():
     assert status(of(in_part, fails), means, loose**0.01) == NOT_REPRODUCED
     both = Every((holds, open_one))
     assert both.needs == (A, B)
-    assert " asked; " in verdict(of(both), evidence_of(means, loose)).numbers
+    assert " required; " in verdict(of(both), evidence_of(means, loose)).numbers
 
 
 def test_a_second_place_is_no_first():

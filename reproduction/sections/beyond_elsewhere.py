@@ -111,7 +111,7 @@ def elsewhere(evidence: Evidence) -> Table:
     train, test = (int(_alike(rows, f"{part}_frames")) for part in ("train", "test"))
     return Table(
         "elsewhere",
-        f"Au6, the report's {train:,} training frames, its {test:,} test frames",
+        f"Au6, {train:,} training and {test:,} test frames of Table 4's trajectory",
         ("model", "package", "E, test, meV", "F, test, meV/Å", "training, s", "a call, ms"),
         (
             ("The report's best (Eq. 4; Eq. 9)", "", "9", "120", "hours", ""),

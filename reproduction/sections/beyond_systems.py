@@ -323,8 +323,8 @@ def transfer(evidence: Evidence) -> Table:
         (*own, *rows),
         f"{SPREAD_NOTE} Under EMT: the root mean square of F itself. The mix is Au6, Au4, Au10, "
         "Au38 and crystals of 32 atoms; Au13, Au20 and Au55 are in neither. Vacancies and "
-        "surfaces are relaxed. A number of seeds stands where not all have such a minimum, at "
-        "which atoms come to rest. A dash: none has, or it does not apply.",
+        "surfaces are relaxed. Where only some seeds have a minimum, where atoms come to rest, "
+        "their number stands in brackets. A dash: none has, or it does not apply.",
     )
 
 

@@ -76,7 +76,7 @@ class AtMost:
         ends = bounds(evidence, self.key, list(values.values())) if self.spread else (mean, mean)
         score = at_most(*ends, self.limit, self.wide)
         if self.of is None:
-            text = f"{_alone(evidence, self.key)}, at most {self.limit:.3g} asked"
+            text = f"{_alone(evidence, self.key)}, at most {self.limit:.3g} required"
             return Finding((score,), text + _open(score, ends, self.limit, self.wide))
         if self.key.metric == self.of.metric:
             text = " ".join(_times(evidence, self.key, self.of, mean))
@@ -116,7 +116,7 @@ class AtLeast:
     def judge(self, evidence: Evidence) -> Finding:
         ends = bounds(evidence, self.key, judged_values(evidence, self.key))
         score = at_least(*ends, self.limit, self.wide)
-        text = f"{_alone(evidence, self.key)}, at least {self.limit:.3g} asked"
+        text = f"{_alone(evidence, self.key)}, at least {self.limit:.3g} required"
         return Finding((score,), text + _open(score, ends, self.limit, self.wide))
 
 
