@@ -166,9 +166,9 @@ TABLE3 = {
         r.printed(F(row)) > 10 and r.to_printed(F(row)) < 0.1 and r.gap(row, F) < 1.25
         for row in LINES3
     ),
-    "On the hot slab, test errors of E and F are several times the training errors. That is the "
+    "On the hot slab, test errors of E and F are about twice the training errors. That is the "
     "direction of the report's numbers.": lambda r: all(
-        r.gap("beyond/hot-250-5-5-forces", rmse) > 2
+        1.5 < r.gap("beyond/hot-250-5-5-forces", rmse) < 2.6
         and r.printed(rmse(_SHORT)) > 2 * r.printed(rmse(_SHORT, "train"))
         for rmse in (E, F)
     ),
@@ -180,7 +180,7 @@ TABLE3 = {
     ),
 }
 WHY = {
-    "Why forces fail, or do not": lambda r: r.gap(TWINS3[0], F) < 1.5 and r.gap(HOT, F) > 5,
+    "Why forces fail, or do not": lambda r: r.gap(TWINS3[0], F) < 1.5 and r.gap(HOT, F) > 2,
     "The report's section 3.4 finds test forces that are off by tens of eV/Å": lambda r: all(
         10 <= r.printed(F(row)) < 100 for row in LINES3
     ),
@@ -198,10 +198,8 @@ WHY = {
     'Leaving the forces out of the loss ("E alone") makes them far worse.': lambda r: all(
         r.ratio(F(alone), F(even)) > 5 for alone, even in zip(ALONE, ALIKE, strict=True)
     ),
-    "On the hot slab, where forces do fail, the spread over seeds hides any difference between "
-    "Amp's loss and E alone.": lambda r: (
-        r.not_apart(F(HOT), F(f"{HOT}-energy")) and r.gap(HOT, F) > 5
-    ),
+    "On the hot slab, too, leaving the forces out of the loss makes them far worse, with every "
+    "seed.": lambda r: min(r.values(F(f"{HOT}-energy"))) > 3 * max(r.values(F(HOT))),
     "no. 200 frames with energies and forces give many times better forces than ten times as "
     "many with energies alone": lambda r: (
         r.verdict(52) == NOT_REPRODUCED and r.ratio(F(ALONE[1]), F(ALIKE[0])) > 3
@@ -222,8 +220,11 @@ WHY = {
             ("beyond/behler-pt8au2-shifted", ALIKE[1]),
         )
     ),
-    "a linear output alone changes little.": lambda r: r.alike(
-        [F("beyond/why-250-linear"), F(ALIKE[0])], 1.5
+    "a linear output alone changes little in training, and with one seed test energies are off by "
+    "hundreds of eV.": lambda r: (
+        r.alike([F("beyond/why-250-linear", "train"), F(ALIKE[0], "train")], 1.5)
+        and [100 < x < 1000 for x in sorted(r.values(E("beyond/why-250-linear")))]
+        == [False, False, True]
     ),
     "Energies alone leave the forces free. A network that is brought to almost no error on the "
     "energies of 200 frames has test forces of several eV/Å, and on some training frames "
@@ -241,21 +242,22 @@ WHY = {
         and _as_far_off_as_forces(r, LINES2[0], "pt8au2-200-50")
         and all(_as_far_off_as_forces(r, row, "pt8au2-2000-500") for row in LINES2[1:3])
     ),
-    "Forces come out far worse where the test frames are unlike the training frames.": lambda r: (
-        r.gap(HOT, F) > 5 and r.gap(TWINS3[0], F) < 1.5
+    "Forces come out worse where the test frames are unlike the training frames.": lambda r: (
+        r.gap(HOT, F) > 2 and r.gap(TWINS3[0], F) < 1.5
     ),
-    "Many times is still less than a sixth of the printed test error.": lambda r: (
-        r.to_printed(F(_SHORT)) < r.mean(*F(HOT)) / r.printed(F(_SHORT)) < 1 / 6
+    "This run's are less than a fiftieth of the printed test error.": lambda r: (
+        r.to_printed(F(_SHORT)) < r.mean(*F(HOT)) / r.printed(F(_SHORT)) < 1 / 50
     ),
     "forces of the first 200 frames are learned about as well as printed in Table 3, and those of "
-    "the next 50 come out many times worse; so do the energies.": lambda r: (
+    "the next 50 come out two to three times worse; so do the energies.": lambda r: (
         0.5 < r.mean(*F(HOT, "train")) / r.printed(F(_SHORT, "train")) < 1.5
-        and r.gap(HOT, F) > 5
-        and r.gap(HOT) > 5
+        and 1.8 < r.gap(HOT, F) < 3.2
+        and 1.8 < r.gap(HOT) < 3.2
     ),
-    'Ten times the frames bring the forces back even on the hot slab ("hot slab, 2,000 frames"), '
-    "but not the energies.": lambda r: (
-        r.gap("beyond/why-hot-2500", F) < 1.5 and r.gap("beyond/why-hot-2500") > CLEAR
+    'Ten times the frames bring test forces closer to training forces even on the hot slab ("hot '
+    'slab, 2,000 frames"), but not the energies.': lambda r: (
+        r.gap("beyond/why-hot-2500", F) < 0.75 * r.gap(HOT, F)
+        and r.gap("beyond/why-hot-2500") > CLEAR
     ),
     "containers in memory take that away from outside": lambda r: hand_over(r) > 50,
 }
