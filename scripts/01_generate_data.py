@@ -24,10 +24,11 @@ def parse(argv):
     p.add_argument(
         "--workers", type=int, metavar="N", help="processes (default: one per core, quick: one)"
     )
-    one = p.add_argument_group("for one dataset, with --name")
+    one = p.add_argument_group(
+        "for one dataset, with --name", "Without one of these, the dataset's own setting is used."
+    )
     one.add_argument("--output", help="another name for the file, without its ending")
     own = DynamicsSettings()
-    one.description = "Without one of these, the dataset's own setting is used."
     one.add_argument("--seed", type=int, help="of the initial velocities")
     one.add_argument(
         "--temperature", type=float, metavar="K", dest="temperature_K", help="initial, in kelvin"

@@ -124,8 +124,8 @@ CLAIMS = (
         "losses too much",
         "With a smaller weight of F than Amp's, a quarter of it or none, the same network and "
         "frames give a lower test error of F, in both lines (Keras twins of Amp's rows).",
-        "a smaller weight helped where forces do fail: on the hot slab, seeds do not tell E alone "
-        "from Amp's loss",
+        "a quarter of the weight helped on the hot slab, where with 200 frames only Amp's weight "
+        "and none were tried",
         tuple(
             Lower(force(f"beyond/why-{frames}-{weight}"), force(f"beyond/twin-{line}-forces"))
             for frames, line in ((250, "250-5-5"), (2500, "2500-10-10-10"))
