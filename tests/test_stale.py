@@ -78,5 +78,5 @@ def test_the_choice_by_its_name(about, tmp_path):
     del about[ALONE]
     (tmp_path / "provenance.json").write_text(json.dumps(about))
     assert asked_for("stale", tmp_path) == {ALONE}
-    with pytest.raises(ReproductionError, match="is all, report, stale, not 'some'"):
+    with pytest.raises(ReproductionError, match="must be all, report, stale, not 'some'"):
         asked_for("some", tmp_path)
