@@ -41,7 +41,6 @@ from reproduction.show.claims import (
     CANNOT_BE_TOLD,
     IN_PART,
     NOT_REPRODUCED,
-    REPRODUCED,
     verdict,
 )
 from reproduction.show.evidence import TRIVIAL, Metrics, Value
@@ -199,9 +198,10 @@ UNPRINTED = {
         and 1800 < r.mean(on(LINES2[2]), "", STEPS) < 2200
     ),
     "For (50, 25, 10, 10) of Table 1, four times as many steps of Amp are closer to the printed "
-    "numbers, and closer than the twin; its test error then comes out as printed.": lambda r: (
+    "numbers, and closer than the twin; its test error stays near half of the printed "
+    "one.": lambda r: (
         _total(r, LENGTH, "longer") < min(_total(r, LENGTH, n) for n in ("own", "twin"))
-        and 1 / 1.5 < r.mean(*E(on(LARGE))) / r.printed(E(LARGE)) < 1.5
+        and all(0.4 < r.mean(*E(row)) / r.printed(E(LARGE)) < 0.6 for row in (LARGE, on(LARGE)))
         and 3.5 < r.mean(on(LARGE), "", STEPS) / r.mean(LARGE, "", STEPS) < 4.5
     ),
     "In none of the starts and choices of frames tried here does one frame make most of a test "
@@ -210,8 +210,8 @@ UNPRINTED = {
     "come closer in training.": lambda r: (
         closest(r.evidence, LENGTH) == "longer" and _told(r, LENGTH, "own", "longer")
     ),
-    "With the longer row in its place, claim 1 would be reproduced.": lambda r: (
-        _in_place(r, 1, LARGE, on(LARGE)) == REPRODUCED != r.verdict(1)
+    "With the longer row in its place, claim 1 would still be reproduced in part.": lambda r: (
+        _in_place(r, 1, LARGE, on(LARGE)) == IN_PART == r.verdict(1)
     ),
     "With a lower one line 3 of Table 2 comes closer, but line 1 lands further below its printed "
     "error than it is above it now.": lambda r: (
