@@ -10,7 +10,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from data_gen.dataset import Dataset
 from data_gen.errors import DataError
 from data_gen.files import sweep
 from data_gen.locks import Held, held
@@ -21,7 +20,7 @@ from reproduction.engine.experiment import Experiment
 from reproduction.engine.job import on_record, reserved
 from reproduction.engine.leaves import digest, mark
 from reproduction.engine.provenance import ROOT
-from reproduction.engine.run_one import Work, explain, load_dataset
+from reproduction.engine.run_one import Work, checksums, explain, load_dataset
 from reproduction.engine.schedule import Outcome, plan, run, wanted_seeds
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
@@ -159,21 +158,6 @@ def run_script(main: Callable[[Sequence[str]], int]) -> None:
     sys.exit(status)
 
 
-def checksums(space: Workspace, experiments: Sequence[Experiment]) -> dict[str, str]:
-    """Checksums of the datasets that the experiments need, by name.
-
-    Raises:
-        DataError: a dataset is missing or unusable, or too small for an experiment's split.
-    """
-    loaded: dict[str, Dataset] = {}
-    for experiment in experiments:
-        for source in experiment.sources:
-            if source.name not in loaded:
-                loaded[source.name] = load_dataset(space.data, source)
-            experiment.parts(loaded[source.name])
-    return {name: data.checksum() for name, data in loaded.items()}
-
-
 @contextlib.contextmanager
 def alone(folder: Path, part: str = "", below: bool = True) -> Iterator[None]:
     """Lock a folder of data or results until the block ends, so that no other command writes there.
@@ -274,7 +258,7 @@ def run_experiments(arguments: argparse.Namespace, own: Sequence[str]) -> Outcom
 
     Raises:
         ReproductionError: an argument is invalid, or the runs folder is unusable.
-        DataError: a dataset is missing or unusable.
+        DataError: no dataset is there, or one is unusable.
     """
     space = workspace(arguments)
     out = console()
@@ -309,8 +293,9 @@ def run_all(
     """Run experiments, with the whole folder of runs locked. Raises as :func:`run_experiments`."""
     store = Store(space.runs)
     with store.locked():
-        sums = checksums(space, experiments)
-        how = (store, sums, arguments.seeds, arguments.fresh, space.is_quick)
+        sums = checksums(space.data, experiments)
+        today = not (arguments.only or arguments.quick) and arguments.rows == "stale"
+        how = (store, sums, arguments.seeds, arguments.fresh, space.is_quick, today)
         first, later = ([e for e in experiments if bool(e.models_of) is m] for m in (False, True))
         work, outcome = plan(first, *how)
         work_later, outcome_later = plan(later, *how)
@@ -339,7 +324,7 @@ def run_leaf(space: Workspace, experiment: Experiment, arguments: argparse.Names
     store, seeds = Store(space.runs), arguments.seeds
     used = [space.experiment(experiment.models_of)] if experiment.models_of else []
     with reserved(store, experiment, seeds, used), on_record(store, experiment, seeds) as listener:
-        sums = checksums(space, [experiment])
+        sums = checksums(space.data, [experiment])
         work, outcome = plan([experiment], store, sums, seeds, arguments.fresh, space.is_quick)
         run(work, outcome, store, space.data, 1, listener)
         if not outcome.failed:

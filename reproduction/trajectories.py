@@ -65,35 +65,40 @@ class Teller(Here):
         self.say = say
 
 
-def make_all(missing: Sequence[Wanted], at_once: int, say: Callable[[str], None]) -> None:
+def make_all(
+    missing: Sequence[Wanted], at_once: int, say: Callable[[str], None]
+) -> list[DataError]:
     """Make data sets, the longest first, in as many processes as are allowed.
 
-    What a process makes is the same to the bit as what this program would.
+    What a process makes is the same to the bit as what this program would. One that cannot be made,
+    as where a limit of the dynamics is exceeded, does not stop the others.
 
     Args:
         missing: data sets to make.
         at_once: largest number of processes; with one, none is started.
         say: called with a line on each that is made.
 
+    Returns:
+        Why some could not be made, each with the name of its data set.
+
     Raises:
-        DataError: a limit of the dynamics is exceeded, or a published file is not as it should be.
         ReproductionError: a process was killed, or ran out of memory.
         KeyboardInterrupt: the user asked to stop. Data sets that were made remain.
     """
     missing = sorted(missing, key=lambda one: -one.steps)
     if min(at_once, len(missing)) <= 1:
-        for one in missing:
-            make_one(one, Teller(say))
-        return
+        made = [make_one(one, Teller(say)) for one in missing]
+        return [error for error in made if error]
     jobs = [Job(one.name, make_one, (one,)) for one in missing]
     try:
         with stoppable() as asked:
-            run(jobs, at_once, lambda *_: None, say, asked)
+            made = run(jobs, at_once, lambda *_: None, say, asked)
     except TrainingFailed as error:
         raise ReproductionError(f"{error.why}; --workers 1 takes less memory") from None
+    return [error for error in made if error]
 
 
-def make_one(wanted: Wanted, link) -> None:
+def make_one(wanted: Wanted, link) -> DataError | None:
     """Make a data set and say so: the job of a process.
 
     Args:
@@ -101,8 +106,8 @@ def make_one(wanted: Wanted, link) -> None:
         link: told of it, and asked whether to stop: of a process, or
             :class:`~fitting.progress.Here`.
 
-    Raises:
-        DataError: as :func:`make_all`, with the name of the data set.
+    Returns:
+        Why it could not be made, with its name; None if it was.
     """
     origin = wanted.origin
     try:
@@ -111,9 +116,10 @@ def make_one(wanted: Wanted, link) -> None:
         else:
             data = make(origin)
     except DataError as error:
-        raise DataError(f"{wanted.name}: {error}") from None
+        return DataError(f"{wanted.name}: {error}")
     save(data, wanted.path)
     link.say(f"{wanted.path.name} made: {summary(data)}")
+    return None
 
 
 def summary(data: Dataset) -> str:

@@ -103,8 +103,12 @@ def main(argv):
                 say(f"{one.path.name} already exists: {summary(data)}")
         missing = [one for one, data in found if data is None]
         with out.status(f"{sum(one.steps for one in missing):,} steps of EMT dynamics"):
-            make_all(missing, workers_of(arguments), say)
-    return 0
+            failed = make_all(missing, workers_of(arguments), say)
+    if failed and len(wanted) == 1:
+        raise failed[0]
+    for error in failed:
+        say(f"failed: {error}; runs on it will fail, others go on")
+    return cli.EXIT_FAILED if failed else 0
 
 
 if __name__ == "__main__":

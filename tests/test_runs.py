@@ -12,14 +12,15 @@ import pytest
 from conftest import graphs_alone
 from small_runs import EQ2, FLOOR, ignore
 
+from data_gen.errors import DataError
 from keras_models import load_model
 from keras_models.checkpoints import load_arrays, save_arrays
 from keras_models.prediction import predict
 from reproduction.engine import run_one, schedule, store, tasks
 from reproduction.engine.experiment import FIVE_SEEDS
 from reproduction.engine.provenance import code_checksum, has_changes
-from reproduction.engine.run_one import Work, do
-from reproduction.engine.schedule import plan
+from reproduction.engine.run_one import Work, checksums, do
+from reproduction.engine.schedule import Listener, plan
 from reproduction.engine.store import RunResult, Store
 from reproduction.engine.tasks import common
 from reproduction.errors import Interrupted, ReproductionError
@@ -113,6 +114,32 @@ def test_a_run_of_other_code_is_named(au6, folder, monkeypatch):
     assert plan([FLOOR], kept, sums(au6))[1].older_code == []
     monkeypatch.setattr(schedule, "code_checksum", lambda task: "newer")
     assert plan([FLOOR], kept, sums(au6))[1].older_code == ["beyond/pair-floor seed 0"]
+
+
+def test_a_run_of_other_code_is_made_again_where_those_of_today_are_asked_for(
+    au6, folder, monkeypatch
+):
+    kept = Store(folder / "runs")
+    do(Work(FLOOR, (0,)), au6, kept, ignore)
+    assert plan([FLOOR], kept, sums(au6), of_today=True)[1].skipped == 1
+    monkeypatch.setattr(schedule, "code_checksum", lambda task: "newer")
+    (work,), outcome = plan([FLOOR], kept, sums(au6), of_today=True)
+    assert work.seeds == (0,) and not outcome.skipped and not outcome.older_code
+
+
+def test_runs_on_data_that_are_not_there_fail_and_the_others_go_on(au6, folder):
+    """As where a cluster has come apart in one of several trajectories."""
+    kept = Store(folder / "runs")
+    gone = replace(FLOOR, id="beyond/gone", data=replace(FLOOR.data, name="gone"))
+    found = checksums(folder / "data", [gone, FLOOR])
+    assert found == sums(au6)
+    planned = plan([gone, FLOOR], kept, found)
+    outcome = schedule.run(*planned, kept, folder / "data", 1, Listener())
+    assert outcome.made == ["beyond/pair-floor seed 0"]
+    (why,) = outcome.failed.values()
+    assert "gone.traj: no such file" in why and kept.has_failed("beyond/gone", 0)
+    with pytest.raises(DataError, match=r"gone\.traj: no such file"):
+        checksums(folder / "data", [gone])
 
 
 def test_seeds_are_grouped_by_lanes(tmp_path):

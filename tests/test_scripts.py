@@ -5,18 +5,20 @@ import io
 import runpy
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
-from reproduction import cli
+from reproduction import cli, sections
 from reproduction.engine.schedule import Outcome
 from reproduction.engine.store import Store
 from reproduction.errors import ReproductionError
-from reproduction.sections import EXPERIMENTS, select
+from reproduction.sections import EXPERIMENTS, SOURCES, select
 from reproduction.show.reported import reported
 
+SEED1 = SOURCES["au6-seed1"]
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 
 
@@ -125,6 +127,40 @@ def test_odd_dynamics_is_one_sentence(tmp_path, arguments):
     small = ("--name", "au6", "--steps", "500")
     status, _, err = run_script("01_generate_data.py", *small, *arguments, folder=tmp_path)
     assert status == 2 and err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_a_trajectory_that_cannot_be_made_does_not_stop_the_others(tmp_path, monkeypatch):
+    bad = replace(SOURCES["au6"].origin, steps=500, max_distance_A=3.0)
+    good = replace(SOURCES["au6"].origin, steps=500)
+    few = {"au6": replace(SOURCES["au6"], origin=bad), "au6-seed1": replace(SEED1, origin=good)}
+    monkeypatch.setattr(sections, "SOURCES", few)
+    status, out, _ = run_script("01_generate_data.py", folder=tmp_path)
+    assert status == 1 and "failed: au6: two atoms are" in " ".join(out.split())
+    assert [path.name for path in sorted((tmp_path / "data").glob("*.traj"))] == ["au6-seed1.traj"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "again"),
+    [
+        ((), False),
+        (("--rows", "stale"), True),
+        (("--rows", "stale", "--only", "table4/eq2"), False),
+        (("--rows", "stale", "--quick"), False),
+    ],
+)
+def test_stale_rows_are_made_again_where_there_are_runs_by_older_code(
+    arguments, again, folder, monkeypatch
+):
+    seen = []
+
+    def planned(*how):
+        seen.append(how[-1])
+        raise ReproductionError("enough")
+
+    monkeypatch.setattr(cli, "plan", planned)
+    monkeypatch.setattr(cli, "checksums", lambda *_: {})
+    status, _, err = run_script("03_energy_models.py", *arguments, folder=folder)
+    assert (status, err) == (2, "error: enough\n") and seen == [again]
 
 
 def test_missing_data_says_which_script_makes_it(tmp_path):

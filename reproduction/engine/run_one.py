@@ -44,6 +44,22 @@ def load_dataset(folder: Path, source: DataSource) -> Dataset:
     return load_made(folder / f"{source.name}.traj", source.origin)
 
 
+def checksums(folder: Path, experiments: Sequence[Experiment]) -> dict[str, str]:
+    """Checksums of the datasets that experiments need, by name, as far as these are there.
+
+    Raises:
+        DataError: none is there, or one is unusable or too small for an experiment's split.
+    """
+    needed = {source.name: source for e in experiments for source in e.sources}
+    there = [name for name in needed if (folder / f"{name}.traj").exists()]
+    loaded = {name: load_dataset(folder, needed[name]) for name in there or needed}
+    for experiment in experiments:
+        for source in experiment.sources:
+            if source.name in loaded:
+                experiment.parts(loaded[source.name])
+    return {name: data.checksum() for name, data in loaded.items()}
+
+
 def explain(error: Exception) -> str:
     """One sentence for an exception that the user can act on; a traceback for a bug."""
     if isinstance(error, (ReproductionError, DataError, AmpError)):

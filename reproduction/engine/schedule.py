@@ -95,10 +95,12 @@ def plan(
     seeds: Sequence[int] | None = None,
     fresh: bool = False,
     quick: bool = False,
+    of_today: bool = False,
 ) -> tuple[list[Work], Outcome]:
     """Split the wanted runs into those left to do and those done before.
 
-    Damaged runs are done again, and so are those that failed at the last attempt.
+    Damaged runs are done again, and so are those that failed at the last attempt. Runs on data that
+    are not there are left to do, and fail.
 
     Args:
         experiments: the wanted ones.
@@ -107,6 +109,7 @@ def plan(
         seeds: replace each experiment's own.
         fresh: do everything again.
         quick: recorded in run.json.
+        of_today: do runs of other code than today's again.
 
     Returns:
         The groups of seeds to run, and an outcome that counts the runs done before.
@@ -121,8 +124,8 @@ def plan(
                 outcome.beside.append(name)
             run = None
             if not fresh and not store.has_failed(experiment.id, seed):
-                run = store.fits(one, seed, checksums[one.dataset])
-            if run is None:
+                run = store.fits(one, seed, checksums.get(one.dataset, ""))
+            if run is None or (of_today and run["code_sha256"] != code):
                 missing.append(seed)
                 if why := store.damage(experiment.id, seed):
                     outcome.damaged.append(why)
