@@ -7,8 +7,8 @@ export PYTHON AMP ROWS
 	lock compare archive workflow-env check-slurm check-workflow
 
 help:
-	@echo "make setup       .venv with all packages, about a minute; the others do it first"
-	@echo "make reproduce   every table, from the data on, resuming where it stopped"
+	@echo "make setup       .venv with all packages, some minutes; the others do it first"
+	@echo "make reproduce   data and all rows, resuming where it stopped; runs that are there remain"
 	@echo "                 AMP=stored leaves Amp's rows, the slowest, as they are committed,"
 	@echo "                 ROWS=report runs only rows of the report's tables and appendices,"
 	@echo "                 ROWS=stale only rows whose results are not of today's code and settings"

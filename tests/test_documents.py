@@ -11,14 +11,16 @@ import pytest
 
 from keras_models.settings import QuasiNewtonSettings
 from reproduction.engine import leaves
-from reproduction.engine.provenance import ROOT
+from reproduction.engine.provenance import ROOT, code_checksum
 from reproduction.leaves import sections_of
 from reproduction.sections import CLAIMS, EXPERIMENTS, all_tables, rows_of, select
 from reproduction.show import documents, words
 from reproduction.show.claims import verdicts
 from reproduction.show.evidence import Evidence, Metrics
 from reproduction.show.metrics import SIGNIFICANCE, with_spread
+from reproduction.show.predictions import BEYOND
 from reproduction.show.rules import TOLERANCE, WIDE
+from reproduction.show.stale import SETTINGS, settings_checksum
 from reproduction.show.tables import Table, fill
 from reproduction.sweeps.commands import SECONDS_A_STEP
 
@@ -269,6 +271,43 @@ def test_where_the_runs_come_from_is_counted(second, says):
     said = documents.provenance(replace(EVIDENCE, provenance=runs))
     assert says in said
     assert ("uncommitted" in said) == ("uncommitted_changes" in second)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    (
+        ((), " The code and the settings of every row are those of this checkout."),
+        (("table4/eq3",), " Of the 3 rows 1 is of other code or settings than this checkout, or "),
+        (("table4/eq3", "table4/eq4"), " Of the 3 rows 2 are of other code or settings than "),
+    ),
+)
+def test_rows_of_other_code_than_the_checkout_are_counted(changed, says):
+    """Rows that are not stored, though they use models, or not in the registry are not counted."""
+    runs = {}
+    for row in ("table4/eq3", "table4/eq4", "table4/eq5"):
+        for seed in EXPERIMENTS[row].seeds:
+            settings = settings_checksum(EXPERIMENTS[row].of_seed(seed).settings())
+            code = "older" if row in changed else code_checksum(EXPERIMENTS[row].task)
+            checksums = {"code_sha256": code, SETTINGS: settings}
+            runs.setdefault(row, {})[str(seed)] = {**RUN, **checksums}
+    runs["x/a"] = {"0": RUN}
+    everything = replace(EVIDENCE, experiments=EXPERIMENTS, provenance=runs)
+    assert says in documents.provenance(everything)
+
+
+@pytest.mark.parametrize(("command", "rows"), [("", ""), (" ROWS=report", "report")])
+def test_minutes_of_a_whole_run_are_those_that_its_runs_took(command, rows):
+    """Two at a time, as on two cores; seeds that were trained side by side count once."""
+    groups = {
+        (name, run["seconds_of_group"], run["commit"])
+        for name, runs in EVIDENCE.provenance.items()
+        if not (rows and name.startswith(BEYOND))
+        for run in runs.values()
+    }
+    minutes = sum(seconds for _, seconds, _ in groups) / 60 / 2
+    line = next(x for x in text_of(ROOT / "README.md").splitlines() if f"reproduce{command}`" in x)
+    said = float(re.search(r"est\. ([\d,]+) \|$", line)[1].replace(",", ""))
+    assert said == pytest.approx(minutes, rel=0.1)
 
 
 def test_the_headline_says_how_its_row_was_trained():

@@ -127,10 +127,10 @@ def test_behler_tables_say_how_training_ended():
     }
     rows = [Value(row, k, *key, value) for k in range(3) for key, value in numbers.items()]
     about = {row: {str(k): {"ended": "the optimiser gave up"} for k in range(2)}}
-    about[row]["2"] = {"ended": "stopped by the time limit"}
+    about[row]["2"] = {"ended": "stopped by the limit of steps"}
     table = table1(evidence(rows, about))
     line = next(r for r in table.rows if r[0] == "(5, 5)")
-    assert table.columns[-1] == "ended (seeds)" and line[-1] == "gave up (2), time limit (1)"
+    assert table.columns[-1] == "ended (seeds)" and line[-1] == "gave up (2), limit of steps (1)"
     assert line[1:3] == ("2214", "3") and "evaluations of Amp's loss" in table.note
     assert table.rows[-1][-1] == "-"  # not run
     # The report has no errors of F here: no columns that stay empty.

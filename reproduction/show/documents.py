@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_gen.files import write_text
+from reproduction.engine.provenance import code_checksum
 from reproduction.sections.names import EQ9, GRADIENT, GRAPH, MIDDLE
 from reproduction.show import claims
 from reproduction.show.claims import Verdict
@@ -15,6 +16,7 @@ from reproduction.show.outliers import said
 from reproduction.show.page import origins
 from reproduction.show.reported import reported
 from reproduction.show.rules import first_rules
+from reproduction.show.stale import stale
 from reproduction.show.tables import Table, fill
 from reproduction.show.words import TABLES, about, arranged, ranges
 
@@ -123,7 +125,7 @@ def headline_forces(evidence: Evidence) -> str:
 
 
 def provenance(evidence: Evidence) -> str:
-    """A sentence on how many commits and environments the numbers come from."""
+    """Sentences on the commits and environments of the numbers, and on rows of other code."""
     made_by = origins(evidence)
     if not made_by:
         return "No run behind the numbers is stored."
@@ -138,7 +140,22 @@ def provenance(evidence: Evidence) -> str:
             also += f"; {changed:,} of them {how} uncommitted changes"
     return (
         f"The {runs:,} runs behind the numbers are of {of}, in {places} (machine, system and "
-        f"package versions){also}."
+        f"package versions){also}.{_of_today(evidence)}"
+    )
+
+
+def _of_today(evidence: Evidence) -> str:
+    """Sentence on the rows that ``ROWS=stale`` would run again, among those that are stored."""
+    rows = {name: e for name, e in evidence.experiments.items() if name in evidence.provenance}
+    if not rows:
+        return ""
+    older = len(stale(rows, evidence.provenance, code_checksum))
+    if not older:
+        return " The code and the settings of every row are those of this checkout."
+    are = "is" if older == 1 else "are"
+    return (
+        f" Of the {len(rows)} rows {older} {are} of other code or settings than this checkout, or "
+        "of models of such rows."
     )
 
 

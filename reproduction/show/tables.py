@@ -150,7 +150,6 @@ OURS_NOTE = f"{SPREAD_NOTE} Rows without a number from the report are our additi
 ENDINGS = {
     "converged": "converged",
     "the optimiser gave up": "gave up",
-    "stopped by the time limit": "time limit",
     "stopped by the limit of steps": "limit of steps",
     "all iterations done": "all done",
     "no way down": "no way down",

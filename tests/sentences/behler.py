@@ -13,7 +13,7 @@ TWINS2 = tuple(
     f"beyond/twin-{row}" for row in ("250-10-10", "2500-10-10", "2500-10-10-10", "25000-10-10-10")
 )
 CRITERION = "converged"
-LIMIT = "limit"
+LIMIT = "limit of steps"
 # The page's rows of Table 3's twins, and of the variations on them: 200 and 2,000 frames.
 TWINS3 = ("beyond/twin-250-5-5-forces", "beyond/twin-2500-10-10-10-forces")
 ALIKE = ("beyond/why-250-even", "beyond/why-2500-even")
