@@ -93,6 +93,7 @@ def test_a_missing_or_impossible_origin_is_said(origins):
     ]
     last = origins(lambda about: about[AMP]["0"].update(commit="today", code_sha256="0" * 63))[-2:]
     assert last == [f"{AMP} seed 0: code_sha256 is {'0' * 63}", f"{AMP} seed 0: commit is today"]
+    assert f"{AMP} seed 1: run_sha256 is None" in origins(lambda a: a[AMP]["1"].pop("run_sha256"))
 
 
 def test_other_data_of_one_row_are_said(origins):

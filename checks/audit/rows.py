@@ -17,8 +17,8 @@ from reproduction.show.stale import SETTINGS, settings_checksum
 # Tasks with test errors but without predictions that are stored.
 NOT_STORED = ("trivial", "uncertainty")
 SHA256, COMMIT = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{40}")
-# Runs from before 0.2.0 have no checksums of their own and of their settings.
-SUMS, LATER_SUMS = ("data_sha256", "code_sha256"), ("run_sha256", "settings_sha256")
+# Of what a run was made from, and of itself.
+SUMS = ("data_sha256", "code_sha256", SETTINGS, "run_sha256")
 
 
 def wrong_seeds(numbers: Numbers) -> tuple[int, list[str]]:
@@ -118,13 +118,12 @@ def wrong_origins(results: Path) -> tuple[int, list[str]]:
             faults.append(f"{row}: provenance of seeds {', '.join(runs) or 'none'}")
         for seed, run in runs.items():
             total += 1
-            sums = [*SUMS, *(name for name in LATER_SUMS if name in run)]
-            broken = [name for name in sums if not SHA256.fullmatch(str(run.get(name)))]
+            broken = [name for name in SUMS if not SHA256.fullmatch(str(run.get(name)))]
             if not COMMIT.fullmatch(str(run.get("commit"))) and run.get("commit") != NO_CHECKOUT:
                 broken.append("commit")
             faults += [f"{row} seed {seed}: {name} is {run.get(name)}" for name in broken]
             own = settings_checksum(experiment.of_seed(int(seed)).settings())
-            if run.get(SETTINGS, own) != own:
+            if run.get(SETTINGS) != own:
                 faults.append(f"{row} seed {seed}: it is of other settings than the row has")
             if (sum_ := run.get("run_sha256")) is not None:
                 if sum_ in runs_seen:
