@@ -45,12 +45,12 @@ class KerasCalculator(Calculator):
     Properties: "energy" and "free_energy" (eV), "forces" (eV/Å); for an ensemble these are means.
     Models whose output is forces (Eq. 6 to 9) have no energy. Models that take only positions are
     bound to the number of atoms of their training, and know no images. Sums over atoms, which are
-    Behler's model and those on edge lists, take any number, and cells. The latter have in addition
+    Behler's model and those on edge lists, take any number, and cells, and have in addition
     "energies" (eV, of atoms; their sum is the energy) and "stress" (eV/Å^3, ASE's order and sign),
-    if the cell has a volume; their neighbour list is kept while no atom has moved more than half a
-    skin. Code is compiled once for each of few sizes of structures, in seconds; numbers and cells
-    are inputs. The weights are constants of it, those of the first call: where a model in memory is
-    trained further, make a new calculator.
+    if the cell has a volume. The neighbour list of the latter is kept while no atom has moved more
+    than half a skin. Code is compiled once for each of few sizes of structures, in seconds; numbers
+    and cells are inputs. The weights are constants of it, those of the first call: where a model in
+    memory is trained further, make a new calculator.
 
     Beside ``results``, which have ASE's properties alone, :meth:`get_property` gives "energy_std"
     (eV) and "forces_std" (eV/Å), the standard deviations over the models of an ensemble (n - 1);
@@ -119,7 +119,7 @@ class KerasCalculator(Calculator):
         self._warned_of = 0.0
         self._known_compositions: set[bytes] = set()
         self.limit = LIMIT if limit is None and isinstance(self.potential, SlotPotential) else limit
-        if isinstance(self.potential, EdgePotential):
+        if isinstance(self.potential, (EdgePotential, SlotPotential)):
             self.implemented_properties = [*self.implemented_properties, "energies", "stress"]
         if not self.has_energy:
             self.implemented_properties = ["forces"]
@@ -211,7 +211,7 @@ class KerasCalculator(Calculator):
         if answer.energies is not None:
             energy = float(mean(answer.energies))
             step = coarse_step(energy, self.dtype)
-            if step is not None and answer.atom_energies is None:
+            if step is not None and not isinstance(self.potential, EdgePotential):
                 raise CalculatorSetupError(
                     f"{self.model.name} computes in float32, which has steps of {step:.2g} eV "
                     f"at {energy:.6g} eV: train it in float64, or a model on edge lists, whose "

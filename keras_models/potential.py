@@ -28,7 +28,7 @@ from keras_models.opening import Ensemble
 from keras_models.prediction import predict
 from keras_models.rounds import InRounds, Sums
 from keras_models.rows import vectors_of
-from keras_models.virial import atom_energies_of, energies_forces_and_virials
+from keras_models.virial import atom_energies_of, energies_forces_and_virials, of_slots
 
 # Largest numbers of atoms that are not divided into chunks, with one round of sums and with more.
 # With one, chunks are as fast from here on. With more, sums are computed again for their
@@ -146,11 +146,16 @@ class SlotPotential:
 
     Args:
         models: M models with the same layers.
+
+    Raises:
+        ValueError: a model has no energies of atoms.
     """
 
     def __init__(self, models: Sequence[keras.Model]) -> None:
         self.dtype, self.cutoff = dtype_of(models[0]), cutoff_of(models[0])
-        self.compiled = Compiled(_of_all_weights, models)
+        self.compiled = Compiled(_of_slots, models)
+        for model in models:
+            atom_energies_of(model)
         self._slots: dict[int, int] = {}
 
     def __call__(self, structure: Structure) -> Answer:
@@ -164,7 +169,8 @@ class SlotPotential:
         x = structure.positions
         near = Structure(centred(x), structure.numbers, structure.cell, structure.pbc)
         batch = with_neighbours([near], [(i, j, shifts)], self.cutoff, slots, atoms, 1)
-        energies, forces, *excess = _arrays(self.compiled(tensors_of(batch, self.dtype)))
+        energies, forces, virials, *excess = _arrays(self.compiled(tensors_of(batch, self.dtype)))
+        energies = energies[:, :n]
         lengths = np.linalg.norm(x[j] - x[i] + shifts, axis=1)
         return Answer(
             forces[:, :n],
@@ -172,8 +178,10 @@ class SlotPotential:
                 lambda: (int(i[lengths.argmin()]), int(j[lengths.argmin()])),
                 float(lengths.min(initial=self.cutoff)),
             ),
-            energies[:, 0],
-            excess=excess[0][0, :n] if excess else None,
+            energies.sum(axis=1),
+            energies,
+            virials[:, 0],
+            excess[0][0, :n] if excess else None,
         )
 
 
@@ -315,25 +323,32 @@ def _depends_on_origin(model: keras.Model) -> bool:
 
 
 def _of_all_weights(models: Sequence[keras.Model]):
-    """Function of inputs: energies (M, 1), if any, forces, and the excess (M, A, W), if known."""
-    model = models[0]
-    if cutoff_of(model) is not None:
-        models = [with_excess(m, m.output) for m in models]
-        model = models[0]
+    """Function of positions: energies (M, 1), if any, and forces."""
+    model, has_energy = models[0], models[0].output_shape[-1] == 1
+
+    def one(parts, inputs):
+        if has_energy:
+            return tuple(energy_and_forces(model, parts, inputs))
+        return (model.stateless_call(parts, [], inputs)[0],)
+
+    return _side_by_side(models, one)
+
+
+def _of_slots(models: Sequence[keras.Model]):
+    """Function of inputs: energies of atoms (M, A), forces, virials, and the excess, if known."""
+    models = [with_excess(m, atom_energies_of(m).output) for m in models]
+    return _side_by_side(models, lambda parts, inputs: tuple(of_slots(models[0], parts, inputs)))
+
+
+def _side_by_side(models: Sequence[keras.Model], one: Callable):
+    """Function of inputs from that of one model's weights and inputs, for all at once."""
     weights = [
         tf.constant(np.stack([np.asarray(v) for v in parts]))
         for parts in zip(*[m.trainable_variables for m in models], strict=True)
     ]
-    several = isinstance(model.output, list)
-    has_energy = several or model.output_shape[-1] == 1
-
-    def one(parts, inputs):
-        if has_energy:
-            return tuple(energy_and_forces(model, list(parts), inputs))
-        return (model.stateless_call(list(parts), [], inputs)[0],)
 
     def every(inputs):
-        return tf.vectorized_map(lambda parts: one(parts, inputs), weights)
+        return tf.vectorized_map(lambda parts: one(list(parts), inputs), weights)
 
     return every
 

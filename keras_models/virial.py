@@ -1,4 +1,4 @@
-"""Energies, forces and virials of structures of any size, by models that take an EdgeBatch.
+"""Energies, forces and virials of structures of any size, by models of neighbours.
 
 A homogeneous strain e moves atoms and images, x -> x + x e; the virial is -dE/de at e = 0, and the
 stress is dE/de / V (as in Thompson, Plimpton and Mattson, J. Chem. Phys. 131, 154107 (2009)).
@@ -41,6 +41,31 @@ def energies_forces_and_virials(model: keras.Model, weights, inputs):
             **inputs,
             "positions": positions + tf.einsum("ia,iab->ib", positions, of_atoms),
             "shifts": shifts + shifted,
+        }
+        energies, *more = outputs_of(model, weights, strained)
+        # Structures are independent: the gradient of the sum contains that of each energy.
+        total = tf.reduce_sum(energies)
+    # Gradients of tf.gather are not dense tensors before the conversion.
+    by_positions, by_strain = map(tf.convert_to_tensor, tape.gradient(total, [positions, strain]))
+    return energies, -by_positions, -by_strain, *more
+
+
+def of_slots(model: keras.Model, weights, inputs):
+    """The same for models that take neighbour slots instead of edge lists.
+
+    Args:
+        model, weights: as for :func:`energies_forces_and_virials`.
+        inputs: the nest of a :class:`~keras_models.batch.Batch`, as tensors.
+    """
+    positions, shifts = inputs["positions"], inputs["shifts"]
+    strain = tf.zeros((tf.shape(inputs["sizes"])[0], 3, 3), positions.dtype)
+    with tf.GradientTape() as tape:
+        tape.watch([positions, strain])
+        of_atoms = tf.gather(strain, inputs["sample"])
+        strained = {
+            **inputs,
+            "positions": positions + tf.einsum("ia,iab->ib", positions, of_atoms),
+            "shifts": shifts + shifts @ of_atoms,
         }
         energies, *more = outputs_of(model, weights, strained)
         # Structures are independent: the gradient of the sum contains that of each energy.

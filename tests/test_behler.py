@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.calculators.calculator import CalculatorSetupError
-from ase.calculators.fd import calculate_numerical_forces
+from ase.calculators.calculator import CalculatorSetupError, PropertyNotImplementedError
+from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from contract.models import batch_for, shaken
 from twins.behler import fingerprint
 
@@ -182,6 +182,33 @@ def test_calculator_knows_elements_images_and_other_cells(rng, tmp_path):
         wrong.calc = atoms.calc
         with pytest.raises(CalculatorSetupError, match=says):
             wrong.get_potential_energy()
+
+
+@pytest.mark.filterwarnings("ignore::keras_models.calculator.ExtrapolationWarning")
+def test_calculator_has_stress_and_energies_of_atoms(rng):
+    """The mean of an ensemble's, in any cell with a volume; another cell compiles nothing."""
+    slab, crystal = shaken("slab", rng), shaken("skew", rng)
+    models = [model_for(["Au", "Pt"], seed) for seed in (0, 1)]
+    calculator = KerasCalculator(models, ["Au", "Pt"], limit=np.inf)
+    slab = slab[[*range(10), 0]]  # a size that is padded
+    slab.positions[-1, 2] += 4.0
+    for atoms in (slab, crystal):
+        atoms.calc, atoms.constraints = calculator, []
+        stress = atoms.get_stress()
+        numerical = calculate_numerical_stress(atoms, eps=1e-5)
+        np.testing.assert_allclose(stress, numerical, atol=1e-6 * np.abs(stress).max())
+        assert np.abs(stress[:3]).min() > 1e-5
+        energies = atoms.get_potential_energies()
+        assert energies.shape == (len(atoms),) and np.ptp(energies) > 1e-3
+        assert energies.sum() == pytest.approx(atoms.get_potential_energy(), rel=1e-12)
+    compiled = calculator.potential.compiled.count
+    crystal.set_cell(np.array(crystal.cell) * 1.0001, scale_atoms=True)
+    assert not np.array_equal(crystal.get_stress(), stress)
+    assert calculator.potential.compiled.count == compiled
+    cluster = shaken("cluster", rng)
+    cluster.calc, cluster.cell = calculator, None
+    with pytest.raises(PropertyNotImplementedError, match="no volume"):
+        cluster.get_stress()
 
 
 def test_bad_input_is_refused(rng):

@@ -1,4 +1,4 @@
-"""The contract of models on edge lists, beyond that of every model: virials, elements, boundaries.
+"""The contract of models of neighbours, beyond that of every model: virials, elements, boundaries.
 
 What is asked of every model, and of every model of images and elements, is in test_contract.py and
 test_batches.py.
@@ -17,10 +17,10 @@ from twins import linear_eq4 as twin
 from data_gen.frames import Structure
 from keras_models.backend import tf
 from keras_models.batch import tensors_of
-from keras_models.edges import edge_list, join, join_padded
+from keras_models.edges import edge_list, join, join_padded, takes_edges
 from keras_models.linear_eq4 import lone_energies
 from keras_models.prediction import StructurePredictor
-from keras_models.virial import energies_forces_and_virials, stress_of
+from keras_models.virial import energies_forces_and_virials, of_slots, stress_of
 
 VARIANTS = {v: options for v, (name, options) in ALL.items() if name == "linear_eq4"}
 of_eq4 = pytest.mark.parametrize("variant", VARIANTS)
@@ -28,14 +28,20 @@ of_eq4 = pytest.mark.parametrize("variant", VARIANTS)
 RICHEST = ("linear_eq4-round2", "linear_eq4-round3-input")
 richest = pytest.mark.parametrize("variant", RICHEST)
 every = pytest.mark.parametrize("variant", [*RICHEST, "eq2_neighbours", "eq3_neighbours"])
+with_behler = pytest.mark.parametrize(
+    "variant", [*RICHEST, "eq2_neighbours", "eq3_neighbours", "behler"]
+)
 
 
 def respond(variant, structures, dtype="float64", padded=False):
     """Energies (n,), forces (A, 3) and virials (n, 3, 3) of one batch, not compiled."""
     model = build(variant, dtype)
+    weights = [v.value for v in model.trainable_variables]
+    if not takes_edges(model):
+        found = of_slots(model, weights, batch_for(model, structures, room=padded))
+        return tuple(part.numpy() for part in found)
     parts = [edge_list(s, CUTOFF) for s in structures]
     batch = join_padded(parts, CUTOFF) if padded else join(parts, CUTOFF)
-    weights = [v.value for v in model.trainable_variables]
     found = energies_forces_and_virials(model, weights, tensors_of(batch, dtype))
     return tuple(part.numpy() for part in found)
 
@@ -87,7 +93,7 @@ def test_pair_models_equal_their_slow_twin(variant, equation, structures):
     assert np.abs(np.diff(found)).min() > 1e-3
 
 
-@every
+@with_behler
 def test_turned_mirrored_moved_and_renumbered(variant, rng):
     atoms = shaken("slab", rng)
     moved = []
@@ -112,7 +118,7 @@ def slope(function, step=1e-4):
     return (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * step)
 
 
-@every
+@with_behler
 @pytest.mark.parametrize("name", ["slab", "skew", "close pair"])
 def test_forces_and_stress_are_finite_differences(variant, name, rng):
     atoms = close_pair(rng) if name == "close pair" else shaken(name, rng)
@@ -141,7 +147,7 @@ def test_forces_and_stress_are_finite_differences(variant, name, rng):
             assert voigt[k] == pytest.approx(-virial[a, b] / atoms.get_volume())
 
 
-@every
+@with_behler
 def test_together_padded_and_compiled_as_alone(variant, structures):
     alone = [respond(variant, [s]) for s in structures]
     parts = [np.concatenate([a[k] for a in alone]) for k in range(3)]
@@ -174,7 +180,7 @@ def test_one_compilation_for_cells_and_compositions_of_one_shape(variant, rng):
     np.testing.assert_allclose(virials, expected[2], atol=1e-9)
 
 
-@every
+@with_behler
 def test_virials_of_a_supercell_however_it_is_wrapped(variant, rng):
     """The skew cell has heights of 1.6 Å, less than a third of the cutoff."""
     atoms = shaken("skew", rng)
