@@ -1,4 +1,4 @@
-# The README's commands on a Debian that has only what the README asks for:
+# The README's commands on a Debian that has only what the README asks for, and git and Chromium:
 #     docker build --target environment -t nnp .    packages alone, for work in it
 #     docker build -t nnp .                         and `make test`, `make quick`: both must pass
 FROM debian:bookworm-slim AS environment

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Writes the lock beside each list of requirements: all packages that these bring along, exact, with
-# the checksums of all files of the release, so also of wheels for other processors. What is locked
-# stays; `make lock ARGS=--upgrade` takes newer versions of what no list pins.
+# Writes the lock beside each list of requirements but those of the optional checks: all packages
+# that these bring along, exact, with the checksums of all files of the release, so also of wheels
+# for other processors. What is locked stays; `make lock ARGS=--upgrade` takes newer versions of
+# what no list pins.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/python311.sh
