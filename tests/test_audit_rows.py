@@ -56,6 +56,23 @@ def test_a_number_of_fewer_seeds_than_others_is_said(numbers):
     assert fault.startswith(f"{AMP}: test energy_rmse of seeds")
 
 
+@pytest.mark.parametrize(
+    ("metric", "change", "said"),
+    [
+        ("vacancy_energy", {}, False),
+        ("vacancy_energy", {7: 0.7}, True),
+        ("au13_energy_rmse", {}, True),
+    ],
+)
+def test_only_a_crystal_without_a_minimum_may_lack_its_numbers(numbers, metric, change, said):
+    row = "beyond/transfer-mix-linear"
+    del numbers[row, "", metric][0]
+    numbers[row, "", metric] |= change
+    assert [fault.split(" of ")[0] for fault in rows.wrong_seeds(numbers)[1]] == (
+        [f"{row}: {metric}"] if said else []
+    )
+
+
 def test_rows_without_numbers_and_unknown_ones_are_said(numbers):
     for key in [key for key in numbers if key[0] == AMP]:
         del numbers[key]
