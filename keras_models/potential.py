@@ -98,7 +98,7 @@ def potential_of(ensemble: Ensemble, skin: float = SKIN):
     """The potential that suits an ensemble's models: callable with a structure, to an Answer.
 
     Raises:
-        ValueError: the skin is negative or not finite, or a model on edge lists has no energies of
+        ValueError: the skin is negative or not finite, or a model of neighbours has no energies of
             atoms.
     """
     models = ensemble.models
