@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import os
 import re
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from data_gen.dataset import from_frames
+from data_gen.sources import make
 from reproduction.engine.provenance import ROOT
 from reproduction.errors import ReproductionError
 from reproduction.sections import EXPERIMENTS, beyond_elsewhere, beyond_systems
@@ -27,6 +29,30 @@ def load_script(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def of_package(rows, package, trajectory):
+    return [r for r in rows if (r["package"], r["trajectory"]) == (package, trajectory)]
+
+
+def lines(rows, folder):
+    path = folder / "elsewhere.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture
+def run_here(monkeypatch):
+    """The runner of our own rows, without its process being bound to one core."""
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: None)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.syspath_prepend(PEERS)
+    return load_script("run_here")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +77,7 @@ def test_every_line_is_complete(rows):
 
 
 def test_every_line_is_of_the_trajectory_and_the_split_of_our_rows(rows, evidence):
-    beside = {"au6": (GRADIENT,), "au12": [row for row, _, _ in beyond_elsewhere.OF_AU12]}
+    beside = {"au6": (GRADIENT,), "au12": tuple(beyond_elsewhere.OF_AU12)}
     assert {line["trajectory"] for line in rows} == set(beside)
     for line in rows:
         for name in beside[line["trajectory"]]:
@@ -62,30 +88,87 @@ def test_every_line_is_of_the_trajectory_and_the_split_of_our_rows(rows, evidenc
 
 
 def test_cutoffs_on_au12_are_the_same(rows):
-    (line,) = (row for row in rows if row["trajectory"] == "au12")
+    (line,) = of_package(rows, "ace-jax", "au12")
     cutoff = json.loads(line["settings"])["rcut"]
-    assert {EXPERIMENTS[row].options["cutoff"] for row, _, _ in beyond_elsewhere.OF_AU12} == {
-        cutoff
-    }
+    assert {EXPERIMENTS[row].options["cutoff"] for row in beyond_elsewhere.OF_AU12} == {cutoff}
 
 
 def test_energies_of_au12_are_told_by_the_atom_in_its_table(rows, evidence):
-    (line,) = (row for row in rows if row["trajectory"] == "au12")
+    (line,) = of_package(rows, "ace-jax", "au12")
     cells = beyond_elsewhere.elsewhere_au12(evidence).rows
     assert float(cells[0][2]) == pytest.approx(float(line["energy_rmse_meV"]) / 12, rel=0.05)
     shown = {row[0]: row for row in beyond_systems.au12(evidence).rows}
-    for (name, _, _), row in zip(beyond_elsewhere.OF_AU12, cells[1:], strict=True):
+    for name, row in zip(beyond_elsewhere.OF_AU12, cells[1:], strict=True):
         beside = shown[EXPERIMENTS[name].label]
         assert row[2:4] == (beside[2], beside[4])  # E and F of the test part
 
 
-def test_what_is_exported_is_the_split_of_our_row(au6, tmp_path):
+def test_our_lines_on_au12_are_the_rows_that_the_table_shows(rows, evidence, run_here):
+    ours = {row["passes"]: row for row in of_package(rows, beyond_elsewhere.HERE, "au12")}
+    assert set(ours) == {passes for _, passes in beyond_elsewhere.OF_AU12.values()}
+    assert {f"{rounds} rounds": name for rounds, name in run_here.ROWS.items()} == {
+        passes: name for name, (_, passes) in beyond_elsewhere.OF_AU12.items()
+    }
+    cells = beyond_elsewhere.elsewhere_au12(evidence).rows[1:]
+    for (name, (_, passes)), row in zip(beyond_elsewhere.OF_AU12.items(), cells, strict=True):
+        line = ours[passes]
+        # Seed 0 by the same recipe; another processor may round otherwise.
+        for what, column, off in (("energy", NUMBERS[0], 0.05), ("force", NUMBERS[1], 0.02)):
+            seed0 = evidence.values(name, "test", f"{what}_rmse")[0]
+            assert float(line[column]) == pytest.approx(1000 * seed0, rel=off)
+        assert row[4] == f"{float(line['train_cpu_seconds']):.0f}"
+        assert float(row[5]) == pytest.approx(1000 * float(line["call_cpu_seconds"]), rel=0.06)
+
+
+def test_our_runner_refuses_frames_that_its_row_is_not_tested_on(
+    run_here, exported_au12, tmp_path, monkeypatch
+):
+    class Trained(Exception):
+        pass
+
+    def do(*_):
+        raise Trained
+
+    monkeypatch.setattr("reproduction.engine.run_one.do", do)
+    about = json.loads((exported_au12 / "data.json").read_text())
+    data = run_here.peer.Data(exported_au12, about)
+    with pytest.raises(Trained):
+        run_here.train(data, tmp_path, 1)
+    data = run_here.peer.Data(exported_au12, {**about, "trajectory_sha256": "0" * 64})
+    with pytest.raises(SystemExit, match="not those that export"):
+        run_here.train(data, tmp_path, 1)
+    # The same trajectory, divided in another way.
+    row = replace(run_here.row(1), partition="time")
+    load_script("export").write(row, make(row.data.origin), tmp_path)
+    data = run_here.peer.Data(tmp_path, about)
+    with pytest.raises(SystemExit, match="not those that export"):
+        run_here.train(data, tmp_path / "scratch", 1)
+
+
+def test_times_of_other_machines_or_days_are_refused_beside_ours(
+    rows, evidence, tmp_path, monkeypatch
+):
+    for change, why in (
+        ({"date": "2026-01-01"}, "date differs"),
+        ({"processor": "another"}, "processor differs"),
+        ({"passes": "2 rounds"}, "no line of ours with 3 rounds"),
+    ):
+        changed = [{**row, **change} if row is rows[-1] else row for row in rows]
+        monkeypatch.setattr(beyond_elsewhere, "ELSEWHERE", lines(changed, tmp_path))
+        with pytest.raises(ReproductionError, match=why):
+            beyond_elsewhere.elsewhere_au12(evidence)
+
+
+@pytest.mark.parametrize("partition", ["time", "test first"])
+def test_what_is_exported_is_the_split_of_our_row(au6, tmp_path, partition):
     export = load_script("export")
-    row = replace(EXPERIMENTS[GRADIENT], split=(len(au6) - 3, 2), frames=len(au6))
+    n = len(au6) - 3
+    row = replace(EXPERIMENTS[GRADIENT], split=(n, 2), frames=len(au6), partition=partition)
     export.write(row, au6, tmp_path)
     about = json.loads((tmp_path / "data.json").read_text())
     assert about["trajectory_sha256"] == au6.checksum()
-    for name, part in zip(("train", "test"), row.parts(au6), strict=True):
+    parts = (au6[:n], au6[-2:]) if partition == "time" else (au6[2 : n + 2], au6[:2])
+    for name, part in zip(("train", "test"), parts, strict=True):
         found = from_frames(ase.io.read(tmp_path / f"{name}.extxyz", index=":"))
         assert about["files"][name]["frames"] == len(found) == len(part)
         np.testing.assert_allclose(found.energies, part.energies, rtol=1e-14)
@@ -93,8 +176,34 @@ def test_what_is_exported_is_the_split_of_our_row(au6, tmp_path):
             np.testing.assert_allclose(getattr(found, array), getattr(part, array), atol=1e-8)
 
 
+@pytest.fixture(scope="module")
+def exported_au12(tmp_path_factory):
+    export = load_script("export")
+    row = EXPERIMENTS[next(iter(beyond_elsewhere.OF_AU12))]
+    folder = tmp_path_factory.mktemp("peers")
+    export.write(row, make(row.data.origin), folder)
+    return folder
+
+
+def test_what_is_exported_of_au12_is_what_the_committed_predictions_are_of(exported_au12):
+    predictions = ROOT / "results/predictions"
+    for row in beyond_elsewhere.OF_AU12:
+        name = np.load(predictions / f"{row.replace('/', '-')}.npz")["reference"]
+        reference = np.load(predictions / str(name))
+        tested = reference["energy_test_frames"]
+        numbers = {"train": np.setdiff1d(np.arange(2800 + 657), tested), "test": tested}
+        for part, of_part in numbers.items():
+            found = ase.io.read(exported_au12 / f"{part}.extxyz", index=":")
+            energies = dict(zip(of_part, (f.get_potential_energy() for f in found), strict=True))
+            some = reference[f"energy_{part}_frames"]
+            stored = reference[f"energy_{part}"]
+            np.testing.assert_allclose([energies[k] for k in some], stored, atol=1e-5)
+
+
 def test_versions_are_those_of_the_pins(rows):
     pins = "\n".join(path.read_text() for path in PEERS.glob("requirements-*.txt"))
+    ours = re.search(r'version="(.*)"', (ROOT / "setup.py").read_text()).group(1)
+    pins += f"\n{beyond_elsewhere.HERE}=={ours}\n" + (ROOT / "requirements.txt").read_text()
     for row in rows:
         name = re.escape(row["package"])
         assert re.search(rf"^{name}=={re.escape(row['version'])}\b", pins, re.M)
@@ -110,7 +219,7 @@ def test_the_lines_are_the_runs_of_the_script(rows):
     assert len({measure.label(*run) for run in measure.RUNS}) == len(measure.RUNS)
     for _, name, _ in measure.RUNS:
         assert (PEERS / f"run_{name}.py").is_file()
-        assert (PEERS / f"requirements-{name}.txt").is_file()
+        assert name == measure.HERE or (PEERS / f"requirements-{name}.txt").is_file()
 
 
 def test_what_is_measured_is_what_is_written(rows, tmp_path):
@@ -132,11 +241,6 @@ def test_the_table_says_what_was_measured(rows, evidence):
 
 def test_lines_that_cannot_be_compared_are_refused(rows, evidence, tmp_path, monkeypatch):
     other = [{**rows[0], "trajectory_sha256": "0" * 64}, *rows[1:]]
-    path = tmp_path / "elsewhere.csv"
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(other)
-    monkeypatch.setattr(beyond_elsewhere, "ELSEWHERE", path)
+    monkeypatch.setattr(beyond_elsewhere, "ELSEWHERE", lines(other, tmp_path))
     with pytest.raises(ReproductionError, match="trajectory_sha256 differs"):
         beyond_elsewhere.elsewhere(evidence)

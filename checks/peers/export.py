@@ -16,6 +16,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from data_gen.dataset import Dataset, load
 from data_gen.sources import make
+from data_gen.splits import folds
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import ROOT
 from reproduction.sections import EXPERIMENTS
@@ -35,10 +36,11 @@ def frames(part: Dataset) -> list[Atoms]:
 
 
 def write(row: Experiment, data: Dataset, folder: Path) -> None:
-    """Write both parts of a row's data, and data.json."""
+    """Write both parts of a row's data, of its only fold, and data.json."""
     folder.mkdir(parents=True, exist_ok=True)
+    (parts,) = folds(data[: row.frames], row.partition, row.split)
     about = {"trajectory": row.dataset, "trajectory_sha256": data.checksum(), "files": {}}
-    for name, part in zip(("train", "test"), row.parts(data), strict=True):
+    for name, part in zip(("train", "test"), parts, strict=True):
         path = folder / f"{name}.extxyz"
         ase.io.write(path, frames(part), format="extxyz")
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()

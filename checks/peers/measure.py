@@ -1,4 +1,4 @@
-"""Measure all other packages whose results are missing, and write reproduction/elsewhere.csv.
+"""Measure what has no results yet of other packages, and of ours, and write elsewhere.csv.
 
 Runs in .venv, after setup.sh has created the environments and export.py the data in FOLDER/data. A
 run's JSON file stays in FOLDER, beside its scratch folder: delete it to measure that run again.
@@ -14,9 +14,10 @@ from data_gen.files import replacing
 from reproduction.engine.provenance import ROOT
 from reproduction.sections.beyond_elsewhere import ELSEWHERE
 
+HERE = "here"  # in .venv
 # Trajectory, runner, passes. On Au6 the first run of each package takes 100 to 170 CPU seconds on
 # one core of the machine named in the CSV, about as long as our row; a second one takes several
-# times as long.
+# times as long. On Au12 our own rows are measured, too, on the same machine and day.
 RUNS = (
     ("au6", "ace", None),
     ("au6", "mace", 10),
@@ -25,6 +26,8 @@ RUNS = (
     ("au6", "grace", 100),
     ("au6", "deepmd", 13_000),
     ("au12", "ace", None),
+    ("au12", HERE, 1),
+    ("au12", HERE, 3),
 )
 
 
@@ -39,7 +42,7 @@ def measure(folder: Path, trajectory: str, name: str, passes: int | None) -> dic
     output = folder / f"{of_run}.json"
     if not output.is_file():
         print(f"measuring {of_run} ...", flush=True)
-        python = ROOT / f".venv-peers-{name}/bin/python"
+        python = sys.executable if name == HERE else ROOT / f".venv-peers-{name}/bin/python"
         script = ROOT / f"checks/peers/run_{name}.py"
         arguments = [folder / "data" / trajectory, folder / of_run, output]
         if passes is not None:

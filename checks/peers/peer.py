@@ -36,7 +36,7 @@ from ase import Atoms
 SEED = 0
 # Å, the same for all packages; beyond 5.7 Å gold atoms do not interact in EMT. Real ones do: for
 # ace-jax on Au12, 7.5 Å, as in our rows, was chosen on the last 600 training frames: it gave a
-# smaller error of E there than 6 Å, and the same of F.
+# smaller error of E there than 6 Å, and nearly the same of F.
 CUTOFFS = {"au6": 6.0, "au12": 7.5}
 CUTOFF = CUTOFFS["au6"]
 # If a package needs validation frames, every twentieth frame of the training part is used.
@@ -83,7 +83,8 @@ class Peer:
         package: its name for pip.
         model: the trained model with its widths, as named in the table.
         beside: other packages whose versions are recorded.
-        passes: unit of the length of training, such as epochs; "" if there is none.
+        passes: unit of the number that a run is given: of the length of training, such as epochs,
+            or of our own model, rounds; "" if there is none.
         settings: Data -> all settings that are given, and important defaults.
         train: (data, scratch folder, passes) -> None; writes a model to the folder.
         calculator: scratch folder -> ASE calculator for the trained model.

@@ -4,17 +4,18 @@ import csv
 from pathlib import Path
 
 from reproduction.errors import ReproductionError
-from reproduction.sections.beyond_scale import EQ2, call_ms
+from reproduction.sections.beyond_scale import call_ms
 from reproduction.sections.names import GRADIENT
 from reproduction.show.metrics import spread, with_spread
 from reproduction.show.tables import Evidence, Table, seconds_text
 
 ELSEWHERE = Path(__file__).parents[1] / "elsewhere.csv"
-# Our rows on Au12: id, label, and name of the calculator whose call was timed.
-OF_AU12 = (
-    ("beyond/au12-order-3", "**Eq. 4 in linear time, here**", "linear Eq. 4, 1 round, on Au13"),
-    ("beyond/au12-rounds-3", "**three rounds, here**", "linear Eq. 4, 3 rounds, on Au13"),
-)
+# Our own package's name in the file, and its rows on Au12: label, and line by its "passes".
+HERE = "neural-network-potentials"
+OF_AU12 = {
+    "beyond/au12-order-3": ("**Eq. 4 in linear time, here**", "1 rounds"),
+    "beyond/au12-rounds-3": ("**three rounds, here**", "3 rounds"),
+}
 
 
 def measured(trajectory: str) -> list[dict]:
@@ -53,24 +54,29 @@ def _passes(row: dict) -> tuple[str, ...]:
     return (f"{int(number):,} {unit}",)
 
 
-def _note(rows: list[dict], more: str) -> str:
-    """Note on what was measured, on which frames and where, from elsewhere.csv."""
+def _note(rows: list[dict], runs: str, seconds: str, more: str) -> str:
+    """Note on what was measured, on which frames and where, from elsewhere.csv.
+
+    Args:
+        rows: lines of the table that are of one machine, ours among them where they are.
+        runs: beginning of the sentence that says of what these are runs.
+        seconds: sentence on what the seconds are of.
+        more: sentences on settings.
+    """
     versions = dict.fromkeys(
-        f"{row['package']} {row['version']} ({_pairs(row['beside'])})" for row in rows
+        f"{row['package']} {row['version']} ({_pairs(row['beside'])})"
+        for row in rows
+        if row["package"] != HERE
     )
     system, sha256 = (_alike(rows, f"trajectory{end}") for end in ("", "_sha256"))
     cores = "one core" if _alike(rows, "threads") == "1" else f"{_alike(rows, 'threads')} cores"
     dates = sorted(row["date"] for row in rows)
     dates = dates[0], dates[-1]
-    several = len(rows) > 1
     return (
-        f"{'Other packages: one run of each' if several else 'The package: one run'}, so without a "
-        f"spread, with seed {_alike(rows, 'seed')}, "
+        f"{runs}, so without a spread, with seed {_alike(rows, 'seed')}, "
         f"on {cores} of {_alike(rows, 'processor')}, {' to '.join(dict.fromkeys(dates))}, on the "
         f"frames of {system} that our rows have too (SHA-256 {sha256[:12]}…): "
-        f"{', '.join(versions)}. Seconds are CPU seconds of the package's own training command, "
-        "start and compilation included, and of a call of its ASE calculator; in our rows they are "
-        f"of training alone, the call from the table of calculators' speed, of another run. {more} "
+        f"{', '.join(versions)}. {seconds} {more} "
         "`checks/peers` has all settings and measures these numbers again, "
         f"`reproduction/{ELSEWHERE.name}` names them."
     )
@@ -84,24 +90,29 @@ def _peers(rows: list[dict], per_atom: int) -> list[tuple[str, ...]]:
             row["package"],
             _once(row["energy_rmse_meV"], 1.0 / per_atom),
             _once(row["force_rmse_meV_A"]),
-            f"{float(row['train_cpu_seconds']):.0f}",
-            _once(row["call_cpu_seconds"], 1000.0),
+            *_times(row),
         )
         for row in rows
     ]
 
 
-def _ours(evidence: Evidence, row: str, label: str, call: str, per_atom: int) -> tuple[str, ...]:
-    """Cells of a row of the registry, with E divided by a number of atoms."""
+def _times(row: dict) -> tuple[str, str]:
+    """Seconds of a training, and milliseconds of a call."""
+    return f"{float(row['train_cpu_seconds']):.0f}", _once(row["call_cpu_seconds"], 1000.0)
+
+
+def _ours(
+    evidence: Evidence, row: str, label: str, per_atom: int, seconds: str, call: str
+) -> tuple[str, ...]:
+    """Cells of a row of the registry, with E divided by a number of atoms, and its times."""
     energy, force = (evidence.spread(row, "test", f"{k}_rmse") for k in ("energy", "force"))
-    ms = call_ms(evidence, call)
     return (
         label,
         "",
         with_spread(energy, 1000.0 / per_atom),
         with_spread(force, 1000.0),
-        seconds_text(evidence.spread(row, "", "train_seconds")),
-        _once(ms) if ms else "",
+        seconds,
+        call,
     )
 
 
@@ -109,6 +120,7 @@ def elsewhere(evidence: Evidence) -> Table:
     """Table of other packages on Au6, and our row."""
     rows = measured("au6")
     train, test = (int(_alike(rows, f"{part}_frames")) for part in ("train", "test"))
+    seconds, ms = seconds_text(evidence.spread(GRADIENT, "", "train_seconds")), call_ms(evidence)
     return Table(
         "elsewhere",
         f"Au6, {train:,} training and {test:,} test frames of Table 4's trajectory",
@@ -116,10 +128,21 @@ def elsewhere(evidence: Evidence) -> Table:
         (
             ("The report's best (Eq. 4; Eq. 9)", "", "9", "120", "hours", ""),
             *_peers(rows, 1),
-            _ours(evidence, GRADIENT, "**Eq. 2, E and F, here**", EQ2, 1),
+            _ours(
+                evidence,
+                GRADIENT,
+                "**Eq. 2, E and F, here**",
+                1,
+                seconds,
+                _once(ms) if ms else "",
+            ),
         ),
         _note(
             rows,
+            "Other packages: one run of each",
+            "Seconds are CPU seconds of the package's own training command, start and compilation "
+            "included, and of a call of its ASE calculator; in our rows they are of training "
+            "alone, the call from the table of calculators' speed, of another run.",
             "Settings are the packages' own, with small widths; ACE's order and degree were chosen "
             "in a trial that had its test errors in view.",
         ),
@@ -127,20 +150,35 @@ def elsewhere(evidence: Evidence) -> Table:
 
 
 def elsewhere_au12(evidence: Evidence) -> Table:
-    """Table of ace-jax on Au12, and our rows."""
+    """Table of ace-jax on Au12, and our rows, whose seconds are measured as the package's are.
+
+    Raises:
+        ReproductionError: a line of ours is missing, or lines are of different machines or days.
+    """
     rows = measured("au12")
+    ours = {row["passes"]: row for row in rows if row["package"] == HERE}
+    if missing := {passes for _, passes in OF_AU12.values()} - set(ours):
+        raise ReproductionError(f"{ELSEWHERE.name}: no line of ours with {', '.join(missing)}")
+    _alike(rows, "date")
     return Table(
         "elsewhere-au12",
         "Au12, the same training and test frames, in one process on one core",
         ("model", "package", "E, test, meV/atom", "F, test, meV/Å", "training, s", "a call, ms"),
         (
-            *_peers(rows, 12),
-            *(_ours(evidence, *own, 12) for own in OF_AU12),
+            *_peers([row for row in rows if row["package"] != HERE], 12),
+            *(
+                _ours(evidence, row, label, 12, *_times(ours[passes]))
+                for row, (label, passes) in OF_AU12.items()
+            ),
         ),
         _note(
             rows,
+            "One run of the package and, for the seconds alone, of each row of ours",
+            "Seconds are CPU seconds of a whole training, start and compilation included, and of a "
+            "call of an ASE calculator, each on the next test frame, all measured one after the "
+            "other. Errors of our rows are over five seeds.",
             "Order and degree are those of Au6; the cutoff was chosen on the last 600 training "
-            "frames. Calls of our rows are on Au13.",
+            "frames.",
         ),
     )
 
