@@ -32,7 +32,7 @@ def amp_seconds(experiment, data, steps):
 
     With the cheap update of :mod:`amp_baseline.optimiser`, as SciPy's would add its own time.
     """
-    part = experiment.parts(data)[0]
+    ((part, _),) = experiment.folds(data)
     seconds = []
     for n in (10, 10 + steps):
         settings = replace(experiment.training, max_steps=n, optimiser="rank-two")
@@ -43,7 +43,7 @@ def amp_seconds(experiment, data, steps):
 
 def twin_seconds(experiment, data, steps):
     """Seconds of one evaluation of the twin's loss and gradient, and of its fingerprints."""
-    part = experiment.parts(data)[0]
+    ((part, _),) = experiment.folds(data)
     settings: AmpSettings = experiment.training
     # Of the processor, as Amp's are.
     begin = time.process_time()

@@ -18,11 +18,11 @@ import figures
 from data_gen.dataset import Dataset
 from figures import figure1_data, parity, style
 from figures.style import with_unit
+from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import ROOT
 from reproduction.engine.run_one import Work, do
 from reproduction.engine.store import RunResult, Store
 from reproduction.sections import EXPERIMENTS
-from reproduction.show import gather as results
 from reproduction.show import predictions as keep
 from reproduction.show.evidence import TRIVIAL, Metrics
 from reproduction.show.gather import gather
@@ -47,7 +47,7 @@ def gathered(au6, tmp_path_factory):
 
 def fake_run(store: Store, experiment, data: Dataset, off: float, rng) -> None:
     """A finished run that is wrong by about ``off`` in E and F."""
-    parts = experiment.parts(data)
+    (parts,) = experiment.folds(data)
     predictions = {
         "energy": tuple(p.energies + off * rng.standard_normal(len(p)) for p in parts),
         "force": tuple(p.forces + off * rng.standard_normal(p.forces.shape) for p in parts),
@@ -109,15 +109,15 @@ def test_predictions_of_something_else_are_not_kept(au6, tmp_path, rng, monkeypa
     fake_run(store, GRADIENT, au6, 0.1, rng)
 
     one = replace(GRADIENT, seeds=(0,))
-    right = results.folds
+    right = Experiment.folds
 
-    def shuffled(*how):
-        ((train, test),) = right(*how)
+    def shuffled(*row_and_data):
+        ((train, test),) = right(*row_and_data)
         frames = test.metadata["frames"][::-1]
         return [(train, replace(test[::-1], metadata={"frames": frames}))]
 
     with monkeypatch.context() as patch:
-        patch.setattr(results, "folds", shuffled)
+        patch.setattr(Experiment, "folds", shuffled)
         fresh = gather(store, [one], {"au6": au6}, tmp_path / "results", said.append)[1]
     assert fresh == [] and len(said) == 1 and "for other frames" in said[0]
     assert gather(store, [one], {"au6": au6}, tmp_path / "results")[1] == [GRADIENT.id]

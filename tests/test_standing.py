@@ -52,7 +52,7 @@ def small_models(monkeypatch):
 def run(store, experiment, data: Dataset, seed: int, off: float, model=True, curves=None) -> None:
     """A finished run that is wrong by ``off``, more or less."""
     rng = np.random.default_rng(seed)
-    parts = experiment.parts(data)
+    (parts,) = experiment.folds(data)
     equal = {"curve_epochs": np.arange(4), "curve_energy": np.full((4, 2), off)}
     about = {
         "experiment": experiment.id,

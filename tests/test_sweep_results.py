@@ -51,7 +51,7 @@ def finish(planned, au6, name="one", seed=0):
     """Put a run of a line in its place, whose predictions are off by 0.5 eV."""
     data = OwnData(planned.folder, planned.folder / "data", False)
     (row,) = read_rows(planned.path, data, only=f"sweep/{name}")
-    train, test = row.experiment.parts(data.read(row.experiment))
+    ((train, test),) = row.experiment.folds(data.read(row.experiment))
     about = {
         "settings": row.experiment.settings(),
         "data_sha256": data.read(row.experiment).checksum(),

@@ -16,7 +16,6 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from data_gen.dataset import Dataset, load
 from data_gen.sources import make
-from data_gen.splits import folds
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.provenance import ROOT
 from reproduction.sections import EXPERIMENTS
@@ -38,7 +37,7 @@ def frames(part: Dataset) -> list[Atoms]:
 def write(row: Experiment, data: Dataset, folder: Path) -> None:
     """Write both parts of a row's data, of its only fold, and data.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    (parts,) = folds(data[: row.frames], row.partition, row.split)
+    (parts,) = row.folds(data)
     about = {"trajectory": row.dataset, "trajectory_sha256": data.checksum(), "files": {}}
     for name, part in zip(("train", "test"), parts, strict=True):
         path = folder / f"{name}.extxyz"

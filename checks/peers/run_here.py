@@ -22,13 +22,12 @@ def row(rounds):
 def train(data, folder, rounds):
     """Run seed 0 of the row as `make reproduce` does, into the scratch folder."""
     from data_gen.sources import make
-    from data_gen.splits import folds
     from reproduction.engine.run_one import Work, do
     from reproduction.engine.store import Store
 
     one = row(rounds)
     frames = make(one.data.origin)
-    ((_, test),) = folds(frames, one.partition, one.split)
+    ((_, test),) = one.folds(frames)
     exported = [frame.get_potential_energy() for frame in data.frames("test")]
     if frames.checksum() != data.about["trajectory_sha256"] or exported != test.energies.tolist():
         sys.exit("error: the row's frames are not those that export.py has written")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from amp_baseline.settings import AmpSettings
 from data_gen.dataset import Dataset
 from data_gen.sources import FileSettings, Origin
-from data_gen.splits import PARTITIONS
+from data_gen.splits import PARTITIONS, folds
 from keras_models.settings import AdamSettings, EdgeSettings, QuasiNewtonSettings
 
 FIVE_SEEDS = (0, 1, 2, 3, 4)
@@ -128,9 +128,13 @@ class Experiment:
         """Key that experiments share if they are trained and tested on the same frames."""
         return self.sources, self.frames, self.split, self.partition
 
-    def parts(self, data: Dataset) -> tuple[Dataset, Dataset]:
-        """Training and test part in time order. Raises DataError if there are too few frames."""
-        return data[: self.frames].split(*self.split)
+    def folds(self, data: Dataset) -> list[tuple[Dataset, Dataset]]:
+        """Training and test part of each fold, as the row's partition divides its frames.
+
+        Raises:
+            DataError: the frames are too few, or too many, for the sizes of the parts.
+        """
+        return folds(data[: self.frames], self.partition, self.split)
 
     def settings(self) -> dict:
         """Everything that a run's outcome depends on besides seed and code, in JSON types."""

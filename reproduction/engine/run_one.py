@@ -13,7 +13,6 @@ from amp_baseline.errors import AmpError
 from data_gen.dataset import Dataset
 from data_gen.errors import DataError
 from data_gen.origin import load_made
-from data_gen.splits import folds
 from reproduction.engine.experiment import DataSource, Experiment
 from reproduction.engine.provenance import code_checksum, provenance
 from reproduction.engine.store import RunResult, Store, finite
@@ -56,7 +55,7 @@ def checksums(folder: Path, experiments: Sequence[Experiment]) -> dict[str, str]
     for experiment in experiments:
         for source in experiment.sources:
             if source.name in loaded:
-                experiment.parts(loaded[source.name])
+                experiment.folds(loaded[source.name])
     return {name: data.checksum() for name, data in loaded.items()}
 
 
@@ -86,7 +85,7 @@ def do(
     if why := store.unusable_model(experiment, work.seeds):
         why = f"needs the models of {experiment.models_of}: run that again ({why})"
         return dict.fromkeys(work.seeds, why)
-    parts = folds(data[: experiment.frames], experiment.partition, experiment.split)
+    parts = experiment.folds(data)
     data_sha256 = data.checksum()
     checkpoint = store.checkpoint(experiment.id, work.seeds)
     begin = time.perf_counter()

@@ -15,7 +15,6 @@ import numpy as np
 from amp_baseline.potential import read_descriptor
 from data_gen.dataset import Dataset
 from data_gen.files import replacing, write_text
-from data_gen.splits import folds
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.run_one import joined
 from reproduction.engine.seal import MODEL, is_sealed
@@ -195,7 +194,7 @@ def errors_of(experiment: Experiment, run: dict, arrays: dict, data: Dataset) ->
     Raises:
         ReproductionError: the predictions are not for the frames of the experiment's parts.
     """
-    parts = folds(data[: experiment.frames], experiment.partition, experiment.split)
+    parts = experiment.folds(data)
     whole = joined(data, parts)
     found, blocks = [], []
     for kind in ("energy", "force"):

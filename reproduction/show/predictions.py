@@ -29,7 +29,7 @@ import numpy as np
 
 from data_gen.dataset import Dataset
 from data_gen.files import replacing
-from data_gen.splits import IN_TIME_ORDER, folds
+from data_gen.splits import IN_TIME_ORDER
 from reproduction.engine.experiment import Experiment
 from reproduction.engine.store import Store
 
@@ -131,7 +131,7 @@ def _kept(row: Experiment, kind: str, split: str, shape: tuple[int, ...]) -> sli
 
 def _write_reference(folder: Path, experiment: Experiment, data: Dataset) -> str:
     """Store the reference for a row's parts under a content-addressed file name; returns it."""
-    (parts,) = folds(data[: experiment.frames], experiment.partition, experiment.split)
+    (parts,) = experiment.folds(data)
     arrays = {}
     for split, part in zip(SPLITS, parts, strict=True):
         for kind, labels in (("energy", part.energies), ("force", part.forces)):

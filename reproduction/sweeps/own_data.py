@@ -81,7 +81,7 @@ class OwnData:
     def check(self, experiment: Experiment) -> None:
         """Raise DataError if an own file has too few frames for an experiment's parts."""
         if (data := self.read(experiment)) is not None:
-            experiment.parts(data)
+            experiment.folds(data)
 
     def write(self, experiment: Experiment) -> None:
         """Write an experiment's dataset if it is a file of the user's own, and not there yet."""

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from data_gen.files import write_text
-from data_gen.splits import folds
 from figures.style import SMALL, TEST, TRAIN, axis_name, grid, in_style, missing, save, with_unit
 from figures.templates import environment
 from fitting import results
@@ -113,7 +112,7 @@ def _values(kind: str, row: Row, states: Mapping[int, State], store: Store, data
         return {}
     one = row.experiment.of_seed(done[0])
     whole = load_dataset(data, one.data)
-    parts = joined(whole, folds(whole[: one.frames], one.partition, one.split))
+    parts = joined(whole, one.folds(whole))
     return {
         split: (
             (part.energies if kind == "energy" else part.forces).ravel(),
