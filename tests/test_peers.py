@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import re
+import subprocess
 from dataclasses import replace
 
 import ase.io
@@ -21,6 +22,7 @@ from reproduction.show.evidence import Evidence
 
 PEERS = ROOT / "checks/peers"
 NUMBERS = ("energy_rmse_meV", "force_rmse_meV_A", "train_cpu_seconds", "call_cpu_seconds")
+BEFORE_CHECKSUMS = "2026-11-25"  # of the parts' files, which are divided by time there
 WITHOUT = {"passes": ("ace-jax",)}  # a fit in closed form has none
 
 
@@ -70,6 +72,8 @@ def test_every_line_is_complete(rows):
     assert len(rows) >= 3
     for row in rows:
         empty = {column for column, text in row.items() if not text}
+        if row["trajectory"] == "au6" and row["date"] == BEFORE_CHECKSUMS:
+            empty -= {"train_sha256", "test_sha256"}
         assert empty <= {c for c, packages in WITHOUT.items() if row["package"] in packages}
         assert all(0 < float(row[column]) < 1e4 for column in NUMBERS)
         assert json.loads(row["settings"]) and re.fullmatch(r"\d{4}-\d\d-\d\d", row["date"])
@@ -198,6 +202,34 @@ def test_what_is_exported_of_au12_is_what_the_committed_predictions_are_of(expor
             some = reference[f"energy_{part}_frames"]
             stored = reference[f"energy_{part}"]
             np.testing.assert_allclose([energies[k] for k in some], stored, atol=1e-5)
+
+
+def test_lines_on_au12_are_of_the_frames_that_are_exported(rows, exported_au12):
+    files = json.loads((exported_au12 / "data.json").read_text())["files"]
+    for line in (row for row in rows if row["trajectory"] == "au12"):
+        for part, file in files.items():
+            assert line[f"{part}_sha256"] == file["sha256"]
+
+
+def test_results_on_other_frames_are_measured_again(tmp_path, monkeypatch):
+    measure, data = load_script("measure"), tmp_path / "data/au12"
+    data.mkdir(parents=True)
+    files = {part: {"sha256": part} for part in ("train", "test")}
+    (data / "data.json").write_text(json.dumps({"files": files}))
+    output = tmp_path / "au12-ace.json"
+    right = {"train_sha256": "train", "test_sha256": "test"}
+
+    def run(command, **_):
+        output.write_text(json.dumps(right))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(measure.subprocess, "run", run)
+    for stored in (None, {}, {**right, "train_sha256": "x"}, {**right, "test_sha256": "x"}):
+        if stored is not None:
+            output.write_text(json.dumps(stored))
+        assert measure.measure(tmp_path, "au12", "ace", None) == right
+    output.write_text(json.dumps({**right, "kept": 1}))
+    assert measure.measure(tmp_path, "au12", "ace", None)["kept"]
 
 
 def test_versions_are_those_of_the_pins(rows):

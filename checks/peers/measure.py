@@ -36,11 +36,20 @@ def label(trajectory: str, name: str, passes: int | None) -> str:
     return f"{trajectory}-{name}" + ("" if passes is None else f"-{passes}")
 
 
+def of_these_frames(output: Path, data: Path) -> bool:
+    """Whether a run's results are there, and of the training and test frames that are exported."""
+    if not output.is_file():
+        return False
+    found = json.loads(output.read_text(encoding="utf-8"))
+    files = json.loads((data / "data.json").read_text(encoding="utf-8"))["files"]
+    return all(found.get(f"{name}_sha256") == file["sha256"] for name, file in files.items())
+
+
 def measure(folder: Path, trajectory: str, name: str, passes: int | None) -> dict:
-    """Numbers of a run, which is done now unless its results exist."""
+    """Numbers of a run, which is done now unless its results on these frames exist."""
     of_run = label(trajectory, name, passes)
     output = folder / f"{of_run}.json"
-    if not output.is_file():
+    if not of_these_frames(output, folder / "data" / trajectory):
         print(f"measuring {of_run} ...", flush=True)
         python = sys.executable if name == HERE else ROOT / f".venv-peers-{name}/bin/python"
         script = ROOT / f"checks/peers/run_{name}.py"

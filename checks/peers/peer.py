@@ -179,6 +179,7 @@ def main(peer: Peer) -> None:
         "seed": SEED,
         "trajectory": data.about["trajectory"],
         "trajectory_sha256": data.about["trajectory_sha256"],
+        **{f"{name}_sha256": file["sha256"] for name, file in data.about["files"].items()},
         "train_frames": data.about["files"]["train"]["frames"],
         "test_frames": data.about["files"]["test"]["frames"],
         "processor": processor(),

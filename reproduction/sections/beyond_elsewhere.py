@@ -141,8 +141,9 @@ def elsewhere(evidence: Evidence) -> Table:
             rows,
             "Other packages: one run of each",
             "Seconds are CPU seconds of the package's own training command, start and compilation "
-            "included, and of a call of its ASE calculator; in our rows they are of training "
-            "alone, the call from the table of calculators' speed, of another run.",
+            "included, and of a call of its ASE calculator; in our row they are of training "
+            "alone, the call from the table of calculators' speed, both of other runs, on a "
+            "machine of that name that may be faster.",
             "Settings are the packages' own, with small widths; ACE's order and degree were chosen "
             "in a trial that had its test errors in view.",
         ),

@@ -60,7 +60,8 @@ def frames(evidence: Evidence) -> Table:
         rows.append((trivial.label, *cells))
     return Table(
         "frames",
-        "Training frames, equal numbers of steps: RMSE of E by Eq. 2 (eV) and of F by Eq. 9 (eV/Å)",
+        "Training frames, equal numbers of steps: RMSE of E by Eq. 2 (eV) and of F by Eq. 9 with "
+        "vectors alone (eV/Å)",
         ("frames", "Eq. 2, train", "Eq. 2, test", "Eq. 9, train", "Eq. 9, test"),
         tuple(rows),
         SPREAD_NOTE,

@@ -23,6 +23,7 @@ from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, seconds_text
 AU12_SETTINGS = EdgeSettings(10_000, learning_rate=0.01)
 # On a validation block it helps models of several rounds, and not those of one.
 IN_ROUNDS = {"training": replace(AU12_SETTINGS, weight_decay=0.1)}
+HELD_OUT = "Over neighbours, the last tenth of the training part only says which weights are kept."
 SLAB_SETTINGS = EdgeSettings(20_000, batch_size=22, learning_rate=0.008, energy_rise=100.0)
 AU6_SETTINGS = EdgeSettings(1_000, learning_rate=0.01, stages=((5, 500), (1, 200)))
 MIX_SETTINGS = EdgeSettings(6_000, batch_size=16, learning_rate=0.007)
@@ -281,7 +282,7 @@ def alloy(evidence: Evidence) -> Table:
         ("beyond/twin-2500-10-10-10-forces", "its Keras twin"),
     )
     title = "Pt8Au2, 2,500 frames: RMSE of E (meV per cell) and F (meV/Å)"
-    return _errors(evidence, "alloy", title, "", beside=beside)
+    return _errors(evidence, "alloy", title, HELD_OUT, beside=beside)
 
 
 def au6(evidence: Evidence) -> Table:
@@ -292,9 +293,7 @@ def au6(evidence: Evidence) -> Table:
         ("beyond/eq4-gradient", "Eq. 4, six atoms, second order"),
     )
     title = "Au6 by models of any number of atoms: RMSE of E (meV per cluster) and F (meV/Å)"
-    note = (
-        "Over neighbours, second order follows Adam: 700 iterations; longer: 2,200. 20 Å: cutoff."
-    )
+    note = f"{HELD_OUT} Second order follows Adam: 700 iterations; longer: 2,200. 20 Å: cutoff."
     return _errors(evidence, "au6", title, note, beside=beside)
 
 
