@@ -4,7 +4,7 @@ STEPS := $(sort $(wildcard scripts/0*.py))
 export PYTHON AMP ROWS
 
 .PHONY: help setup reproduce quick test benchmark figures report lint audit check-dgl check-peers \
-	lock compare archive workflow-env check-slurm check-workflow
+	check-choices lock compare archive workflow-env check-slurm check-workflow
 
 help:
 	@echo "make setup       .venv with all packages, some minutes; the others do it first"
@@ -26,6 +26,7 @@ help:
 	@echo "make lock        requirements.lock and others, with checksums, from the short lists"
 	@echo "make check-dgl   optional: section 6's network in DGL, as the report had it, is the same"
 	@echo "make check-peers optional: other packages' errors on Au6 and Au12, measured again"
+	@echo "make check-choices optional: a choice of settings repeated, on training frames alone"
 	@echo "make workflow-env  optional: Snakemake, for the same runs on a cluster: docs/cluster.md"
 	@echo "make check-slurm optional: these on a real SLURM of one node give the same bits"
 	@echo "make check-workflow optional: killed again and again they do, too; overhead, busy cores"
@@ -78,6 +79,10 @@ check-peers: setup
 	@PYTHON="$(PYTHON)" checks/peers/setup.sh
 	@$(PY) checks/peers/export.py runs/peers/data
 	@$(PY) checks/peers/measure.py runs/peers
+
+# Hours on two cores; writes a CSV beside the check.
+check-choices: setup
+	@$(PY) -m checks.choices $(ARGS)
 
 lock:
 	@PYTHON="$(PYTHON)" scripts/lock.sh $(ARGS)
