@@ -152,6 +152,26 @@ def test_one_function_for_all_sizes_and_none_of_them_in_a_copy():
     np.testing.assert_allclose(other(atoms).forces, forces, atol=1e-6)
 
 
+def test_compiled_with_rounds_as_at_once():
+    """What is asked of more than some thousand atoms: messages go from chunk to chunk."""
+    model = build("linear_eq4-round2")
+    atoms = bulk("Au", "fcc", a=4.1, cubic=True).repeat((3, 3, 2))
+    atoms.numbers[::5] = 78
+    atoms.rattle(0.1, seed=0)
+    whole = EdgePotential([model], [None])(atoms)
+    potential = EdgePotential([model], [None], at_once=0, pairs=1500)
+    found = potential(atoms)
+    # A function for the sums and messages of each round, and for what goes back.
+    count = potential.in_rounds.count
+    assert len(potential.neighbours.edges) > 2 and count > 1
+    for name in ("energies", "forces", "virials"):
+        a, b = getattr(whole, name), getattr(found, name)
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-10 * np.abs(a).max())
+    atoms.positions[0, 0] += 0.3  # a new list, of the same shape
+    potential(atoms)
+    assert potential.neighbours.made == 2 and potential.in_rounds.count == count
+
+
 def test_refused_in_chunks_as_at_once(both):
     potential = both[1]
     atoms = bulk("Au", "fcc", a=4.1, cubic=True)

@@ -119,7 +119,10 @@ def test_half_periodic_cells(traced, rng):
 
 
 @pytest.mark.usefixtures("without_xla")
-def test_a_trajectory_with_a_skin_is_that_without(model, rng):
+@pytest.mark.parametrize("variant", ["eq2_neighbours", "linear_eq4-round3-input"])
+def test_a_trajectory_with_a_skin_is_that_without(variant, rng):
+    """Of several rounds, too, whose messages would come from beyond the cutoff."""
+    model = build(variant)
     with_skin, without = KerasCalculator(model, skin=1.0), KerasCalculator(model, skin=0.0)
     atoms, steps = shaken("skew", rng), 16
     velocity = rng.normal(0, 0.05, (len(atoms), 3))
@@ -141,6 +144,21 @@ def test_a_trajectory_with_a_skin_is_that_without(model, rng):
         one.positions[0] += 3 * np.array(one.cell)[1]
     np.testing.assert_allclose(a.get_forces(), b.get_forces(), atol=1e-10)
     assert with_skin.neighbour_lists == made + 2
+
+
+@pytest.mark.usefixtures("without_xla")
+@pytest.mark.parametrize("cells", [1, 2, 3])
+def test_cells_of_like_size_and_other_compositions_compile_few_functions(cells, rng):
+    """As in constant-pressure dynamics of an alloy, 1.5 % to either side of its cell."""
+    calculator = KerasCalculator(build("linear_eq4-order1"))
+    crystal, energies = bulk("Au", "fcc", a=4.1, cubic=True).repeat(cells), []
+    for size in rng.permutation(np.linspace(0.985, 1.015, 11)):
+        atoms = crystal.copy()
+        atoms.set_cell(size * np.array(crystal.cell), scale_atoms=True)
+        atoms.rattle(0.1, rng=rng)
+        atoms.numbers[rng.random(len(atoms)) < 0.3] = 78
+        energies.append(given(atoms, calculator).get_potential_energy())
+    assert len(set(energies)) == 11 and calculator.potential.compiled.count <= 4
 
 
 def test_each_change_of_a_structure_is_seen(calculator, rng):

@@ -323,6 +323,17 @@ def test_energies_without_a_weight_fit_in_the_end_but_for_isolated_atoms(frames,
 
 
 @pytest.mark.usefixtures("without_xla")
+def test_a_single_frame_is_learned_without_a_validation_block(frames):
+    one = frames[:1]
+    fitted = fit_edges(one, settings(replace(SHORT, steps=40), dtype="float64"))
+    assert fitted.counts["frames"] == 1 and fitted.counts["validation_frames"] == 0
+    assert fitted.counts["chosen_step"] == 40 and np.isnan(fitted.curves["curve_force"][:, 1]).all()
+    energies, (forces,), _ = fitted.predictor()(one.structures)
+    scale = np.abs(one.forces[0]).max()
+    assert np.abs(forces - one.forces[0]).max() < 0.9 * scale and np.isfinite(energies).all()
+
+
+@pytest.mark.usefixtures("without_xla")
 def test_a_ragged_set_compiles_at_most_eight_functions():
     """5 to 34 atoms in batches of one frame: every batch has a size of its own."""
     rng = np.random.default_rng(1)

@@ -27,6 +27,7 @@ MODELS = {
     "Eq. 2": ("eq2_neighbours", ((8, 10, 1), (1, 10, 8)), {"cutoff": 5.0}),
     "Eq. 3": ("eq3_neighbours", ((8, 10, 1), (1, 10, 8)), {"cutoff": 5.0}),
 }
+SHORTEST = 2.1  # Å, of the pairs
 STEPS, STEP_FS = 1000, 2.0
 # 0.1 meV an atom in 100 ps, in eV/ps.
 DRIFT = 1e-4 / 100.0
@@ -35,7 +36,7 @@ DRIFT = 1e-4 / 100.0
 def training() -> Frames:
     """Gold by EMT: pairs, and crystals compressed, stretched and shaken."""
     rng, frames = np.random.default_rng(0), []
-    for r in np.linspace(2.1, 4.9, 15):
+    for r in np.linspace(SHORTEST, 4.9, 15):
         frames.append(Atoms("Au2", positions=[[0, 0, 0], [r, 0, 0]]))
     for a in np.linspace(3.85, 4.4, 36):
         frames.append(bulk("Au", "fcc", a=a, cubic=True))
@@ -81,6 +82,21 @@ def test_two_atoms_have_one_minimum_and_repel_inside(calculator):
     signs = np.sign(slopes[np.abs(slopes) > 1e-5])
     assert (slopes[:lowest] < 0).all() and (np.diff(signs) > 0).sum() == 1
     assert (forces[: lowest - 1] > 0).all() and energies[0] > 100.0
+
+
+@pytest.mark.filterwarnings("ignore::keras_models.calculator.ExtrapolationWarning")
+def test_an_atom_pushed_into_another_of_a_crystal_is_pushed_back(calculator):
+    """From the shortest distance of training to where the repulsion of nuclei is complete."""
+    atoms = bulk("Au", "fcc", a=4.08, cubic=True).repeat(2)
+    atoms.calc = calculator
+    home, other = atoms.positions[0].copy(), atoms.positions[1]
+    way = (other - home) / np.linalg.norm(other - home)
+    energies, back = [], []
+    for distance in SHORTEST * np.linspace(1.0, 0.2, 33):
+        atoms.positions[0] = other - distance * way
+        energies.append(atoms.get_potential_energy())
+        back.append(-atoms.get_forces()[0] @ way)
+    assert min(back) > 1.0 and (np.diff(energies) > 0).all() and energies[-1] - energies[0] > 100.0
 
 
 # Of so few frames, two rounds learn a crystal that does not stay one for 2 ps.
