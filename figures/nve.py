@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.dynamics import TEMPERATURE_K, TIMESTEP_FS
+from data_gen.dynamics import DynamicsSettings
 from data_gen.structures import build_structure
 from figures.style import COLOURS, LINES, in_style, save, subplots
 from reproduction.sections import EXPERIMENTS
@@ -22,7 +23,9 @@ def draw(results: Path) -> list[Path]:
     drawn = 0
     for experiment in EXPERIMENTS.values():
         path = results / "curves" / f"{experiment.id.replace('/', '-')}.npz"
-        if experiment.table != "nve" or not path.is_file():
+        # What was not learned from EMT, EMT does not check.
+        of_emt = isinstance(experiment.data.origin, DynamicsSettings)
+        if experiment.table != "nve" or not of_emt or not path.is_file():
             continue
         with np.load(path) as stored:
             curves = [

@@ -79,7 +79,7 @@ def test_every_table_has_one_page(made):
     for name, page in documents.PAGES.items():
         assert [stem for stem, blocks in shown.items() if name in blocks] == [page]
     assert "claims" in shown["claims"]
-    assert {"verdicts", "headline-energy", "headline-forces"} <= set(
+    assert {"verdicts", "headline-energy", "headline-forces", "headline-systems"} <= set(
         MARKER.findall(text_of(readme))
     )
 
@@ -314,6 +314,25 @@ def test_the_headline_says_how_its_row_was_trained():
     """By Adam alone the same model is far worse, as the page on gradients shows."""
     assert isinstance(EXPERIMENTS["beyond/eq2-gradient"].training, QuasiNewtonSettings)
     assert "| Eq. 2, F = -dE/dX, E and F, second order |" in documents.headline_forces(EVIDENCE)
+
+
+def test_the_headline_of_systems_is_of_atoms_beside_what_knows_nothing():
+    cells = {
+        line.split(" | ")[0]: [float(x.split(" ±")[0].strip(" |")) for x in line.split(" | ")[1:]]
+        for line in documents.headline_systems(EVIDENCE).splitlines()[2:]
+    }
+    assert set(cells) == {"| Au12, density functional theory", "| Pt8Au2, EMT"}
+    for (row, trivial, atoms), found in zip(
+        (("au12-rounds-3", "au12", 12), ("pt8au2-outputs", "alloy", 10)),
+        cells.values(),
+        strict=True,
+    ):
+        wanted = [
+            1000 * EVIDENCE.spread(f"beyond/{name}", "test", metric).mean / per
+            for metric, per in (("energy_rmse", atoms), ("force_rmse", 1))
+            for name in (row, f"trivial-{trivial}")
+        ]
+        assert found == pytest.approx(wanted, rel=0.06)
 
 
 def test_the_page_on_clusters_states_the_workflow_s_own_numbers():

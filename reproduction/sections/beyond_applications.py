@@ -1,26 +1,27 @@
 """Beyond the report: dynamics, minima, vibrations and uncertainty with the trained models."""
 
 from reproduction.engine.experiment import FIVE_SEEDS, THREE_SEEDS, Experiment
-from reproduction.sections.names import EQ9, GRADIENT
-from reproduction.sections.s2_data import AU6
+from reproduction.sections.names import ALLOY, EQ9, GRADIENT, ROUNDS3
+from reproduction.sections.s2_data import AU6, AU12, PT8AU2
 from reproduction.show.metrics import NOT_RUN, with_spread
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table
 
 
-def _nve(models_of: str, label: str, quick: bool = False) -> Experiment:
+def _nve(models_of: str, label: str, quick: bool = False, data=AU6, **more) -> Experiment:
     """A row with 100 ps of dynamics by another row's models."""
     return Experiment(
         f"beyond/nve-{models_of.split('/')[1]}",
         "nve",
         label,
         "nve",
-        AU6,
+        data,
         options={"steps": 100_000},
         models_of=models_of,
         seeds=THREE_SEEDS,
         assumed=("applications",),
         quick=quick,
         quick_options={"steps": 500},
+        **more,
     )
 
 
@@ -30,6 +31,14 @@ ROWS = (
     _nve("beyond/distance-graph-gradient", "Message passing on distances, E and F (float32)"),
     _nve("beyond/au6-eq2", "Eq. 2 over neighbours"),
     _nve("beyond/au6-linear", "Eq. 4 in linear time"),
+    _nve(ALLOY, "Eq. 4 in linear time, Pt8Au2, periodic (float32)", data=PT8AU2, frames=2500),
+    _nve(
+        ROUNDS3,
+        "Eq. 4 in linear time, three rounds, Au12 by DFT (float32)",
+        data=AU12,
+        split=(2800, 657),
+        partition="every fifth block",
+    ),
     _nve("table5/eq8-1200", "Eq. 8, forces alone"),
     _nve(EQ9, "Eq. 9, forces alone"),
     Experiment(
@@ -98,7 +107,8 @@ def nve(evidence: Evidence) -> Table:
             "ms a step": ("", "ms_a_step"),
         },
         f"{SPREAD_NOTE} A run ends early when atoms collide or the cluster falls apart. Models of "
-        "forces alone have no energy of their own; EMT's energy along their path stands in.",
+        "forces alone have no energy of their own; EMT's energy along their path stands in. "
+        "For Au12 by DFT, EMT is another potential, not a check.",
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from data_gen.dynamics import DynamicsSettings
 from keras_models.settings import EdgeSettings
 from reproduction.engine.experiment import FIVE_SEEDS, THREE_SEEDS, DataSource, Experiment
-from reproduction.sections.names import GRADIENT
+from reproduction.sections.names import GRADIENT, ROUNDS3
 from reproduction.sections.s2_data import AU6, AU12, PT8AU2
 from reproduction.sections.trivial import with_trivial
 from reproduction.show.checks import AsGood
@@ -85,7 +85,6 @@ def _au12(name: str, label: str, **more) -> Experiment:
     )
 
 
-ROUNDS3 = "beyond/au12-rounds-3"
 OF_AU12 = with_trivial(
     _au12("eq3", "Eq. 3 over neighbours", model="eq3_neighbours", quick=True),
     _au12("eq2", "Eq. 2 over neighbours", model="eq2_neighbours"),

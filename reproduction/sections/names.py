@@ -13,6 +13,8 @@ GRAPH, GRAPH_LONGER = "section6/gnn", "beyond/gnn-longer"
 DISTANCE_GRAPH = "beyond/distance-graph"
 # The trivial baseline of Au6's rows over trajectories
 TRIVIAL_AGAIN = "beyond/trivial-table4-trajectories"
+# Any system: of the rows on Au12 that with the smallest errors, and one of the alloy's
+ROUNDS3, ALLOY = "beyond/au12-rounds-3", "beyond/pt8au2-outputs"
 # Beyond the report
 GRADIENT = "beyond/eq2-gradient"
 CORRELATION = "beyond/correlation-au6"

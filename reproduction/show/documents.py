@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data_gen.files import write_text
 from reproduction.engine.provenance import code_checksum
-from reproduction.sections.names import EQ9, GRADIENT, GRAPH, MIDDLE
+from reproduction.sections.names import ALLOY, EQ9, GRADIENT, GRAPH, MIDDLE, ROUNDS3
 from reproduction.show import claims
 from reproduction.show.claims import Verdict
 from reproduction.show.evidence import Evidence
@@ -124,6 +124,18 @@ def headline_forces(evidence: Evidence) -> str:
     return _with_outliers(_rows(columns, rows), evidence, (EQ9, GRADIENT), "force", 1000.0)
 
 
+def headline_systems(evidence: Evidence) -> str:
+    """Table of test errors of Eq. 4 in linear time, beside those of the mean E and of zero F."""
+    rows, shown = [], ((ROUNDS3, "Au12, density functional theory", 12), (ALLOY, "Pt8Au2, EMT", 10))
+    for row, label, atoms in shown:
+        cells = [label]
+        for metric, scale in (("energy_rmse", 1000.0 / atoms), ("force_rmse", 1000.0)):
+            cells.append(with_spread(evidence.spread(row, "test", metric), scale))
+            cells.append(_trivial_cells("", metric, evidence, row, scale)[-1])
+        rows.append(tuple(cells))
+    return _rows(("RMSE in test", "E, meV/atom", "of mean E", "F, meV/Å", "of zero F"), rows)
+
+
 def provenance(evidence: Evidence) -> str:
     """Sentences on the commits and environments of the numbers, and on rows of other code."""
     made_by = origins(evidence)
@@ -235,6 +247,7 @@ def blocks(
         "verdicts": Block(verdict_counts(judged)),
         "headline-energy": Block(headline_energy(evidence)),
         "headline-forces": Block(headline_forces(evidence)),
+        "headline-systems": Block(headline_systems(evidence)),
         "provenance": Block(provenance(evidence)),
     }
 
