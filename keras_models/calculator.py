@@ -47,10 +47,11 @@ class KerasCalculator(Calculator):
     bound to the number of atoms of their training, and know no images. Sums over atoms, which are
     Behler's model and those on edge lists, take any number, and cells, and have in addition
     "energies" (eV, of atoms; their sum is the energy) and "stress" (eV/Å^3, ASE's order and sign),
-    if the cell has a volume. The neighbour list of the latter is kept while the cell is the same and
-    no atom has moved more than half a skin; where the cell changes, each call makes one. Code is compiled once for each of few sizes of structures, in seconds; numbers
-    and cells are inputs. The weights are constants of it, those of the first call: where a model in
-    memory is trained further, make a new calculator.
+    if the cell has a volume. The neighbour list of the latter is kept while the cell is the same
+    and no atom has moved more than half a skin; where the cell changes, each call makes one. Code
+    is compiled once for each of few sizes of structures, in seconds; numbers and cells are inputs.
+    The weights are constants of it, those of the first call: where a model in memory is trained
+    further, make a new calculator.
 
     Beside ``results``, which have ASE's properties alone, :meth:`get_property` gives "energy_std"
     (eV) and "forces_std" (eV/Å), the standard deviations over the models of an ensemble (n - 1);
