@@ -82,9 +82,11 @@ class EdgeFitted:
         counts: "parameters", "steps" of Adam, "iterations" and "evaluations" of second order,
             "chosen_step" (after which the weights were as they are, counted as for the curves),
             "frames" and "validation_frames", frames of a batch at most ("batch_frames"), "shapes"
-            and "compilations".
+            and "compilations", of steps and of errors; the last layer and each stage of second
+            order are one more each.
         seconds: "train", without compilation and measurements, and "compile": processor time.
-        info: "padding": shares of padding among the atoms and rows of all batches of training;
+        info: "padding": shares of padding among the atoms and rows of all batches of training,
+            without the slots of a row that an atom's neighbours leave empty;
             "isolated": elements whose references are energies of isolated atoms; "last_layer": what
             :meth:`Solution.said <keras_models.optimise.last_layer.Solution.said>`, or None;
             "start": RMSE of E per atom (eV) and F (eV/Å) of the model to begin with on the
