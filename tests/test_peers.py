@@ -23,6 +23,7 @@ from reproduction.show.evidence import Evidence
 PEERS = ROOT / "checks/peers"
 NUMBERS = ("energy_rmse_meV", "force_rmse_meV_A", "train_cpu_seconds", "call_cpu_seconds")
 BEFORE_CHECKSUMS = "2026-11-25"  # of the parts' files, which are divided by time there
+CRYSTAL = "crystal_call_cpu_seconds"
 WITHOUT = {"passes": ("ace-jax",)}  # a fit in closed form has none
 
 
@@ -73,9 +74,11 @@ def test_every_line_is_complete(rows):
     for row in rows:
         empty = {column for column, text in row.items() if not text}
         if row["trajectory"] == "au6" and row["date"] == BEFORE_CHECKSUMS:
-            empty -= {"train_sha256", "test_sha256"}
+            empty -= {"train_sha256", "test_sha256", CRYSTAL}
         assert empty <= {c for c, packages in WITHOUT.items() if row["package"] in packages}
         assert all(0 < float(row[column]) < 1e4 for column in NUMBERS)
+        # Of 72 times as many atoms, with more neighbours.
+        assert not row[CRYSTAL] or 1 < float(row[CRYSTAL]) / float(row[NUMBERS[3]]) < 1e3
         assert json.loads(row["settings"]) and re.fullmatch(r"\d{4}-\d\d-\d\d", row["date"])
         assert row["threads"] == "1"
 
@@ -122,6 +125,7 @@ def test_our_lines_on_au12_are_the_rows_that_the_table_shows(rows, evidence, run
             assert float(line[column]) == pytest.approx(1000 * seed0, rel=off)
         assert row[4] == f"{float(line['train_cpu_seconds']):.0f}"
         assert float(row[5]) == pytest.approx(1000 * float(line["call_cpu_seconds"]), rel=0.06)
+        assert float(row[6]) == pytest.approx(1000 * float(line[CRYSTAL]), rel=0.06)
 
 
 def test_our_runner_refuses_frames_that_its_row_is_not_tested_on(
