@@ -157,7 +157,7 @@ def score(calculator, frames: Sequence[Atoms]) -> dict:
 
 
 def crystal_seconds(calculator) -> float:
-    """CPU seconds of a call on a crystal: the median over other positions, as some calls compile."""
+    """CPU seconds of a call on a crystal: the median over positions, as some calls compile."""
     crystal, spent = bulk("Au", "fcc", a=LATTICE, cubic=True).repeat(CELLS), []
     for seed in range(CRYSTAL_CALLS):
         moved = crystal.copy()
