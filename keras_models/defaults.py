@@ -26,8 +26,9 @@ CLUSTER, CRYSTAL = 2.7, 2.3
 REACH, TINY = 5.0, 1e-6
 # Pairs of a batch, about, and most frames.
 PAIRS, FRAMES = 5000, 32
-# Lowers errors in the validation block of clusters and molecules, by 5 % (thousands of frames) to a
-# third (hundreds). Crystals, of which each frame says more, have none: it raises theirs.
+# Lowers errors in the validation block of clusters and molecules, by up to a third where frames are
+# hundreds; where they are thousands, not clearly (checks/choices). Crystals, of which each frame
+# says more, have none: it raises theirs.
 WEIGHT_DECAY = 0.1
 # Learning rates: of batches with FRAMES frames, and the smallest for smaller ones.
 RATE, SMALLEST_RATE = 0.01, 0.003

@@ -21,7 +21,7 @@ from reproduction.show.rules import CLEAR, MUCH, TOLERANCE, energy, force
 from reproduction.show.tables import SPREAD_NOTE, Evidence, Table, seconds_text
 
 AU12_SETTINGS = EdgeSettings(10_000, learning_rate=0.01)
-# On a validation block it helps models of several rounds, and not those of one.
+# Chosen on a validation block in trials that are not kept; checks/choices has it again.
 IN_ROUNDS = {"training": replace(AU12_SETTINGS, weight_decay=0.1)}
 HELD_OUT = "Over neighbours, the last tenth of the training part only says which weights are kept."
 SLAB_SETTINGS = EdgeSettings(20_000, batch_size=22, learning_rate=0.008, energy_rise=100.0)
