@@ -28,7 +28,8 @@ class NveRun:
 
     Attributes:
         own: (k,) eV, with the potential's energy; empty if it has none.
-        reference: (k,) eV, with the reference's energy.
+        reference: (k,) eV, with the reference's energy; empty without one.
+        records: k.
         n_atoms: N.
         ended: "all steps done", or the time at which the structure became unphysical.
         seconds: processor time of the steps.
@@ -36,6 +37,7 @@ class NveRun:
 
     own: np.ndarray
     reference: np.ndarray
+    records: int
     n_atoms: int
     ended: str
     seconds: float
@@ -43,7 +45,7 @@ class NveRun:
     @property
     def steps(self) -> int:
         """Steps between the first and the last recorded energy."""
-        return (len(self.reference) - 1) * RECORD
+        return (self.records - 1) * RECORD
 
     @property
     def picoseconds(self) -> float:
@@ -52,29 +54,36 @@ class NveRun:
 
 
 def run_nve(
-    start: Atoms, potential, reference, steps: int, seed: int = 0, progress: Progress = silent
+    start: Atoms,
+    potential,
+    reference,
+    steps: int,
+    seed: int = 0,
+    progress: Progress = silent,
+    temperature_K: float = TEMPERATURE_K,
 ) -> NveRun:
     """Run velocity Verlet with a time step of 1 fs.
 
-    The initial velocities are drawn from the Maxwell-Boltzmann distribution at 1,000 K; the motion
-    of the centre of mass is removed, and the kinetic energy restored. The run ends early if two
+    The initial velocities are drawn from the Maxwell-Boltzmann distribution; the motion of the
+    centre of mass is removed, and the kinetic energy restored. The run ends early if two
     atoms are closer than 1.5 Å or farther apart than 15 Å, or where the potential has no answer.
 
     Args:
-        start: a cluster; not changed.
+        start: a cluster, or a small cell; not changed.
         potential: ASE calculator that moves the atoms; if it has an attribute ``has_energy`` that
             is False, it only gives forces.
-        reference: ASE calculator for the reference energies.
+        reference: ASE calculator for the reference energies, or None.
         steps: number of steps, rounded down to full recording intervals.
         seed: of the initial velocities.
         progress: called at every recording.
+        temperature_K: of the initial velocities.
 
     Raises:
         CalculatorSetupError: the potential refuses the start.
     """
     atoms, judged = start.copy(), start.copy()
-    atoms.calc, judged.calc = potential, reference
-    thermalize_momenta(atoms, TEMPERATURE_K, rng=np.random.default_rng(seed))
+    atoms.calc, judged.calc, records = potential, reference, 0
+    thermalize_momenta(atoms, temperature_K, rng=np.random.default_rng(seed))
     Stationary(atoms)
     verlet = VelocityVerlet(atoms, TIMESTEP_FS * units.fs)
     own, true, ended, spent, answered = [], [], "all steps done", 0.0, True
@@ -95,13 +104,15 @@ def run_nve(
         if not (answered and distances.min() > CLOSEST_A and distances.max() < FARTHEST_A):
             ended = f"unphysical after {elapsed:.2f} ps"
             break
-        judged.positions = atoms.positions
+        records += 1
         kinetic = atoms.get_kinetic_energy()
-        true.append(judged.get_potential_energy() + kinetic)
+        if reference is not None:
+            judged.positions = atoms.positions
+            true.append(judged.get_potential_energy() + kinetic)
         if getattr(potential, "has_energy", True):
             own.append(atoms.get_potential_energy() + kinetic)
         progress(done / steps, f"{elapsed:.1f} ps")
-    return NveRun(np.array(own), np.array(true), len(atoms), ended, spent)
+    return NveRun(np.array(own), np.array(true), records, len(atoms), ended, spent)
 
 
 def drift_and_wander(energies: np.ndarray, n_atoms: int) -> tuple[float, float]:

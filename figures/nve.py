@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from analysis.dynamics import TEMPERATURE_K, TIMESTEP_FS
-from data_gen.dynamics import DynamicsSettings
 from data_gen.structures import build_structure
 from figures.style import COLOURS, LINES, in_style, save, subplots
 from reproduction.sections import EXPERIMENTS
+from reproduction.sections.s2_data import AU6
 from reproduction.show.evidence import Metrics
 
 # Limits of the axis, meV per atom; what is beyond is cut off.
@@ -23,9 +23,8 @@ def draw(results: Path) -> list[Path]:
     drawn = 0
     for experiment in EXPERIMENTS.values():
         path = results / "curves" / f"{experiment.id.replace('/', '-')}.npz"
-        # What was not learned from EMT, EMT does not check.
-        of_emt = isinstance(experiment.data.origin, DynamicsSettings)
-        if experiment.table != "nve" or not of_emt or not path.is_file():
+        # Of Au6 alone: from another temperature, or without EMT, it is another question.
+        if experiment.table != "nve" or experiment.data != AU6 or not path.is_file():
             continue
         with np.load(path) as stored:
             curves = [

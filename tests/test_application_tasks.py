@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase import units
 
 from analysis.dynamics import drift_and_wander
 from reproduction.engine.tasks import minima, nve, trained, uncertainty, vibrations
@@ -41,6 +42,18 @@ def test_nve_row_is_drift_and_wander_of_its_curves(au6, tmp_path, doubled):
         assert (found[f"drift_{name}"], found[f"wander_{name}"]) == (drift, wander)
     potential = results[0].arrays["total_energy_own"] - results[0].arrays["total_energy_emt"]
     assert potential[0] == pytest.approx(au6.energies[300])  # the test part's first frame
+
+
+def test_nve_row_of_what_emt_does_not_know_starts_as_it_says(au6, tmp_path, doubled):
+    warm, cold = (
+        nve.run(job("beyond/nve-eq2-gradient", au6, tmp_path, steps=500, of_emt=False, **more))[0]
+        for more in ({}, {"temperature_K": 0.0})
+    )
+    assert not any(name.endswith("_emt") for _, name in warm.metrics)
+    assert values([cold])["picoseconds"] == 0.5
+    kinetic = [r.arrays["total_energy_own"][0] - 2.0 * au6.energies[300] for r in (warm, cold)]
+    assert kinetic[0] == pytest.approx(1.5 * 6 * 1000 * units.kB, rel=0.5)
+    assert kinetic[1] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_nve_row_without_an_energy_says_nothing_of_it(au6, tmp_path, monkeypatch):

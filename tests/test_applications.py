@@ -289,3 +289,11 @@ def test_calibration_by_hand():
     assert by_rank["rank_correlation"] == pytest.approx(-0.5)
     assert calibration(np.ones(2), np.zeros(2)) == {"force_std": 0.0}
     assert set(calibration(np.ones(2), np.ones(2))) == {"force_std", "error_to_std"}
+
+
+def test_nve_without_a_reference_and_from_another_temperature(au6):
+    found = run_nve(first(au6), asap3.EMT(), None, 200, temperature_K=0.0)
+    assert found.reference.size == 0 and len(found.own) == found.records == 5
+    assert found.picoseconds == pytest.approx(0.2)
+    assert found.own[0] == pytest.approx(au6.energies[0], abs=1e-9)  # nothing moves at first
+    assert run_nve(first(au6), asap3.EMT(), None, 50, temperature_K=300.0).own[0] > found.own[0]

@@ -1,8 +1,12 @@
-"""Task "nve": constant-energy dynamics with the trained models of another row."""
+"""Task "nve": constant-energy dynamics with the trained models of another row.
+
+Options: "steps"; "temperature_K" of the initial velocities, by default 1,000; "of_emt", by default
+True: whether EMT, which the models learned, is evaluated along.
+"""
 
 import time
 
-from analysis.dynamics import drift_and_wander, run_nve
+from analysis.dynamics import TEMPERATURE_K, drift_and_wander, run_nve
 from analysis.frames import atoms_at
 from reproduction.engine.store import RunResult
 from reproduction.engine.tasks.common import Job
@@ -10,7 +14,7 @@ from reproduction.engine.tasks.trained import calculator, emt
 
 
 def run(job: Job) -> list[RunResult]:
-    """Run dynamics with each seed's model from the first test frame, evaluated along by EMT."""
+    """Run dynamics with each seed's model from the first test frame."""
     return [_one(job, seed) for seed in job.seeds]
 
 
@@ -18,8 +22,15 @@ def _one(job: Job, seed: int) -> RunResult:
     potential = calculator(job, seed)
     begin = time.process_time()
     start = atoms_at(job.test, job.test.positions[0])
-    steps = job.experiment.options["steps"]
-    found = run_nve(start, potential, emt(), steps, progress=job.report)
+    options = job.experiment.options
+    found = run_nve(
+        start,
+        potential,
+        emt() if options.get("of_emt", True) else None,
+        options["steps"],
+        progress=job.report,
+        temperature_K=options.get("temperature_K", TEMPERATURE_K),
+    )
     metrics = {
         ("", "picoseconds"): found.picoseconds,
         ("", "ms_a_step"): 1000 * found.seconds / max(1, found.steps),
