@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from checks.choices import __main__ as choices
 from data_gen.sources import make
@@ -71,3 +72,20 @@ def test_every_trial_is_committed(committed):
         for seed in choices.trial(EXPERIMENTS[name], w).seeds
     ]
     assert keys == wanted
+
+
+@pytest.mark.parametrize("column", choices.COLUMNS[3:])
+@pytest.mark.parametrize("names", [ROUNDS, sorted({*choices.ROWS} - {*ROUNDS})])
+def test_errors_with_and_without_weight_decay_do_not_differ_clearly(committed, names, column):
+    """As ASSUMPTIONS.md says: by a paired test over seeds, and by no more than 5 % on average."""
+    found = {
+        (r["row"], r["seed"], float(r["weight_decay"])): np.log(float(r[column])) for r in committed
+    }
+    off = [x - found[row, k, 0.0] for (row, k, w), x in found.items() if w and row in names]
+    assert len(off) == len(names) * len(choices.trial(EXPERIMENTS[names[0]], 0.1).seeds)
+    assert abs(np.mean(off)) < 0.05 and ttest_1samp(off, 0.0).pvalue > 0.05
+
+
+def test_rows_with_several_rounds_keep_weight_decay_and_that_with_one_has_none():
+    kept = {name: EXPERIMENTS[name].training.weight_decay for name in choices.ROWS}
+    assert kept == {name: 0.1 if name in ROUNDS else 0.0 for name in choices.ROWS}
