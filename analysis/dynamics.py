@@ -65,11 +65,12 @@ def run_nve(
     """Run velocity Verlet with a time step of 1 fs.
 
     The initial velocities are drawn from the Maxwell-Boltzmann distribution; the motion of the
-    centre of mass is removed, and the kinetic energy restored. The run ends early if two
-    atoms are closer than 1.5 Å or farther apart than 15 Å, or where the potential has no answer.
+    centre of mass, where nothing is fixed, is removed and the kinetic energy restored. The run ends
+    early if two atoms are closer than 1.5 Å or farther apart than 15 Å, or where the potential has
+    no answer.
 
     Args:
-        start: a cluster, or a small cell; not changed.
+        start: a cluster, or a small cell; not changed. Its constraints hold.
         potential: ASE calculator that moves the atoms; if it has an attribute ``has_energy`` that
             is False, it only gives forces.
         reference: ASE calculator for the reference energies, or None.
@@ -84,7 +85,8 @@ def run_nve(
     atoms, judged = start.copy(), start.copy()
     atoms.calc, judged.calc, records = potential, reference, 0
     thermalize_momenta(atoms, temperature_K, rng=np.random.default_rng(seed))
-    Stationary(atoms)
+    if not atoms.constraints:
+        Stationary(atoms)
     verlet = VelocityVerlet(atoms, TIMESTEP_FS * units.fs)
     own, true, ended, spent, answered = [], [], "all steps done", 0.0, True
     # A potential that refuses the start is an error.

@@ -56,6 +56,25 @@ def test_nve_row_of_what_emt_does_not_know_starts_as_it_says(au6, tmp_path, doub
     assert kinetic[1] == pytest.approx(0.0, abs=1e-9)
 
 
+def test_nve_row_keeps_fixed_what_is_fixed_in_training(au6, tmp_path, doubled):
+    positions = au6.positions[300] + 0.01 * (au6.positions - au6.positions[300])
+    positions[:, :2] = au6.positions[300, :2]
+    still, seen = replace(au6, positions=positions), []
+    one = job("beyond/nve-eq2-gradient", still, tmp_path, steps=500)
+    original = nve.run_nve
+
+    def spy(start, *args, **more):
+        seen.append(start)
+        return original(start, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nve, "run_nve", spy)
+        nve.run(one)
+        nve.run(job("beyond/nve-eq2-gradient", au6, tmp_path, steps=500))
+    fixed, free = seen
+    assert fixed.constraints[0].index.tolist() == [0, 1] and not free.constraints
+
+
 def test_nve_row_without_an_energy_says_nothing_of_it(au6, tmp_path, monkeypatch):
     monkeypatch.setattr(nve, "calculator", lambda job, seed: Pushes())
     (result,) = nve.run(job("beyond/nve-eq2-gradient", au6, tmp_path, steps=500))

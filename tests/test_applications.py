@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.calculator import CalculatorSetupError
+from ase.constraints import FixAtoms
 from ase.units import _amu, _c, _e, fs
 
 from analysis.dynamics import drift_and_wander, run_nve
@@ -297,3 +298,16 @@ def test_nve_without_a_reference_and_from_another_temperature(au6):
     assert found.picoseconds == pytest.approx(0.2)
     assert found.own[0] == pytest.approx(au6.energies[0], abs=1e-9)  # nothing moves at first
     assert run_nve(first(au6), asap3.EMT(), None, 50, temperature_K=300.0).own[0] > found.own[0]
+
+
+def test_nve_moves_nothing_that_is_fixed(au6):
+    class Recorder(Scaled):
+        def calculate(self, atoms=None, *args, **kwargs):
+            positions.append(atoms.positions.copy())
+            super().calculate(atoms, *args, **kwargs)
+
+    start, positions = first(au6), []
+    start.set_constraint(FixAtoms([0, 1]))
+    run_nve(start, Recorder(), None, 100)
+    moved = np.ptp(positions, axis=0).max(axis=1)
+    assert (moved[:2] == 0).all() and (moved[2:] > 0).all()

@@ -6,6 +6,9 @@ True: whether EMT, which the models learned, is evaluated along.
 
 import time
 
+import numpy as np
+from ase.constraints import FixAtoms
+
 from analysis.dynamics import TEMPERATURE_K, drift_and_wander, run_nve
 from analysis.frames import atoms_at
 from reproduction.engine.store import RunResult
@@ -22,6 +25,10 @@ def _one(job: Job, seed: int) -> RunResult:
     potential = calculator(job, seed)
     begin = time.process_time()
     start = atoms_at(job.test, job.test.positions[0])
+    # A layer that is fixed in training, as no model knows how it moves.
+    fixed = np.ptp(job.train.positions, axis=0).max(axis=1) == 0
+    if fixed.any():
+        start.set_constraint(FixAtoms(mask=fixed))
     options = job.experiment.options
     found = run_nve(
         start,
