@@ -27,7 +27,7 @@ def _nve(
     )
 
 
-# Of which trainings know no more.
+# Trained on frames from 300 K, or of relaxations: what is much hotter is outside of that.
 COLD = {"temperature_K": 300.0}
 
 
