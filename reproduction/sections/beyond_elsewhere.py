@@ -193,8 +193,8 @@ def elsewhere_au12(evidence: Evidence) -> Table:
             "One run of the package and, for the seconds alone, of each row of ours",
             "Seconds are CPU seconds of a whole training, start and compilation included, and of a "
             "call of an ASE calculator, each on the next test frame, or on a crystal of gold with "
-            "other positions (the median), all measured one after the other. Errors of our rows are over five "
-            "seeds.",
+            "other positions (the median), all measured one after the other. Errors of our rows "
+            "are over five seeds.",
             "Order and degree are those of Au6; the cutoff was chosen on the last 600 training "
             "frames.",
         ),
