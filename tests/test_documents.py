@@ -316,6 +316,14 @@ def test_the_headline_says_how_its_row_was_trained():
     assert "| Eq. 2, F = -dE/dX, E and F, second order |" in documents.headline_forces(EVIDENCE)
 
 
+def test_the_page_on_applications_names_all_models_that_its_rows_need():
+    text = text_of(ROOT / "docs/results/applications.md").split("They need the models of")[1]
+    named = re.findall(r"\b\w+/[\w-]+", text.split("\n\n")[0])
+    tables = ("nve", "minima", "uncertainty")
+    needed = {row.models_of for row in EXPERIMENTS.values() if row.table in tables}
+    assert sorted(named) == sorted(needed)
+
+
 def test_the_headline_of_systems_is_of_atoms_beside_what_knows_nothing():
     cells = {
         line.split(" | ")[0]: [float(x.split(" ±")[0].strip(" |")) for x in line.split(" | ")[1:]]

@@ -66,7 +66,7 @@ def lines(
 
 
 def main() -> int:
-    """Do the missing runs and write the CSV; the exit status is 1 if one of them fails."""
+    """Do the missing runs, then write the CSV; if one fails, the exit status is 1 and it stays."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--workers", type=int, default=cli.cores(), metavar="N", help="processes")
     workers = p.parse_args().workers
@@ -80,11 +80,14 @@ def main() -> int:
             [one for _, one in trials], store, {source.name: data.checksum()}, of_today=True
         )
         run(work, outcome, store, folder / "data", workers, Lines(len(work), print))
-        with replacing(NUMBERS) as scratch, open(scratch, "w", newline="", encoding="utf-8") as f:
-            csv.writer(f, lineterminator="\n").writerows([COLUMNS, *lines(trials, store, data)])
+        found = lines(trials, store, data)
     for name, why in outcome.failed.items():
         print(f"{name} failed: {why}", file=sys.stderr)
-    return int(bool(outcome.failed))
+    if outcome.failed:
+        return 1
+    with replacing(NUMBERS) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *found])
+    return 0
 
 
 if __name__ == "__main__":
