@@ -40,7 +40,7 @@ _NEAREST = tuple(
         seeds=(0,),
         deterministic=True,
         assumed=("data", "partition"),
-        quick=model == "in_shape" or partition == "time",
+        quick=(model == "in_time") == (partition == "time"),
     )
     for name, model, label in (
         ("neighbours", "in_shape", "Mean of the two nearest frames in shape"),

@@ -47,6 +47,7 @@ ROWS = (
     _nve(
         ROUNDS3,
         "Eq. 4 in linear time, three rounds, Au12 by DFT, from 300 K (float32)",
+        quick=True,
         data=AU12,
         options={**COLD, "of_emt": False},
         split=(2800, 657),
