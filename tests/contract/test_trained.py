@@ -9,6 +9,7 @@ from ase.filters import FrechetCellFilter
 from ase.md.nptberendsen import NPTBerendsen
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
+from ase.neighborlist import neighbor_list
 from ase.optimize import BFGS
 
 from data_gen.frames import Frames
@@ -21,6 +22,8 @@ ROUNDS = "linear Eq. 4, order 3, two rounds"
 SMALL = {"cutoff": 5.0, "polynomials": 6, "channels": 6, "order": 2}
 # By Adam alone, Eq. 2 becomes another model with every other rounding.
 STAGES = {"eq2_neighbours": ((1, 60),), "eq3_neighbours": ((1, 60),)}
+# A sum over pairs can't be right for two atoms, clusters and crystals at once.
+FRAMES = {"eq3_neighbours": {"pairs": 0, "clusters": 0}}
 MODELS = {
     "linear Eq. 4": ("linear_eq4", (12, 8), SMALL),
     ROUNDS: ("linear_eq4", (12, 8), {**SMALL, "order": 3, "rounds": 2}),
@@ -33,17 +36,37 @@ STEPS, STEP_FS = 1000, 2.0
 DRIFT = 1e-4 / 100.0
 
 
-def training() -> Frames:
-    """Gold by EMT: pairs, and crystals compressed, stretched and shaken."""
-    rng, frames = np.random.default_rng(0), []
-    for r in np.linspace(SHORTEST, 4.9, 15):
-        frames.append(Atoms("Au2", positions=[[0, 0, 0], [r, 0, 0]]))
-    for a in np.linspace(3.85, 4.4, 36):
-        frames.append(bulk("Au", "fcc", a=a, cubic=True))
-        frames[-1].positions += rng.normal(0, 0.12, (4, 3))
+def training(pairs: int = 15, clusters: int = 16) -> Frames:
+    """Gold by EMT: pairs, crystals and clusters, compressed, stretched and shaken.
+
+    With cells of four atoms, which move as one with their images, or without clusters, it depends
+    on the seed whether two rounds learn a crystal that stays one.
+    """
+    rng = np.random.default_rng(0)
+    frames = [Atoms("Au2", [(0, 0, 0), (0, 0, r)]) for r in np.linspace(SHORTEST, 4.9, pairs)]
+    for a in np.linspace(3.75, 4.5, 20):
+        frames.append(shaken(bulk("Au", "fcc", a=a).repeat(2), rng))
+    for a in np.linspace(3.75, 4.5, clusters):
+        frames.append(shaken(cut(bulk("Au", "fcc", a=a, cubic=True).repeat(3), rng), rng))
     for atoms in frames:
         atoms.calc = EMT()
     return Frames.from_atoms([frames[k] for k in rng.permutation(len(frames))])
+
+
+def cut(crystal: Atoms, rng) -> Atoms:
+    """The 3 to 8 atoms that are nearest to a point near the middle."""
+    middle = crystal.positions.mean(axis=0) + rng.normal(size=3)
+    nearest = np.argsort(np.linalg.norm(crystal.positions - middle, axis=1))[: rng.integers(3, 9)]
+    return Atoms(crystal.symbols[nearest], crystal.positions[nearest])
+
+
+def shaken(atoms: Atoms, rng) -> Atoms:
+    """Moved by 0.05 to 0.25 Å an axis, no two atoms closer than the shortest distance."""
+    while True:
+        moved = atoms.copy()
+        moved.positions += rng.normal(0, rng.uniform(0.05, 0.25), moved.positions.shape)
+        if not len(neighbor_list("d", moved, SHORTEST)):
+            return moved
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -60,11 +83,12 @@ def calculator(request):
         validation=0.0,
         stages=stages,
     )
-    fitted = fit_edges(training(), EdgeFitSettings(name, steps, widths, None, options))
+    frames = training(**FRAMES.get(name, {}))
+    fitted = fit_edges(frames, EdgeFitSettings(name, steps, widths, None, options))
     return KerasCalculator(fitted.model, references=fitted.references)
 
 
-# Pairs alone can't bind two atoms as much as EMT does and the crystal as little.
+# Eq. 3, of pairs alone, can't bind two atoms as much as EMT does and the crystal as little.
 @pytest.mark.parametrize("calculator", sorted(set(MODELS) - {"Eq. 3"}), indirect=True)
 @pytest.mark.filterwarnings("ignore::keras_models.calculator.ExtrapolationWarning")
 def test_two_atoms_have_one_minimum_and_repel_inside(calculator):
@@ -99,8 +123,6 @@ def test_an_atom_pushed_into_another_of_a_crystal_is_pushed_back(calculator):
     assert min(back) > 1.0 and (np.diff(energies) > 0).all() and energies[-1] - energies[0] > 100.0
 
 
-# Of so few frames, two rounds learn a crystal that does not stay one for 2 ps.
-@pytest.mark.parametrize("calculator", sorted(set(MODELS) - {ROUNDS}), indirect=True)
 @pytest.mark.filterwarnings("ignore::keras_models.calculator.ExtrapolationWarning")
 def test_energy_is_conserved(calculator):
     """2 ps of a crystal from 300 K; the drift at the rate that is allowed in 100 ps."""
