@@ -64,7 +64,7 @@ def shaken(atoms: Atoms, rng) -> Atoms:
     """Moved by 0.05 to 0.25 Å an axis, no two atoms closer than the shortest distance."""
     while True:
         moved = atoms.copy()
-        moved.positions += rng.normal(0, rng.uniform(0.05, 0.25), moved.positions.shape)
+        moved.rattle(rng.uniform(0.05, 0.25), rng=rng)
         if not len(neighbor_list("d", moved, SHORTEST)):
             return moved
 
