@@ -40,6 +40,7 @@ _NEAREST = tuple(
         seeds=(0,),
         deterministic=True,
         assumed=("data", "partition"),
+        # Each partition once, and both models.
         quick=(model == "in_time") == (partition == "time"),
     )
     for name, model, label in (
